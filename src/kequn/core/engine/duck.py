@@ -1,0 +1,128 @@
+"""DuckDB over one version of the store: the connection that answers questions, locked away from files and network."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from sqlglot import exp
+
+from kequn.core.errors import NoData, UnknownTag
+from kequn.core.engine.store import Manifest, Store
+
+TAGS_VIEW = "customer_tags"
+
+
+class Engine:
+    """Answers SQL over one manifest. Safe to use from several threads: each gets its own cursor.
+
+    Canonical tables appear under their names (``"transaction"`` quoted), each empty table included once it was declared.
+    """
+
+    def __init__(self, store: Store, manifest: Manifest | None = None, *, memory_limit: str = "4GB", threads: int = 2) -> None:
+        self.store = store
+        self.manifest = manifest or store.manifest()
+        self._root = duckdb.connect(":memory:")
+        self._local = threading.local()
+        temporary = store.root / "tmp"
+        temporary.mkdir(parents=True, exist_ok=True)
+        run = self._root.execute
+        run(f"SET memory_limit = '{memory_limit}'")
+        run(f"SET threads = {threads:d}")
+        run("SET temp_directory = ?", [str(temporary)])
+        run("SET allowed_directories = ?", [[str(store.root)]])
+        run("SET enable_external_access = false")
+        run("SET autoinstall_known_extensions = false")
+        run("SET autoload_known_extensions = false")
+        run("SET lock_configuration = true")
+        for name, state in self.manifest.tables.items():
+            if state.files:
+                run(f"CREATE VIEW {quoted(name)} AS SELECT * FROM read_parquet({self._paths(state.files)})")
+        for name, listed in self.manifest.lists.items():
+            run(f"CREATE VIEW {quoted('list_' + name)} AS SELECT * FROM read_parquet({self._paths([listed.file])})")
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """Return this thread's cursor."""
+        if not hasattr(self._local, "cursor"):
+            self._local.cursor = self._root.cursor()
+        return self._local.cursor  # type: ignore[no-any-return]
+
+    def run(self, query: str | exp.Expr, parameters: Iterable[Any] | None = None) -> duckdb.DuckDBPyConnection:
+        """Execute one statement and return the cursor with its result."""
+        text = query if isinstance(query, str) else query.sql(dialect="duckdb")
+        return self.cursor().execute(text, list(parameters) if parameters is not None else None)
+
+    def arrow(self, query: str | exp.Expr, parameters: Iterable[Any] | None = None) -> pa.Table:
+        """Execute one query and return an Arrow table."""
+        return self.run(query, parameters).to_arrow_table()
+
+    def columns(self, query: str | exp.Expr, parameters: Iterable[Any] | None = None) -> dict[str, Any]:
+        """Execute one query and return numpy arrays by column (masked where null)."""
+        return self.run(query, parameters).fetchnumpy()
+
+    def rows(self, query: str | exp.Expr, parameters: Iterable[Any] | None = None) -> list[tuple[Any, ...]]:
+        """Execute one query and return its rows."""
+        return self.run(query, parameters).fetchall()
+
+    def has(self, table: str) -> bool:
+        """Whether rows of a canonical table were loaded."""
+        state = self.manifest.tables.get(table)
+        return bool(state and state.files)
+
+    def tags_query(self, as_of: date, tags: Iterable[str]) -> str:
+        """Return a SELECT of (ordinal, one column a tag) for the bank's customers on a date, by position.
+
+        Raises:
+            NoData: no tags were computed for that date.
+            UnknownTag: a tag was not computed for that date.
+        """
+        state = self.manifest.dates.get(as_of.isoformat())
+        if state is None:
+            known = ", ".join(sorted(self.manifest.dates)[-3:]) or "none"
+            raise NoData(f"No tags for {as_of}.", hint=f"Computed dates: {known}. Run `kequn tag refresh`.", as_of=str(as_of))
+        names = list(dict.fromkeys(tags))
+        for name in names:
+            if name not in state.tags:
+                raise UnknownTag(f"Tag {name!r} was not computed for {as_of}.", hint="Run `kequn tag refresh`.", tag=name)
+        select = ", ".join(["p.ordinal", *(f"t{i}.value AS {quoted(n)}" for i, n in enumerate(names))])
+        joins = "".join(
+            f" POSITIONAL JOIN read_parquet({self._paths([state.tags[n].file])}) t{i}" for i, n in enumerate(names)
+        )
+        population = (
+            "(SELECT CAST(file_row_number AS UINTEGER) AS ordinal, value AS present"
+            f" FROM read_parquet({self._paths([state.population])}, file_row_number = true)) p"
+        )
+        return f"SELECT {select} FROM {population}{joins} WHERE p.present"
+
+    def register(self, name: str, table: pa.Table) -> None:
+        """Make an Arrow table visible to this thread's queries under ``name`` (facts handed in by the caller)."""
+        self.cursor().register(name, table)
+
+    def close(self) -> None:
+        """Release the connection."""
+        self._root.close()
+
+    def _paths(self, files: Iterable[str]) -> str:
+        return "[" + ", ".join(literal(str(self.store.path(f))) for f in files) + "]"
+
+
+def quoted(name: str) -> str:
+    """Return an identifier in double quotes."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: str) -> str:
+    """Return text as an SQL string literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def with_query(name: str, query: str, rest: str) -> str:
+    """Return ``rest`` with ``query`` visible in it as ``name``."""
+    return f"WITH {quoted(name)} AS ({query}) {rest}"
+
+
+Facts = Mapping[str, pa.Table]

@@ -1,0 +1,122 @@
+"""Errors a user can act on: a stable code, the facts, and a hint that cures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The place in a document a person wrote: file, line and column (1-based), dotted field path."""
+
+    file: str = ""
+    line: int | None = None
+    column: int | None = None
+    field: str = ""
+
+    def __str__(self) -> str:
+        place = ":".join(str(p) for p in (self.file, self.line, self.column) if p not in ("", None))
+        return " ".join(p for p in (place, f"[{self.field}]" if self.field else "") if p)
+
+
+class KequnError(Exception):
+    """Something the user can put right.
+
+    The message is English; the console and the CLI render ``code`` with ``facts`` in the reader's language.
+    """
+
+    code = "error"
+
+    def __init__(self, message: str, *, hint: str = "", where: Where | None = None, **facts: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.where = where or Where()
+        self.facts = facts
+
+    def __str__(self) -> str:
+        place = str(self.where)
+        return " ".join(p for p in (f"{place}:" if place else "", self.message, self.hint) if p)
+
+
+class InvalidSpec(KequnError):
+    """A document that does not say what its kind requires."""
+
+    code = "invalid_spec"
+
+
+class SeveralErrors(InvalidSpec):
+    """All the faults of one document at once, so that they can be cured in one go."""
+
+    code = "several_errors"
+
+    def __init__(self, errors: list[KequnError]) -> None:
+        super().__init__("\n".join(str(e) for e in errors))
+        self.errors = tuple(errors)
+
+
+class UnknownTag(InvalidSpec):
+    """A tag that the catalogue does not have."""
+
+    code = "unknown_tag"
+
+
+class UnknownSegment(InvalidSpec):
+    """A segment that is not defined."""
+
+    code = "unknown_segment"
+
+
+class SegmentCycle(InvalidSpec):
+    """Segments that refer to one another in a ring."""
+
+    code = "segment_cycle"
+
+
+class BadExpression(InvalidSpec):
+    """An expression that goes beyond the allowed operators, functions or columns."""
+
+    code = "bad_expression"
+
+
+class BadSource(KequnError):
+    """A file, sheet or query that cannot be read as the source spec says."""
+
+    code = "bad_source"
+
+
+class LoadFailed(KequnError):
+    """A load that was given up; the previous data go on serving."""
+
+    code = "load_failed"
+
+
+class NoData(KequnError):
+    """What is asked for has not been loaded or computed for that date."""
+
+    code = "no_data"
+
+
+class StoreBusy(KequnError):
+    """Another writer holds the store."""
+
+    code = "store_busy"
+
+
+class NotAllowed(KequnError):
+    """The actor may not do or see this; not there and not yours look the same."""
+
+    code = "not_allowed"
+
+
+class Conflict(KequnError):
+    """The object is not in the state that this step starts from, or somebody was faster."""
+
+    code = "conflict"
+
+
+class NotMeasurable(KequnError):
+    """A number that cannot be computed honestly, and why."""
+
+    code = "not_measurable"

@@ -1,0 +1,97 @@
+"""A source: how one of the bank's tables, as it is, becomes a canonical table."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from kequn.core.spec.base import Definition, Name, Spec
+
+
+class CsvInput(Spec):
+    """Delimited text, plain or gzip; the path may hold a glob and is relative to the data folder."""
+
+    format: Literal["csv"] = "csv"
+    path: str = Field(min_length=1)
+    separator: str = Field(default=",", min_length=1, max_length=1)
+    encoding: str = "utf-8"
+    quote: str = Field(default='"', max_length=1)
+    header: bool = True
+    names: tuple[str, ...] = ()
+    nulls: tuple[str, ...] = ("",)
+
+    @model_validator(mode="after")
+    def _named(self) -> CsvInput:
+        if not self.header and not self.names:
+            raise ValueError("a file without a header line needs `names`")
+        return self
+
+
+class ParquetInput(Spec):
+    """Parquet files; the path may hold a glob."""
+
+    format: Literal["parquet"]
+    path: str = Field(min_length=1)
+
+
+class ExcelInput(Spec):
+    """One sheet of an xlsx workbook, its first row the header."""
+
+    format: Literal["excel"]
+    path: str = Field(min_length=1)
+    sheet: str | None = None
+
+
+class PostgresInput(Spec):
+    """The rows of one query; the connection comes from the environment variable ``dsn_env``, never from the file."""
+
+    format: Literal["postgres"]
+    query: str = Field(min_length=1)
+    dsn_env: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
+
+
+Input = CsvInput | ParquetInput | ExcelInput | PostgresInput
+
+
+class ColumnMap(Spec):
+    """Where one canonical column comes from: a column as it is, or a checked SQL expression over the source's columns.
+
+    ``codes`` translates values after reading; a value that is not a key of it rejects the row, unless ``"*"`` is given.
+    ``date_format`` is a strptime pattern for dates and times that are not ISO.
+    """
+
+    from_: str | None = Field(default=None, alias="from")
+    sql: str | None = None
+    codes: dict[str, str | None] | None = None
+    date_format: str | None = None
+    unit: Literal["yuan", "fen"] = "yuan"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, value: Any) -> Any:
+        return {"from": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one(self) -> ColumnMap:
+        if (self.from_ is None) == (self.sql is None):
+            raise ValueError("say either `from` (a source column) or `sql` (an expression), not both")
+        return self
+
+
+class SourceSpec(Definition):
+    """One of the bank's tables mapped to a canonical table (数据源)."""
+
+    kind: Literal["source"] = "source"
+    table: Name
+    input: Input = Field(discriminator="format")
+    load: Literal["replace", "append"] = "replace"
+    """`replace`: the source is the whole table; `append`: its rows are added, by key, to those already there."""
+    columns: dict[str, ColumnMap]
+    where: str | None = None
+    """A checked SQL condition over source columns; rows that do not meet it are counted as skipped, not rejected."""
+    freshness_days: int = Field(default=1, ge=0)
+    max_reject_rate: float = Field(default=0.01, ge=0, le=1)
+    """The load fails, and the previous data go on serving, when a larger share of rows is rejected."""
+    control_totals: tuple[str, ...] = ()
+    """Canonical columns whose sums the load reports, before and after."""

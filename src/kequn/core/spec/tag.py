@@ -1,0 +1,58 @@
+"""A tag: a named, typed fact about a customer on a business date."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from kequn.core.spec.base import Definition, Name, Text
+
+TagType = Literal["boolean", "integer", "number", "money", "date", "text", "list"]
+Family = Literal[
+    "demo", "acct", "asset", "loan", "cc", "txn", "chan", "risk", "mkt", "model", "value", "life"
+]
+Sensitivity = Literal["C1", "C2", "S", "X"]
+
+
+class TagSpec(Definition):
+    """How one tag comes about (标签).
+
+    ``over`` names what the expression reads: a canonical table, or ``tags`` for a tag made of other tags. Over a table with
+    many rows a customer the expression is an aggregate, ``days`` the window that ends with the business date, ``where`` a
+    condition on the rows; over ``customer`` and ``tags`` it is a plain expression. ``as_of`` is the business date in both.
+    Money is written in yuan in ``values``, and is integer fen in expressions.
+    """
+
+    kind: Literal["tag"] = "tag"
+    family: Family
+    type: TagType
+    over: Name
+    expression: str = Field(min_length=1, max_length=4096)
+    where: str | None = Field(default=None, max_length=4096)
+    days: int | None = Field(default=None, ge=1, le=3660)
+    null: Literal["unknown", "zero", "false"] = "unknown"
+    """What a customer without rows has: no value, 0, or false."""
+    sensitivity: Sensitivity = "C1"
+    refresh: Literal["daily", "weekly", "monthly", "on_change"] = "daily"
+    retention_days: int = Field(default=1095, ge=1)
+    purpose: str = "marketing"
+    values: dict[str, Text] = {}
+    """The codes of a text or list tag with their words; other values are refused when the tag is computed."""
+    unit: Text | None = None
+    bins: tuple[Decimal, ...] = ()
+    """Cut points for distributions and TGI; money in yuan. Quantiles of the bank where none are given."""
+    owner: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _prefixed(self) -> TagSpec:
+        if not self.name.startswith(f"{self.family}_"):
+            raise ValueError(f"the name of a tag begins with its family: {self.family}_…")
+        if self.over in ("customer", "tags") and (self.days or self.where):
+            raise ValueError("`days` and `where` go with a table that has many rows a customer")
+        if self.null == "zero" and self.type not in ("integer", "number", "money"):
+            raise ValueError("`null: zero` goes with a number")
+        if self.null == "false" and self.type != "boolean":
+            raise ValueError("`null: false` goes with a boolean")
+        return self

@@ -1,0 +1,22 @@
+"""What all tests share: where the real data are, and the bank's fixed cast."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Return the folder of real data sets; skip without it, fail without it under CI."""
+    folder = Path(os.environ.get("KEQUN_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "ANCHORS.md").exists():
+        reason = f"the real data sets are not at {folder}; set KEQUN_DATA"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
