@@ -1,0 +1,45 @@
+"""Branches and staff within an actor's scope."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from kequn.core.errors import NotAllowed
+from kequn.ops.orgs.actor import Actor
+from kequn.ops.orgs.models import Branch, User
+
+
+def branches_for(actor: Actor) -> QuerySet[Branch]:
+    """Return the actor's branch and everything below it."""
+    return Branch.objects.all() if actor.sees_all_branches else Branch.objects.filter(path__startswith=actor.branch_path)
+
+
+def branch_codes_for(actor: Actor) -> list[str] | None:
+    """Return the codes of the actor's branches; ``None`` means the whole institution."""
+    return None if actor.sees_all_branches else list(branches_for(actor).values_list("code", flat=True))
+
+
+def staff_for(actor: Actor, *, role: str | None = None) -> QuerySet[User]:
+    """Return active staff within the actor's branches."""
+    staff = User.objects.filter(is_active=True, branch__in=branches_for(actor)).select_related("branch")
+    return staff.filter(role=role) if role else staff
+
+
+def actor_of(user_id: int) -> Actor:
+    """Return the actor behind a user id.
+
+    Raises:
+        NotAllowed: the user is gone or was disabled.
+    """
+    user = User.objects.select_related("branch").filter(pk=user_id, is_active=True).first()
+    if user is None:
+        raise NotAllowed("This user may no longer act.", user=user_id)
+    return user.actor()
+
+
+def actor_named(username: str) -> Actor:
+    """Return the actor behind a login name (CLI)."""
+    user = User.objects.select_related("branch").filter(username=username, is_active=True).first()
+    if user is None:
+        raise NotAllowed(f"There is no active user {username!r}.", user=username)
+    return user.actor()

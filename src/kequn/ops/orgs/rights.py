@@ -1,0 +1,44 @@
+"""Which role may do what, as data. A right is ``noun.verb``; where it reaches is the actor's scope."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+ROLES = {
+    "marketer": _("营销经理"),
+    "checker": _("复核（合规）"),
+    "rm": _("客户经理"),
+    "branch_head": _("网点负责人"),
+    "analyst": _("数据分析"),
+    "admin": _("系统管理"),
+}
+
+_LOOK = {"home.view", "source.view", "tag.view", "segment.view", "campaign.view", "catalog.view", "review.view", "job.view"}
+
+RIGHTS: dict[str, frozenset[str]] = {
+    "marketer": frozenset(
+        _LOOK
+        | {
+            "segment.edit", "list.upload", "audience.freeze", "catalog.edit", "campaign.edit", "campaign.submit",
+            "campaign.launch", "campaign.stop", "review.run", "export.run", "consent.view",
+        }
+    ),
+    "checker": frozenset(
+        _LOOK | {"approval.decide", "campaign.stop", "audit.view", "consent.view", "consent.edit", "export.run"}
+    ),
+    "rm": frozenset({"home.view", "task.view", "task.work", "customer.view", "customer.reveal", "consent.edit"}),
+    "branch_head": frozenset(
+        {"home.view", "segment.view", "campaign.view", "review.view", "task.view", "task.assign", "customer.view",
+         "campaign.stop", "export.run"}
+    ),
+    "analyst": frozenset(
+        _LOOK | {"source.edit", "source.load", "tag.edit", "tag.refresh", "segment.edit", "list.upload", "review.run", "export.run"}
+    ),
+    "admin": frozenset(
+        _LOOK
+        | {"source.edit", "source.load", "tag.edit", "tag.refresh", "user.manage", "audit.view", "job.cancel", "campaign.stop"}
+    ),
+}
+
+SYSTEM = frozenset(set().union(*RIGHTS.values()) | {"delivery.run", "job.run"})
+"""What the worker may do on behalf of nobody."""

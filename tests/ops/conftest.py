@@ -1,0 +1,64 @@
+"""The fixed cast of the bank, on a fresh database, with a runtime of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from kequn.core.engine.store import Store
+from kequn.ops import runtime
+from kequn.ops.orgs.actor import Actor
+from kequn.ops.orgs.models import Branch, User
+
+NOW = datetime(2026, 7, 1, 2, 0, tzinfo=UTC)  # 10:00 in Shanghai
+CAST = {
+    "zhaomin": ("赵敏", "marketer", "HO", "M001"),
+    "zhoulv": ("周律", "checker", "HO", "C001"),
+    "sunli": ("孙立", "analyst", "HO", "A001"),
+    "admin": ("管理员", "admin", "HO", "X001"),
+    "liqiang": ("李强", "branch_head", "0001", "B001"),
+    "wangfang": ("王芳", "rm", "0001", "R001"),
+    "chenjing": ("陈静", "rm", "0002", "R002"),
+}
+
+
+@pytest.fixture(autouse=True)
+def bank_runtime(tmp_path: Path) -> Iterator[runtime.Runtime]:
+    """Install a runtime with an empty store, fixed keys and a clock that stands still."""
+    before = runtime._installed
+    installed = runtime.Runtime(
+        store=Store(tmp_path / "store"),
+        data_folder=tmp_path / "data",
+        tag_folders=(),
+        field_key=b"f" * 32,
+        index_key=b"i" * 32,
+        audit_key=b"a" * 32,
+        pseudonym_key=b"p" * 32,
+        clock=lambda: NOW,
+    )
+    runtime.install(installed)
+    yield installed
+    if before is not None:
+        runtime.install(before)
+
+
+@pytest.fixture
+def cast(db: None) -> dict[str, Actor]:
+    """Return the actors by login name; branches HO > C1 > 0001, 0002."""
+    head = Branch.objects.create(code="HO", name="总行", name_en="Head office", level="head_office", path="/HO/")
+    city = Branch.objects.create(code="C1", name="城市分行", name_en="City", level="city", parent=head, path="/HO/C1/")
+    branches = {"HO": head, "C1": city}
+    for code in ("0001", "0002"):
+        branches[code] = Branch.objects.create(
+            code=code, name=f"网点{code}", name_en=f"Branch {code}", level="branch", parent=city, path=f"/HO/C1/{code}/"
+        )
+    users = {
+        name: User.objects.create(
+            username=name, display_name=shown, role=role, branch=branches[branch], staff_no=staff_no, password="!"
+        )
+        for name, (shown, role, branch, staff_no) in CAST.items()
+    }
+    return {name: user.actor() for name, user in users.items()}
