@@ -1,0 +1,19 @@
+"""What other apps may hold of a person: masked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedPerson:
+    """A customer as pages, lists and exports show her."""
+
+    customer_id: str
+    name: str
+    phone: str
+    document_no: str
+    email: str
+    customer_no: str
+    branch_code: str
+    rm_no: str

@@ -1,0 +1,77 @@
+"""Persons within an actor's scope, masked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db.models import Q, QuerySet
+
+from kequn.core.errors import NotAllowed
+from kequn.ops.customers import masking
+from kequn.ops.customers.contracts import MaskedPerson
+from kequn.ops.customers.crypto import blind, unseal
+from kequn.ops.customers.models import Person
+from kequn.ops.orgs.actor import Actor
+from kequn.ops.orgs.queries import branch_codes_for
+
+PERSONAL = ("customer_no", "name", "phone", "document_no", "email", "address")
+
+
+def people_for(actor: Actor) -> QuerySet[Person]:
+    """Return the persons an actor reaches: an RM her book, others their branches; nobody without ``customer.view``."""
+    if actor.role != "system" and not actor.may("customer.view"):
+        return Person.objects.none()
+    if actor.role == "rm":
+        return Person.objects.filter(rm_no=actor.staff_no).exclude(rm_no="")
+    codes = branch_codes_for(actor)
+    return Person.objects.all() if codes is None else Person.objects.filter(branch_code__in=codes)
+
+
+def person_for(actor: Actor, customer_id: str) -> MaskedPerson:
+    """Return one person, masked.
+
+    Raises:
+        NotAllowed: not there, or not within the actor's scope; the two look the same.
+    """
+    row = people_for(actor).filter(pk=customer_id).first()
+    if row is None:
+        raise NotAllowed("There is no such customer in your scope.", customer=customer_id)
+    return masked(row)
+
+
+def people_by_id(actor: Actor, customer_ids: Iterable[str]) -> dict[str, MaskedPerson]:
+    """Return those of the named persons whom the actor reaches, masked, by surrogate id."""
+    ids = list(dict.fromkeys(customer_ids))
+    found: dict[str, MaskedPerson] = {}
+    for start in range(0, len(ids), 500):
+        for row in people_for(actor).filter(pk__in=ids[start : start + 500]):
+            found[row.customer_id] = masked(row)
+    return found
+
+
+def find(actor: Actor, text: str, *, limit: int = 20) -> list[MaskedPerson]:
+    """Return persons in scope whose customer number, phone, document or full name is exactly ``text``."""
+    if not text.strip():
+        return []
+    match = Q(customer_no_index=blind(text, column="customer_no"))
+    for column in ("phone", "document_no", "name"):
+        match |= Q(**{f"{column}_index": blind(text, column=column)})
+    return [masked(row) for row in people_for(actor).filter(match).order_by("customer_id")[:limit]]
+
+
+def masked(row: Person) -> MaskedPerson:
+    """Return what may be shown of a person without a reason."""
+
+    def shown(field: str) -> str:
+        return masking.BY_FIELD[field](unseal(getattr(row, field), column=field, customer_id=row.customer_id))
+
+    return MaskedPerson(
+        customer_id=row.customer_id,
+        name=shown("name"),
+        phone=shown("phone"),
+        document_no=shown("document_no"),
+        email=shown("email"),
+        customer_no=shown("customer_no"),
+        branch_code=row.branch_code,
+        rm_no=row.rm_no,
+    )

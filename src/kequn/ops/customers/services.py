@@ -1,0 +1,139 @@
+"""Write persons from a load, reveal one value for a reason, and give a channel the address it sends to."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+
+from django.db import transaction
+
+from kequn.core.errors import Conflict, NotAllowed
+from kequn.ops.customers.crypto import blind, seal, unseal
+from kequn.ops.customers.models import Person, Reveal
+from kequn.ops.customers.queries import PERSONAL, people_for
+from kequn.ops.governance.services import record
+from kequn.ops.orgs.actor import Actor
+from kequn.ops.runtime import now, runtime
+
+INDEXED = ("customer_no", "name", "phone", "document_no")
+REVEALS_A_DAY = 60
+BATCH = 2_000
+ADDRESS = {"sms": "phone", "call": "phone", "email": "email", "file_drop": "customer_no"}
+"""Channel -> the personal field it is sent to. WeCom, push and the RM's task go by surrogate id."""
+
+
+def store_people(actor: Actor, people: Sequence[Mapping[str, str | None]], *, load_id: str) -> int:
+    """Insert or update persons as the bank's table has them; return how many changed.
+
+    Each mapping has customer_id, customer_no, branch_code, rm_no, name, phone, document_no, email, address.
+    """
+    changed = 0
+    for start in range(0, len(people), BATCH):
+        rows = [_row(p) for p in people[start : start + BATCH]]
+        known = dict(
+            Person.objects.filter(pk__in=[r.pk for r in rows]).values_list("customer_id", "digest")
+        )
+        rows = [_sealed(r, p) for r, p in zip(rows, people[start : start + BATCH], strict=True) if known.get(r.pk) != r.digest]
+        fields = [f.name for f in Person._meta.concrete_fields if f.name != "customer_id"]
+        with transaction.atomic():
+            Person.objects.bulk_create(
+                rows, batch_size=500, update_conflicts=True, unique_fields=["customer_id"], update_fields=fields
+            )
+        changed += len(rows)
+    if changed:
+        record(actor, "people.stored", ("load", load_id), changed=changed)
+    return changed
+
+
+def _row(person: Mapping[str, str | None]) -> Person:
+    clear = "\x1f".join(person.get(f) or "" for f in (*PERSONAL, "branch_code", "rm_no"))
+    return Person(
+        customer_id=person["customer_id"],
+        branch_code=person.get("branch_code") or "",
+        rm_no=person.get("rm_no") or "",
+        digest=hmac.new(runtime().index_key, clear.encode(), hashlib.sha256).hexdigest()[:40],
+        loaded_at=now(),
+    )
+
+
+def _sealed(row: Person, person: Mapping[str, str | None]) -> Person:
+    for field in PERSONAL:
+        value = person.get(field) or ""
+        setattr(row, field, seal(value, column=field, customer_id=row.customer_id))
+        if field in INDEXED:
+            setattr(row, f"{field}_index", blind(value, column=field))
+    return row
+
+
+def reveal(actor: Actor, customer_id: str, field: str, *, reason: str) -> str:
+    """Return one personal value in clear, counted, logged and limited a day.
+
+    Raises:
+        NotAllowed: no right, not in the actor's scope, or no such field.
+        Conflict: no reason was given, or today's number of reveals is used up.
+    """
+    actor.must("customer.reveal")
+    if field not in PERSONAL:
+        raise NotAllowed(f"There is no personal field {field!r}.", field=field)
+    row = people_for(actor).filter(pk=customer_id).first()
+    if row is None:
+        raise NotAllowed("There is no such customer in your scope.", customer=customer_id)
+    if not reason.strip():
+        raise Conflict("Say why you need it.", hint="The reason is kept with the reveal.")
+    moment = now()
+    with transaction.atomic():
+        used = Reveal.objects.filter(user_id=actor.user_id, at__gt=moment - timedelta(days=1)).count()
+        if used >= REVEALS_A_DAY:
+            raise Conflict(
+                f"You revealed {used} values within a day, which is the limit.", hint="Ask your branch head.", used=used
+            )
+        Reveal.objects.create(customer=row, field=field, user_id=actor.user_id, reason=reason[:200], at=moment)
+        record(actor, "customer.revealed", ("customer", customer_id), field=field, reason=reason[:200])
+    return unseal(getattr(row, field), column=field, customer_id=customer_id)
+
+
+def addresses(actor: Actor, customer_ids: Iterable[str], channel: str) -> dict[str, str]:
+    """Return where a channel reaches each customer; those without an address are absent. For the dispatcher alone.
+
+    Raises:
+        NotAllowed: the actor is not the system.
+    """
+    if not actor.may("delivery.run"):
+        raise NotAllowed("Addresses go to the dispatcher, not to people.", right="delivery.run")
+    ids = list(customer_ids)
+    field = ADDRESS.get(channel)
+    if field is None:
+        return {i: i for i in ids}
+    found: dict[str, str] = {}
+    for start in range(0, len(ids), 500):
+        for row in Person.objects.filter(pk__in=ids[start : start + 500]).only("customer_id", field):
+            if value := unseal(getattr(row, field), column=field, customer_id=row.customer_id):
+                found[row.customer_id] = value
+    return found
+
+
+def reachable(channel: str) -> set[str]:
+    """Return the surrogate ids that have an address for a channel, without unsealing any (for the gate)."""
+    field = ADDRESS.get(channel)
+    rows = Person.objects.all()
+    return set((rows.exclude(**{field: b""}) if field else rows).values_list("customer_id", flat=True))
+
+
+def merge_fields(actor: Actor, customer_ids: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return what a template may merge of each customer: her family name and nothing that identifies her further."""
+    if not actor.may("delivery.run") and not actor.may("campaign.launch"):
+        raise NotAllowed("Merge fields go to the dispatcher.", right="delivery.run")
+    ids = list(customer_ids)
+    fields: dict[str, dict[str, str]] = {}
+    for start in range(0, len(ids), 500):
+        for row in Person.objects.filter(pk__in=ids[start : start + 500]).only("customer_id", "name"):
+            clear = unseal(row.name, column="name", customer_id=row.customer_id)
+            fields[row.customer_id] = {"family_name": clear[:1]}
+    return fields
+
+
+def numbers_of(actor: Actor, customer_ids: Iterable[str]) -> dict[str, str]:
+    """Return the bank's own customer numbers, for files that go back to the bank's systems."""
+    return addresses(actor, customer_ids, "file_drop")
