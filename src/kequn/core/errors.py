@@ -120,3 +120,27 @@ class NotMeasurable(KequnError):
     """A number that cannot be computed honestly, and why."""
 
     code = "not_measurable"
+
+
+class UnknownList(InvalidSpec):
+    """An uploaded list that is not there."""
+
+    code = "unknown_list"
+
+
+class TagNotSelectable(InvalidSpec):
+    """A tag of class X: it may hold a contact back, never choose whom to contact."""
+
+    code = "tag_not_selectable"
+
+
+class UnknownDefinition(InvalidSpec):
+    """A template, offer, metric or other definition that is not there, or was not approved."""
+
+    code = "unknown_definition"
+
+
+class NotApproved(KequnError):
+    """What is to be used has not been approved by a second person."""
+
+    code = "not_approved"

@@ -22,14 +22,12 @@ class SpecField(models.JSONField):
 
     def get_prep_value(self, value: Any) -> Any:
         if value is not None and self.adapter is not None:
+            kind = getattr(value, "kind", None)
             value = json.loads(self.adapter.dump_json(value, by_alias=True, exclude_defaults=True))
-            value["kind"] = value.get("kind") or self._kind()
+            if kind is not None:  # a default, so left out above; a union is read back by it
+                value["kind"] = kind
         return super().get_prep_value(value)
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
         value = super().from_db_value(value, expression, connection)
         return value if value is None or self.adapter is None else self.adapter.validate_json(json.dumps(value))
-
-    def _kind(self) -> str | None:
-        field = getattr(getattr(self.adapter, "_type", None), "model_fields", {}).get("kind")
-        return field.default if field else None

@@ -8,3 +8,12 @@ class CatalogConfig(AppConfig):
 
     name = "kequn.ops.catalog"
     label = "catalog"
+
+    def ready(self) -> None:
+        """Follow the decisions on every kind of definition."""
+        from kequn.ops.catalog.queries import KINDS
+        from kequn.ops.catalog.services import decide_definition
+        from kequn.ops.governance.services import on_decision
+
+        for kind in KINDS:
+            on_decision(kind, decide_definition)

@@ -1,0 +1,124 @@
+"""Versions of definitions, the approved one of each name, and the bank's products."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from kequn.core.errors import NotAllowed, UnknownDefinition
+from kequn.core.spec.campaign import ContactPolicySpec
+from kequn.ops.catalog.contracts import Mark, Product
+from kequn.ops.catalog.content import marks
+from kequn.ops.catalog.models import CatalogSpec, DefinitionVersion
+from kequn.ops.orgs.actor import Actor
+from kequn.ops.runtime import engine
+
+KINDS = ("offer", "template", "talk_track", "metric", "playbook", "contact_policy")
+
+
+def definitions_for(actor: Actor, *, kind: str | None = None, state: str | None = None) -> QuerySet[DefinitionVersion]:
+    """Return all versions, the newest of each name first."""
+    actor.must("catalog.view")
+    rows = DefinitionVersion.objects.all()
+    rows = rows.filter(kind=kind) if kind else rows
+    return rows.filter(state=state) if state else rows
+
+
+def latest_definitions(actor: Actor, *, kind: str | None = None) -> list[DefinitionVersion]:
+    """Return the newest version of each name (the catalog page's rows)."""
+    newest: dict[tuple[str, str], DefinitionVersion] = {}
+    for row in definitions_for(actor, kind=kind):
+        newest.setdefault((row.kind, row.name), row)
+    return list(newest.values())
+
+
+def definition_for(actor: Actor, version_id: int) -> DefinitionVersion:
+    """Return one version.
+
+    Raises:
+        NotAllowed: there is none such.
+    """
+    row = definitions_for(actor).filter(pk=version_id).first()
+    if row is None:
+        raise NotAllowed("There is no such definition.", version=version_id)
+    return row
+
+
+def versions_of(actor: Actor, kind: str, name: str) -> QuerySet[DefinitionVersion]:
+    """Return the history of one definition, the newest first."""
+    return definitions_for(actor, kind=kind).filter(name=name).order_by("-id")
+
+
+def marks_for(actor: Actor, spec: CatalogSpec) -> tuple[Mark, ...]:
+    """Return what the content check finds, for a text being written."""
+    actor.must("catalog.view")
+    return marks(spec)
+
+
+def current(kind: str, name: str) -> DefinitionVersion | None:
+    """Return the approved version in use, ``None`` where none was approved."""
+    return DefinitionVersion.objects.filter(kind=kind, name=name, is_current=True).first()
+
+
+def newest(kind: str, name: str) -> DefinitionVersion | None:
+    """Return the version in use, else the newest that was not retired: what a campaign in the making refers to."""
+    rows = DefinitionVersion.objects.filter(kind=kind, name=name).exclude(state="retired")
+    return current(kind, name) or rows.order_by("-id").first()
+
+
+def spec_of(kind: str, name: str) -> CatalogSpec:
+    """Return the spec in use.
+
+    Raises:
+        UnknownDefinition: none of this name was approved.
+    """
+    row = current(kind, name)
+    if row is None:
+        waiting = newest(kind, name)
+        message = f"The {kind.replace('_', ' ')} {name!r} was not approved." if waiting else f"There is no {kind} {name!r}."
+        hint = "Submit it and have it approved." if waiting else "Save it first, or correct the name."
+        raise UnknownDefinition(message, hint=hint, kind=kind, name=name)
+    return row.spec
+
+
+def pinned(kind: str, name: str, fingerprint: str) -> CatalogSpec:
+    """Return the very version that something running was built on.
+
+    Raises:
+        UnknownDefinition: there is none such.
+    """
+    row = DefinitionVersion.objects.filter(kind=kind, name=name, fingerprint=fingerprint).first()
+    if row is None:
+        raise UnknownDefinition(f"The {kind} {name!r} has no version {fingerprint}.", kind=kind, name=name)
+    return row.spec
+
+
+def policy() -> ContactPolicySpec:
+    """Return the contact policy in force: the approved one that was decided last.
+
+    Raises:
+        UnknownDefinition: none was approved; nobody may be contacted then.
+    """
+    row = DefinitionVersion.objects.filter(kind="contact_policy", is_current=True).order_by("-decided_at", "-id").first()
+    if row is None:
+        raise UnknownDefinition(
+            "There is no approved contact policy.", hint="Save one and have it approved.", kind="contact_policy"
+        )
+    return row.spec
+
+
+def products_for(actor: Actor) -> list[Product]:
+    """Return the bank's products as loaded, by family and code; none before the first load."""
+    actor.must("catalog.view")
+    return list(products().values())
+
+
+def products() -> dict[str, Product]:
+    """Return the bank's products by code, for other services."""
+    bank = engine()
+    if not bank.has("product"):
+        return {}
+    stored = {row[0] for row in bank.rows("SELECT column_name FROM (DESCRIBE product)")}
+    wanted = ("product_code", "name", "name_en", "family", "risk_level")
+    select = ", ".join(c if c in stored else f"NULL AS {c}" for c in wanted)
+    rows = bank.rows(f"SELECT {select} FROM product ORDER BY family, product_code")
+    return {r[0]: Product(r[0], r[1] or r[0], r[2] or "", r[3] or "", r[4]) for r in rows}
