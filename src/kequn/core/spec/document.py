@@ -1,7 +1,7 @@
 """A YAML text as a tree with positions, read so that it says only what a person sees in it.
 
-Stricter than YAML: a key stands once, ``yes``, ``on``, ``0012`` and ``21:00`` are words, dates are ISO words, and aliases
-cannot make a small file large. A number is what JSON calls a number.
+Stricter than YAML: a key stands once, ``yes``, ``on``, ``0012`` and ``21:00`` are words, dates are ISO words, and
+aliases cannot make a small file large. A number is what JSON calls a number.
 """
 
 from __future__ import annotations

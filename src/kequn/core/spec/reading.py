@@ -199,6 +199,9 @@ def _wording(
         return f"{_shown(node)} is not a name.", "Use lower-case letters, digits and _, beginning with a letter.", node
     if code == "string_type":
         return f"Text is expected here, not {_shown(node)}.", "Put it into quotes.", node
+    if code.startswith(("model_", "dict_")):
+        hint = "Put it into quotes if it is a name." if node.kind == "other" else ""
+        return f"A map of fields is expected here, not {_shown(node)}.", hint, node
     if code in ("bool_type", "bool_parsing"):
         return f"Write true or false, not {_shown(node)}.", "", node
     if code.startswith(("date_", "time_")):
