@@ -79,16 +79,22 @@ ONLY_ARGUMENTS: dict[type[exp.Expr], frozenset[str]] = {
 
 
 def checked(
-    text: str, *, columns: Mapping[str, str] | Collection[str], aggregates: bool, where: Where | None = None
+    text: str,
+    *,
+    columns: Mapping[str, str] | Collection[str],
+    aggregates: bool,
+    where: Where | None = None,
+    functions: Collection[str] = (),
 ) -> exp.Expr:
     """Return one checked expression in the DuckDB dialect, its columns quoted and spelled as in ``columns``.
 
-    ``as_of`` is always allowed as a name; the caller puts the business date in its place.
+    ``as_of`` is always allowed as a name; the caller puts the business date in its place. ``functions`` are
+    further functions, in lower case, that the caller itself replaces.
 
     Raises:
         BadExpression: anything that is not on the list, or too long, too deep, or not one expression.
     """
-    check = _Check(columns, aggregates=aggregates, where=where or Where())
+    check = _Check(columns, aggregates=aggregates, where=where or Where(), functions=functions)
     expression = _parsed(text, check)
     check.tree(expression)
     return expression
@@ -145,13 +151,21 @@ def _position(error: SqlglotError) -> str:
 class _Check:
     """Walks a parsed tree and lets nothing pass that is not on a list."""
 
-    def __init__(self, columns: Mapping[str, str] | Collection[str], *, aggregates: bool, where: Where) -> None:
+    def __init__(
+        self,
+        columns: Mapping[str, str] | Collection[str],
+        *,
+        aggregates: bool,
+        where: Where,
+        functions: Collection[str] = (),
+    ) -> None:
         self.names = {name.lower(): name for name in (*reversed(list(columns)), AS_OF)}
         self.exact = {*columns, AS_OF}
         self.aggregates = aggregates
         self.where = where
-        functions = set(FUNCTIONS.values()) | OTHER_FUNCTIONS | {"case", "cast", "try_cast"}
-        self.functions = functions | (set(AGGREGATES.values()) if aggregates else set())
+        self.others = OTHER_FUNCTIONS | set(functions)
+        known = set(FUNCTIONS.values()) | self.others | {"case", "cast", "try_cast"}
+        self.functions = known | (set(AGGREGATES.values()) if aggregates else set())
 
     def error(self, message: str, *, hint: str = "") -> BadExpression:
         return BadExpression(message, hint=hint, where=self.where)
@@ -214,7 +228,7 @@ class _Check:
             raise self.error(f"The length of `lpad` and `rpad` is a number up to {MAX_PAD}.")
 
     def _function(self, name: str) -> None:
-        if name.lower() not in OTHER_FUNCTIONS:
+        if name.lower() not in self.others:
             raise self.error(f"The function {name!r} is not allowed here.", hint=_near(name.lower(), self.functions))
 
     def _aggregate(self, node: exp.Expr, parent: exp.Expr | None, *, inside: bool) -> None:

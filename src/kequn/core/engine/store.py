@@ -31,6 +31,8 @@ class TableState(_Part):
 
     files: list[str] = []
     rows: int = 0
+    columns: list[str] = []
+    """The stored columns that a source maps; none named: all of them."""
     inputs: dict[str, str] = {}
     """Content hash of an input file (with the spec's fingerprint) -> id of the load that brought it."""
     as_of: date | None = None
@@ -45,6 +47,8 @@ class TagState(_Part):
     fingerprint: str
     known: int
     computed_at: datetime
+    inputs: str = ""
+    """Hash of all it was computed from: the same inputs give the same file."""
 
 
 class DateState(_Part):
@@ -52,6 +56,8 @@ class DateState(_Part):
 
     population: str
     customers: int
+    inputs: str = ""
+    """Hash of what the population was made from."""
     tags: dict[str, TagState] = {}
 
 
