@@ -11,8 +11,8 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from kequn.core.errors import NoData, UnknownTag
 from kequn.core.engine.store import Manifest, Store
+from kequn.core.errors import NoData, UnknownTag
 
 TAGS_VIEW = "customer_tags"
 
@@ -20,10 +20,12 @@ TAGS_VIEW = "customer_tags"
 class Engine:
     """Answers SQL over one manifest. Safe to use from several threads: each gets its own cursor.
 
-    Canonical tables appear under their names (``"transaction"`` quoted), each empty table included once it was declared.
+    Canonical tables that were loaded appear under their names (``"transaction"`` quoted), lists as ``list_<name>``.
     """
 
-    def __init__(self, store: Store, manifest: Manifest | None = None, *, memory_limit: str = "4GB", threads: int = 2) -> None:
+    def __init__(
+        self, store: Store, manifest: Manifest | None = None, *, memory_limit: str = "4GB", threads: int = 2
+    ) -> None:
         self.store = store
         self.manifest = manifest or store.manifest()
         self._root = duckdb.connect(":memory:")
@@ -58,7 +60,11 @@ class Engine:
 
     def arrow(self, query: str | exp.Expr, parameters: Iterable[Any] | None = None) -> pa.Table:
         """Execute one query and return an Arrow table."""
-        return self.run(query, parameters).to_arrow_table()
+        return self._relation(query, parameters).to_arrow_table()
+
+    def batches(self, query: str | exp.Expr, *, size: int) -> pa.RecordBatchReader:
+        """Execute one query and return a reader of Arrow batches of ``size`` rows; read it before the next query."""
+        return self._relation(query, None).to_arrow_reader(size)
 
     def columns(self, query: str | exp.Expr, parameters: Iterable[Any] | None = None) -> dict[str, Any]:
         """Execute one query and return numpy arrays by column (masked where null)."""
@@ -83,11 +89,15 @@ class Engine:
         state = self.manifest.dates.get(as_of.isoformat())
         if state is None:
             known = ", ".join(sorted(self.manifest.dates)[-3:]) or "none"
-            raise NoData(f"No tags for {as_of}.", hint=f"Computed dates: {known}. Run `kequn tag refresh`.", as_of=str(as_of))
+            raise NoData(
+                f"No tags for {as_of}.", hint=f"Computed dates: {known}. Run `kequn tag refresh`.", as_of=str(as_of)
+            )
         names = list(dict.fromkeys(tags))
         for name in names:
             if name not in state.tags:
-                raise UnknownTag(f"Tag {name!r} was not computed for {as_of}.", hint="Run `kequn tag refresh`.", tag=name)
+                raise UnknownTag(
+                    f"Tag {name!r} was not computed for {as_of}.", hint="Run `kequn tag refresh`.", tag=name
+                )
         select = ", ".join(["p.ordinal", *(f"t{i}.value AS {quoted(n)}" for i, n in enumerate(names))])
         joins = "".join(
             f" POSITIONAL JOIN read_parquet({self._paths([state.tags[n].file])}) t{i}" for i, n in enumerate(names)
@@ -105,6 +115,13 @@ class Engine:
     def close(self) -> None:
         """Release the connection."""
         self._root.close()
+
+    def _relation(self, query: str | exp.Expr, parameters: Iterable[Any] | None) -> duckdb.DuckDBPyRelation:
+        """A relation hands its rows to Arrow without the copy that a DB-API result costs."""
+        text = query if isinstance(query, str) else query.sql(dialect="duckdb")
+        cursor = self.cursor()
+        cursor.abort()  # a relation refuses to start while rows of an earlier query were left unread
+        return cursor.sql(text, params=list(parameters) if parameters is not None else None)
 
     def _paths(self, files: Iterable[str]) -> str:
         return "[" + ", ".join(literal(str(self.store.path(f))) for f in files) + "]"

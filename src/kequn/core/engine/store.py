@@ -139,7 +139,9 @@ class Store:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise StoreBusy("Another load or refresh is writing.", hint="Wait until it ends, then try again.") from None
+                raise StoreBusy(
+                    "Another load or refresh is writing.", hint="Wait until it ends, then try again."
+                ) from None
             draft = Draft(self, self.manifest())
             self._sweep(draft.manifest)
             yield draft
@@ -177,5 +179,6 @@ def _named_files(manifest: Manifest) -> list[str]:
     names = [f for t in manifest.tables.values() for f in t.files]
     names += [d.population for d in manifest.dates.values()]
     names += [t.file for d in manifest.dates.values() for t in d.tags.values()]
-    names += [s.file for s in (*manifest.lists.values(), *manifest.audiences.values())]
+    names += [listed.file for listed in manifest.lists.values()]
+    names += [audience.file for audience in manifest.audiences.values()]
     return names + ([manifest.dictionary] if manifest.dictionary else [])

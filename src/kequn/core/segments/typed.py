@@ -1,0 +1,158 @@
+"""One condition with its types: which tests a tag or column allows, and the values read by its type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import TypeVar
+
+from kequn.core.data.tables import TABLES, Column, Table
+from kequn.core.errors import InvalidSpec, KequnError, TagNotSelectable, UnknownTag, Where
+from kequn.core.segments.columns import code_words
+from kequn.core.segments.rule import ColumnRule, DidRule, RowsRule, TagRule
+from kequn.core.spec.base import Text
+from kequn.core.spec.segment import Behaviour, ColumnTest, Rows, Scalar, TagTest, TestOp
+from kequn.core.spec.tag import TagSpec
+from kequn.core.spec.value import Value, read_text, read_value
+
+MAX_VALUES = 1000
+ORDERED: tuple[TestOp, ...] = ("=", "!=", "<", "<=", ">", ">=", "between", "in", "known", "unknown")
+OPERATORS: dict[str, tuple[TestOp, ...]] = {
+    "boolean": ("=", "!=", "known", "unknown"),
+    "integer": ORDERED,
+    "number": ORDERED,
+    "money": ORDERED,
+    "date": ORDERED,
+    "timestamp": ORDERED,
+    "text": ("=", "!=", "in", "contains", "known", "unknown"),
+    "list": ("contains", "in", "known", "unknown"),
+    "ref": ("known", "unknown"),
+}
+"""The tests a type of tag or column allows. Text has no order: it would differ by the collation of each engine."""
+
+SUMMABLE = ("money", "number", "integer")
+Fault = TypeVar("Fault", bound=KequnError)
+
+
+def at(path: str, fault: Fault) -> Fault:
+    """Return the fault with its place in the document."""
+    fault.where = Where(field=path)
+    return fault
+
+
+def nearest(name: str, titles: Mapping[str, Text]) -> str | None:
+    """Return the name that is written like ``name``, or whose title is."""
+    by_word = {word.lower(): n for n, title in titles.items() for word in (title.zh, title.en or n)}
+    by_word |= {n: n for n in titles}
+    near = get_close_matches(name.lower(), by_word, n=1)
+    return by_word[near[0]] if near else None
+
+
+def tag_rule(test: TagTest, path: str, tags: Mapping[str, TagSpec]) -> TagRule:
+    """Return the test on a tag, typed.
+
+    Raises:
+        UnknownTag, TagNotSelectable, InvalidSpec: with the place below ``path``.
+    """
+    tag = tags.get(test.tag)
+    if tag is None:
+        near = nearest(test.tag, {n: t.title for n, t in tags.items()})
+        hint = f"Did you mean {near!r} ({tags[near].title})?" if near else "See the catalogue: `kequn tag list`."
+        raise at(f"{path}.tag", UnknownTag(f"Tag {test.tag!r} is not in the catalogue.", hint=hint, tag=test.tag))
+    if tag.sensitivity == "X":
+        message = f"Tag {tag.name!r} ({tag.title}) is class X: it must not choose whom to contact."
+        hint = "Leave it out: the compliance gate applies it to every contact."
+        raise at(f"{path}.tag", TagNotSelectable(message, hint=hint, tag=tag.name))
+    return TagRule(path, tag, test.op, _values(test, tag.type, path, tag.values, f"Tag {tag.name!r}"))
+
+
+def did_rule(did: Behaviour, path: str) -> DidRule:
+    """Return a behaviour, typed by the canonical tables.
+
+    Raises:
+        InvalidSpec: with the place below ``path``.
+    """
+    rows = _rows(did, f"{path}.did")
+    other = _rows(did.not_since, f"{path}.did.not_since") if did.not_since else None
+    column = least = None
+    if did.sum_of is not None and did.sum_at_least is not None:
+        column = _summable(rows.table, did.sum_of, f"{path}.did.sum_of")
+        kind = "money" if column.type == "money" else "number"
+        least = _value(kind, did.sum_at_least, f"{path}.did.sum_at_least", {})
+    return DidRule(path, rows, did.within_days, did.at_least, column, least, other)
+
+
+def _rows(rows: Rows, path: str) -> RowsRule:
+    table = TABLES[rows.table]
+    return RowsRule(table, tuple(_column_rule(test, table, f"{path}.where.{i}") for i, test in enumerate(rows.where)))
+
+
+def _column_rule(test: ColumnTest, table: Table, path: str) -> ColumnRule:
+    column = _testable(table, test.column, f"{path}.column")
+    codes = code_words(table.name, column)
+    values = _values(test, column.type, path, codes, f"Column {table.name}.{column.name}")
+    return ColumnRule(column, test.op, values)
+
+
+def _testable(table: Table, name: str, path: str) -> Column:
+    testable = {c.name: c for c in table.columns if c.type not in ("customer", "person")}
+    if name not in testable:
+        near = get_close_matches(name, testable, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else "Columns: " + ", ".join(testable) + "."
+        message = f"Rows of {table.name!r} have no column {name!r} to test."
+        raise at(path, InvalidSpec(message, hint=hint, column=name))
+    return testable[name]
+
+
+def _summable(table: Table, name: str, path: str) -> Column:
+    column = _testable(table, name, path)
+    if column.type not in SUMMABLE:
+        numbers = ", ".join(c.name for c in table.columns if c.type in SUMMABLE) or "none"
+        message = f"Column {name!r} is {column.type}: it has no sum."
+        raise at(path, InvalidSpec(message, hint=f"Columns with a sum: {numbers}.", column=name))
+    return column
+
+
+def _values(
+    test: TagTest | ColumnTest, type: str, path: str, codes: Mapping[str, Text], what: str
+) -> tuple[Value, ...]:
+    if test.op not in OPERATORS[type]:
+        hint = f"Tests: {' '.join(OPERATORS[type])}."
+        raise at(f"{path}.op", InvalidSpec(f"{what} is {type}: it has no test {test.op!r}.", hint=hint))
+    place = f"{path}.value"
+    if type == "text" and test.op == "contains":
+        return (_substring(test.value, place),)
+    if not isinstance(test.value, tuple):
+        return () if test.value is None else (_value(type, test.value, place, codes),)
+    if len(test.value) > MAX_VALUES:
+        raise at(place, InvalidSpec(f"More than {MAX_VALUES} values.", hint="Upload customers as a list."))
+    values = tuple(_value(type, written, f"{place}.{i}", codes) for i, written in enumerate(test.value))
+    if test.op == "between":
+        _ends(values, place)
+    return tuple(dict.fromkeys(values)) if test.op == "in" else values
+
+
+def _value(type: str, written: Scalar, path: str, codes: Mapping[str, Text]) -> Value:
+    try:
+        return read_value(type, written, codes=codes)
+    except InvalidSpec as fault:
+        raise at(path, fault) from None
+
+
+def _substring(written: object, path: str) -> str:
+    """Part of a code or text, so not held against the codes."""
+    try:
+        text = read_text(written)  # type: ignore[arg-type]  # the spec allows one scalar here
+    except InvalidSpec as fault:
+        raise at(path, fault) from None
+    if not text:
+        raise at(path, InvalidSpec("Every text contains the empty text.", hint="Use `known`."))
+    return text
+
+
+def _ends(values: tuple[Value, ...], path: str) -> None:
+    low, high = values
+    if type(low) is not type(high):
+        raise at(path, InvalidSpec("One end is a day, the other a time.", hint="Write both the same way."))
+    if low > high:  # type: ignore[operator]  # both are of one type, and only ordered types have `between`
+        raise at(path, InvalidSpec("The lower end is above the upper end.", hint="Write [low, high]."))
