@@ -29,6 +29,11 @@ def _key(name: str) -> bytes:
     return bytes.fromhex(path.read_text())
 
 
+def secret(name: str) -> str:
+    """Return a secret that a source names, such as a database's address; empty where it is not set."""
+    return os.environ.get(name, "")
+
+
 def _database(url: str) -> dict[str, object]:
     if not url:
         return {

@@ -6,6 +6,7 @@ from django.conf import settings
 
 from kequn.core.engine.store import Store
 from kequn.ops.runtime import Runtime, install
+from kequn.server.settings import secret
 
 
 def wire() -> None:
@@ -19,5 +20,6 @@ def wire() -> None:
             index_key=settings.INDEX_KEY,
             audit_key=settings.AUDIT_KEY,
             pseudonym_key=settings.PSEUDONYM_KEY,
+            secret=secret,
         )
     )

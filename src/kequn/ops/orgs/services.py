@@ -1,0 +1,126 @@
+"""Bring branches and staff from the bank's tables into the organisation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from kequn.core.errors import Conflict, InvalidSpec, NotAllowed
+from kequn.ops.orgs.actor import Actor
+from kequn.ops.orgs.models import Branch, User
+from kequn.ops.orgs.queries import staff_for
+from kequn.ops.orgs.rights import ROLES
+
+
+def sync_branches(rows: Iterable[Mapping[str, Any]]) -> int:
+    """Make the branch tree equal to the bank's table; return how many branches there are.
+
+    Rows have branch_code, name, name_en, parent_code, level, city. A branch that left the table stays, since rows refer to it.
+
+    Raises:
+        InvalidSpec: a parent that does not exist, or a ring of parents.
+    """
+    by_code = {row["branch_code"]: row for row in rows}
+
+    def path(code: str, below: tuple[str, ...] = ()) -> str:
+        if code in below:
+            raise InvalidSpec(f"Branches form a ring: {' > '.join((*below, code))}.", hint="Correct parent_code.")
+        if code not in by_code:
+            raise InvalidSpec(f"Branch {below[-1]!r} has the parent {code!r}, which is not in the table.")
+        parent = by_code[code].get("parent_code")
+        return f"{path(parent, (*below, code)) if parent else '/'}{code}/"
+
+    paths = {code: path(code) for code in by_code}
+    with transaction.atomic():
+        for code in sorted(by_code, key=lambda c: paths[c].count("/")):
+            row = by_code[code]
+            parent = Branch.objects.get(code=row["parent_code"]) if row.get("parent_code") else None
+            fields = {
+                "name": row["name"], "name_en": row.get("name_en") or "", "level": row["level"],
+                "city": row.get("city") or "", "parent": parent, "path": paths[code],
+            }  # fmt: skip
+            Branch.objects.update_or_create(code=code, defaults=fields)
+    return len(by_code)
+
+
+def sync_staff(rows: Iterable[Mapping[str, Any]]) -> int:
+    """Make a user for each member of staff; return how many were new. A new user has no password until one is set.
+
+    Rows have staff_no, name, role, branch_code, capacity. The login name is the staff number in lower case.
+    """
+    branches = {b.code: b for b in Branch.objects.all()}
+    known = {u.staff_no: u for u in User.objects.exclude(staff_no="")}
+    fresh = []
+    for row in rows:
+        branch = branches.get(row["branch_code"])
+        if branch is None:
+            raise InvalidSpec(f"Staff {row['staff_no']!r} belongs to branch {row['branch_code']!r}, which is not known.")
+        fields = {"display_name": row["name"], "role": row["role"], "branch": branch, "capacity": row.get("capacity") or 20}
+        user = known.get(row["staff_no"])
+        if user is None:
+            fresh.append(User(username=row["staff_no"].lower(), staff_no=row["staff_no"], password="!", **fields))
+        elif any(getattr(user, k) != v for k, v in fields.items()):
+            User.objects.filter(pk=user.pk).update(**fields)
+    User.objects.bulk_create(fresh)
+    return len(fresh)
+
+
+def set_password(actor: Actor, username: str, password: str) -> None:
+    """Give a user a password that meets the rules.
+
+    Raises:
+        InvalidSpec: the password is too weak; the message says how.
+    """
+    actor.must("user.manage")
+    user = _user(username)
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise InvalidSpec(" ".join(error.messages), hint="Choose another password.") from None
+    user.set_password(password)
+    user.save(update_fields=["password"])
+
+
+def save_user(actor: Actor, username: str, *, display_name: str, role: str, branch_code: str, staff_no: str = "") -> User:
+    """Add or change a user."""
+    actor.must("user.manage")
+    if role not in ROLES:
+        raise InvalidSpec(f"There is no role {role!r}.", hint=f"Roles: {', '.join(ROLES)}.", role=role)
+    branch = Branch.objects.filter(code=branch_code).first()
+    if branch is None:
+        raise InvalidSpec(f"There is no branch {branch_code!r}.", branch=branch_code)
+    fields = {"display_name": display_name, "role": role, "branch": branch, "staff_no": staff_no}
+    user, _ = User.objects.update_or_create(username=username, defaults=fields, create_defaults=fields | {"password": "!"})
+    return user
+
+
+def rename_login(actor: Actor, staff_no: str, username: str) -> User:
+    """Give a member of staff a login name of her own."""
+    actor.must("user.manage")
+    user = User.objects.filter(staff_no=staff_no).first()
+    if user is None:
+        raise NotAllowed(f"There is no member of staff {staff_no!r}.", staff=staff_no)
+    if User.objects.filter(username=username).exclude(pk=user.pk).exists():
+        raise Conflict(f"The login name {username!r} is taken.", username=username)
+    user.username = username
+    user.save(update_fields=["username"])
+    return user
+
+
+def set_active(actor: Actor, username: str, *, active: bool) -> None:
+    """Let a user in, or shut her out at once: the next request of an open session is refused."""
+    actor.must("user.manage")
+    if staff_for(actor).filter(username=username, pk=actor.user_id).exists():
+        raise NotAllowed("Nobody shuts herself out.")
+    User.objects.filter(pk=_user(username).pk).update(is_active=active)
+
+
+def _user(username: str) -> User:
+    user = User.objects.filter(username=username).first()
+    if user is None:
+        raise NotAllowed(f"There is no user {username!r}.", username=username)
+    return user

@@ -1,0 +1,119 @@
+"""The tag catalogue, what was computed, and how each tag is filled."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+from django.db.models import QuerySet
+
+from kequn.core.engine.store import TagState
+from kequn.core.errors import UnknownTag
+from kequn.core.spec.tag import TagSpec
+from kequn.core.tags import Lineage, catalogue as shipped, lineage, near_tag, statistics, unavailable
+from kequn.ops.orgs.actor import Actor
+from kequn.ops.runtime import engine, runtime
+from kequn.ops.tags.models import Refresh, TagStatistic, TagVersion
+
+_cached: tuple[object, dict[str, TagSpec]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TagRow:
+    """One line of the catalogue page."""
+
+    spec: TagSpec
+    state: TagState | None
+    """How it was last computed; ``None`` where it never was."""
+    coverage: float | None
+    """Share of the bank's customers with a value, 0–1."""
+    missing: str
+    """Why it cannot be computed from what is loaded; empty where it can."""
+
+
+def catalogue() -> dict[str, TagSpec]:
+    """Return all tags by name: the shipped pack, the bank's folders, and what was saved through kequn, the last winning."""
+    global _cached  # noqa: PLW0603 - reading 100 files takes longer than a page may
+    own = TagVersion.objects.filter(is_current=True).order_by("name")
+    key = (runtime().tag_folders, tuple(own.values_list("name", "fingerprint")))
+    if _cached is None or _cached[0] != key:
+        _cached = (key, shipped(*runtime().tag_folders) | {v.name: v.spec for v in own})
+    return _cached[1]
+
+
+def tag_rows_for(actor: Actor, *, as_of: date | None = None) -> list[TagRow]:
+    """Return the catalogue with coverage on a date (the latest by default)."""
+    actor.must("tag.view")
+    manifest = runtime().store.manifest()
+    day = manifest.dates.get((as_of or _latest(manifest.dates)).isoformat()) if manifest.dates else None
+    specs = catalogue()
+    missing = unavailable(specs, manifest)
+    rows = []
+    for name in sorted(specs):
+        state = day.tags.get(name) if day else None
+        coverage = state.known / day.customers if state and day and day.customers else None
+        rows.append(TagRow(spec=specs[name], state=state, coverage=coverage, missing=missing.get(name, "")))
+    return rows
+
+
+def tag_for(actor: Actor, name: str) -> TagSpec:
+    """Return one tag.
+
+    Raises:
+        UnknownTag: with the nearest name.
+    """
+    actor.must("tag.view")
+    specs = catalogue()
+    if name not in specs:
+        raise UnknownTag(f"Tag {name!r} is not in the catalogue.", hint=near_tag(name, specs), tag=name)
+    return specs[name]
+
+
+def lineage_for(actor: Actor, name: str) -> Lineage:
+    """Return what a tag is made of and what is made of it."""
+    return lineage(tag_for(actor, name), catalogue())
+
+
+def statistics_for(actor: Actor, name: str, as_of: date) -> dict[str, Any]:
+    """Return coverage and distribution of one tag on one date, from the row kept for it where that is still true."""
+    spec = tag_for(actor, name)
+    day = runtime().store.manifest().dates.get(as_of.isoformat())
+    state = day.tags.get(name) if day else None
+    if state is None:
+        raise UnknownTag(f"Tag {name!r} was not computed for {as_of}.", hint="Run `kequn tag refresh`.", tag=name)
+    kept = TagStatistic.objects.filter(name=name, as_of=as_of, computed_at=state.computed_at).first()
+    if kept is None:
+        found = asdict(statistics(engine(), spec, as_of))
+        kept, _ = TagStatistic.objects.update_or_create(
+            name=name,
+            as_of=as_of,
+            defaults={"fingerprint": state.fingerprint, "computed_at": state.computed_at, "statistics": _plain(found)},
+        )
+    return kept.statistics  # type: ignore[no-any-return]
+
+
+def coverage_by_date(actor: Actor, name: str) -> list[tuple[date, float]]:
+    """Return the share of customers with a value on each computed date, oldest first."""
+    actor.must("tag.view")
+    dates = runtime().store.manifest().dates
+    return [
+        (date.fromisoformat(day), state.tags[name].known / state.customers)
+        for day, state in sorted(dates.items())
+        if name in state.tags and state.customers
+    ]
+
+
+def refreshes_for(actor: Actor) -> QuerySet[Refresh]:
+    """Return refreshes, the newest first."""
+    actor.must("tag.view")
+    return Refresh.objects.all()
+
+
+def _latest(dates: dict[str, Any]) -> date:
+    return date.fromisoformat(max(dates))
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value, default=str))

@@ -1,0 +1,105 @@
+"""Add the bank's own tags and compute tags for a business date."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from datetime import date
+from typing import Any
+
+from django.db import transaction
+
+from kequn.core.errors import NoData
+from kequn.core.spec.tag import TagSpec
+from kequn.core.tags import check_catalogue, refresh, unavailable
+from kequn.ops.governance.services import record
+from kequn.ops.jobs.models import Job
+from kequn.ops.jobs.services import Running, enqueue
+from kequn.ops.orgs.actor import Actor
+from kequn.ops.runtime import now, runtime
+from kequn.ops.tags.models import Refresh, TagVersion
+from kequn.ops.tags.queries import catalogue
+
+Progress = Callable[[int, int | None, str], None]
+
+
+def save_tag(actor: Actor, spec: TagSpec) -> TagVersion:
+    """Make ``spec`` the current definition of its tag; values change from the next refresh on.
+
+    Raises:
+        KequnError: the expression is refused, or the tag would close a ring.
+    """
+    actor.must("tag.edit")
+    check_catalogue(catalogue() | {spec.name: spec})
+    fingerprint = spec.fingerprint()
+    current = TagVersion.objects.filter(name=spec.name, is_current=True).first()
+    if current is not None and current.fingerprint == fingerprint and current.spec == spec:
+        return current
+    with transaction.atomic():
+        TagVersion.objects.filter(name=spec.name, is_current=True).update(is_current=False)
+        version = TagVersion.objects.create(
+            name=spec.name, fingerprint=fingerprint, spec=spec, saved_by=actor.username, saved_at=now()
+        )
+        record(actor, "tag.saved", version, name=spec.name, fingerprint=fingerprint)
+    return version
+
+
+def latest_data_date() -> date:
+    """Return the latest business date for which balances were loaded: what "today" means for tags.
+
+    Raises:
+        NoData: nothing was loaded.
+    """
+    tables = runtime().store.manifest().tables
+    dates = [state.as_of for name, state in tables.items() if state.as_of and name in ("holding", "transaction", "event")]
+    if "holding" in tables and tables["holding"].as_of:
+        return tables["holding"].as_of
+    if not dates:
+        raise NoData("No balances or transactions were loaded.", hint="Run `kequn load` first, or name a date.")
+    return max(dates)
+
+
+def request_refresh(actor: Actor, *, as_of: date | None = None) -> Job:
+    """Queue the computation of all tags for a date (the latest of the data by default)."""
+    actor.must("tag.refresh")
+    day = (as_of or latest_data_date()).isoformat()
+    return enqueue(actor, "tag.refresh", {"as_of": day}, key=day)
+
+
+def refresh_tags(
+    actor: Actor,
+    *,
+    as_of: date | None = None,
+    only: Collection[str] | None = None,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Refresh:
+    """Compute tags for a business date and publish them together; those whose data were not loaded are named, not guessed."""
+    actor.must("tag.refresh")
+    day = as_of or latest_data_date()
+    started = time.monotonic()
+    specs = catalogue()
+    missing = unavailable(specs, runtime().store.manifest())
+    wanted = {n: s for n, s in specs.items() if n not in missing}
+    report = refresh(
+        runtime().store, wanted, as_of=day, now=now(), only=only, progress=progress,
+        **({"cancelled": cancelled} if cancelled else {}),
+    )  # fmt: skip
+    manifest = runtime().store.manifest()
+    state = manifest.dates[day.isoformat()]
+    with transaction.atomic():
+        row = Refresh.objects.create(
+            as_of=day, n_tags=len(state.tags), n_customers=state.customers, seconds=time.monotonic() - started,
+            unavailable=missing, version=manifest.version, started_by=actor.username, finished_at=now(),
+        )  # fmt: skip
+        record(actor, "tag.refreshed", row, as_of=day, tags=len(report.computed), unavailable=len(missing))
+    return row
+
+
+def refresh_job(running: Running) -> dict[str, Any]:
+    """Do a queued refresh."""
+    row = refresh_tags(
+        running.actor, as_of=date.fromisoformat(running.params["as_of"]), progress=running.progress,
+        cancelled=running.cancelled,
+    )  # fmt: skip
+    return {"as_of": str(row.as_of), "tags": row.n_tags, "customers": row.n_customers}
