@@ -144,3 +144,21 @@ class NotApproved(KequnError):
     """What is to be used has not been approved by a second person."""
 
     code = "not_approved"
+
+
+class TagCycle(InvalidSpec):
+    """Tags that are made from one another in a ring."""
+
+    code = "tag_cycle"
+
+
+class TagFailed(KequnError):
+    """A tag that could not be computed for a date, or came out with values it does not declare."""
+
+    code = "tag_failed"
+
+
+class Cancelled(KequnError):
+    """Work that was given up because somebody asked for it; what was published before goes on serving."""
+
+    code = "cancelled"
