@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -28,6 +29,7 @@ class Engine:
     ) -> None:
         self.store = store
         self.manifest = manifest or store.manifest()
+        self._within = ""
         self._root = duckdb.connect(":memory:")
         self._local = threading.local()
         temporary = store.root / "tmp"
@@ -106,7 +108,14 @@ class Engine:
             "(SELECT CAST(file_row_number AS UINTEGER) AS ordinal, value AS present"
             f" FROM read_parquet({self._paths([state.population])}, file_row_number = true)) p"
         )
-        return f"SELECT {select} FROM {population}{joins} WHERE p.present"
+        scope = f" AND p.ordinal IN ({self._within})" if self._within else ""
+        return f"SELECT {select} FROM {population}{joins} WHERE p.present{scope}"
+
+    def within(self, ordinals_query: str) -> Engine:
+        """Return the same engine whose bank, in every question about tags, is only the customers of a SELECT of ordinals."""
+        narrowed = copy.copy(self)
+        narrowed._within = ordinals_query
+        return narrowed
 
     def register(self, name: str, table: pa.Table) -> None:
         """Make an Arrow table visible to this thread's queries under ``name`` (facts handed in by the caller)."""

@@ -9,8 +9,7 @@ from kequn.ops.catalog import states
 from kequn.ops.catalog.content import marks, merged_fields, render, sms_parts
 from kequn.ops.catalog.models import CatalogSpec, DefinitionVersion
 from kequn.ops.catalog.queries import definition_for
-from kequn.ops.governance.models import Approval
-from kequn.ops.governance.services import record, submit, withdraw
+from kequn.ops.governance.services import Approval, record, submit, withdraw
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import now
 

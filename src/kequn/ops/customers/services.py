@@ -114,11 +114,17 @@ def addresses(actor: Actor, customer_ids: Iterable[str], channel: str) -> dict[s
     return found
 
 
-def reachable(channel: str) -> set[str]:
-    """Return the surrogate ids that have an address for a channel, without unsealing any (for the gate)."""
+def reachable(channel: str, customer_ids: Iterable[str] | None = None) -> set[str]:
+    """Return the surrogate ids that have an address for a channel, of some customers or of all, without unsealing any."""
     field = ADDRESS.get(channel)
-    rows = Person.objects.all()
-    return set((rows.exclude(**{field: b""}) if field else rows).values_list("customer_id", flat=True))
+    rows = Person.objects.exclude(**{field: b""}) if field else Person.objects.all()
+    if customer_ids is None:
+        return set(rows.values_list("customer_id", flat=True))
+    ids = list(customer_ids)
+    found: set[str] = set()
+    for start in range(0, len(ids), 500):
+        found.update(rows.filter(pk__in=ids[start : start + 500]).values_list("customer_id", flat=True))
+    return found
 
 
 def merge_fields(actor: Actor, customer_ids: Iterable[str]) -> dict[str, dict[str, str]]:

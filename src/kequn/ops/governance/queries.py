@@ -55,3 +55,11 @@ def suppressed(at: datetime, customer_ids: Iterable[str] | None = None) -> set[s
     if customer_ids is not None:
         rows = rows.filter(customer_id__in=list(customer_ids))
     return set(rows.values_list("customer_id", flat=True))
+
+
+def suppressions_at(at: datetime, customer_ids: Iterable[str] | None = None) -> QuerySet[Suppression, tuple[str, str]]:
+    """Return (surrogate id, reason) of what holds contacts back at a moment; of some customers or of all (for the gate)."""
+    rows = Suppression.objects.filter(Q(until__isnull=True) | Q(until__gt=at), since__lte=at)
+    if customer_ids is not None:
+        rows = rows.filter(customer_id__in=list(customer_ids))
+    return rows.values_list("customer_id", "reason")

@@ -1,0 +1,152 @@
+"""The gate's facts: the bank's tables with what kequn knows since they were loaded laid over them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from kequn.core.engine.duck import Engine
+from kequn.core.gate import Facts, Overlay, empty, facts_from, rows
+from kequn.core.spec.campaign import ContactPolicySpec
+from kequn.ops.audiences.dictionary import Ordinals, customer_ids_of, ordinals_of
+from kequn.ops.customers.services import reachable
+from kequn.ops.governance.queries import consent_words, suppressions_at
+
+ADDRESSED = ("sms", "email", "call")
+"""Channels whose address is personal, so that only ``ops.customers`` can say whether there is one."""
+SERVICE_ONLY = frozenset({"complaint", "refused"})
+"""Reasons of a suppression that stop marketing, not service."""
+FEW = 2_000
+"""Up to so many customers are asked for by id; above, everybody's rows are read once."""
+
+Touched = Callable[[Collection[str] | None, date], Iterable[tuple[str, str, date]]]
+Complained = Callable[[Collection[str] | None], Iterable[tuple[str, date, bool]]]
+Worked = Callable[[Collection[str] | None, datetime], Iterable[str]]
+_touched: dict[str, Touched] = {}
+_complained: dict[str, Complained] = {}
+_worked: dict[str, Worked] = {}
+
+
+def tell_touches(source: str, provider: Touched) -> None:
+    """Name who knows marketing contacts since a day: (customer_id, channel, day), of some customers or of all."""
+    _touched[source] = provider
+
+
+def tell_complaints(source: str, provider: Complained) -> None:
+    """Name who records complaints: (customer_id, day, is open)."""
+    _complained[source] = provider
+
+
+def tell_work(source: str, provider: Worked) -> None:
+    """Name who knows the customers whose opportunity somebody works at a moment."""
+    _worked[source] = provider
+
+
+def gate_facts(bank: Engine, who: Ordinals, *, policy: ContactPolicySpec, now: datetime) -> Facts:
+    """Return what the gate must know of some customers at one moment."""
+    today = now.astimezone(ZoneInfo(policy.zone)).date()
+    days = max((cap.days for cap in policy.caps), default=1)
+    overlay = _overlay(bank, np.unique(who), today=today, days=days, now=now)
+    return facts_from(bank, who, as_of=today, overlay=overlay, touch_days=days)
+
+
+def _overlay(bank: Engine, who: Ordinals, *, today: date, days: int, now: datetime) -> Overlay:
+    ids = customer_ids_of(bank, who) if len(who) <= FEW else None
+    finder = _Finder(bank, ids, who)
+    return Overlay(
+        consents=_consents(finder, ids),
+        suppressions=_suppressions(finder, ids, now),
+        reachable=_reachable(finder, ids),
+        touches=_touches(finder, ids, since=_since(bank, today, days)),
+        complaints=_complaints(finder, ids) if "service" in bank.manifest.tables else None,
+        in_progress=_in_progress(finder, ids, now),
+    )
+
+
+class _Finder:
+    """Turns surrogate ids into ordinals: from the few that were asked for, or from the whole dictionary."""
+
+    def __init__(self, bank: Engine, ids: list[str] | None, who: Ordinals) -> None:
+        self.bank = bank
+        self.known = dict(zip(ids, who.tolist(), strict=True)) if ids is not None else None
+
+    def __call__(self, customer_ids: list[str]) -> list[int]:
+        if self.known is not None:
+            return [self.known.get(i, -1) for i in customer_ids]
+        return ordinals_of(self.bank, customer_ids).tolist()  # type: ignore[no-any-return]
+
+
+def _placed(finder: _Finder, ids: list[str], *columns: list[Any]) -> tuple[list[int], tuple[list[Any], ...]]:
+    """Return ordinals and columns without the rows of strangers."""
+    at = finder(ids)
+    kept = [i for i, ordinal in enumerate(at) if ordinal >= 0]
+    return [at[i] for i in kept], tuple([column[i] for i in kept] for column in columns)
+
+
+def _consents(finder: _Finder, ids: list[str] | None) -> Any:
+    words = list(consent_words(ids).values_list("customer_id", "channel", "granted", "at"))
+    if not words:
+        return empty("consents")
+    who, channels, granted, moments = map(list, zip(*words, strict=True))
+    ordinal, (channel, is_granted, at) = _placed(finder, who, channels, granted, moments)
+    return rows("consents", ordinal=ordinal, channel=channel, granted=is_granted, at=at)
+
+
+def _suppressions(finder: _Finder, ids: list[str] | None, now: datetime) -> Any:
+    found = list(suppressions_at(now, ids))
+    who = [customer_id for customer_id, _ in found]
+    scopes = ["marketing" if reason in SERVICE_ONLY else "all" for _, reason in found]
+    ordinal, (scope,) = _placed(finder, who, scopes)
+    return rows("suppressions", ordinal=ordinal, scope=scope)
+
+
+def _reachable(finder: _Finder, ids: list[str] | None) -> Any:
+    """A customer without an address in ``ops.customers`` cannot be reached; of strangers to it nothing is known."""
+    ordinals: list[int] = []
+    channels: list[str] = []
+    flags: list[bool] = []
+    everybody = reachable("wecom", ids)
+    for channel in ADDRESSED:
+        there = reachable(channel, ids)
+        for flag, group in ((True, there), (False, everybody - there)):
+            found, _ = _placed(finder, sorted(group))
+            ordinals += found
+            channels += [channel] * len(found)
+            flags += [flag] * len(found)
+    return rows("reachable", ordinal=ordinals, channel=channels, reachable=flags)
+
+
+def _since(bank: Engine, today: date, days: int) -> date:
+    """The day from which kequn's own contacts count: those up to the last loaded contact came back with the load."""
+    first = today - timedelta(days=days)
+    loaded = bank.manifest.tables.get("contact")
+    return max(first, loaded.as_of + timedelta(days=1)) if loaded and loaded.as_of else first
+
+
+def _touches(finder: _Finder, ids: list[str] | None, *, since: date) -> Any:
+    found = [row for provider in _touched.values() for row in provider(ids, since)]
+    if not found:
+        return empty("touches") if _touched else None
+    who, channels, days = map(list, zip(*found, strict=True))
+    ordinal, (channel, on) = _placed(finder, who, channels, days)
+    return rows("touches", ordinal=ordinal, channel=channel, on=on)
+
+
+def _complaints(finder: _Finder, ids: list[str] | None) -> Any:
+    """kequn's own records complete the bank's; where the bank supplies none, complaints stay unknown."""
+    found = [row for provider in _complained.values() for row in provider(ids)]
+    if not found:
+        return empty("complaints") if _complained else None
+    who, days, states = map(list, zip(*found, strict=True))
+    ordinal, (on, is_open) = _placed(finder, who, days, states)
+    return rows("complaints", ordinal=ordinal, on=on, open=is_open)
+
+
+def _in_progress(finder: _Finder, ids: list[str] | None, now: datetime) -> Any:
+    found = sorted({customer_id for provider in _worked.values() for customer_id in provider(ids, now)})
+    ordinal, _ = _placed(finder, found)
+    return rows("in_progress", ordinal=ordinal)

@@ -1,0 +1,78 @@
+"""What other apps and pages may hold of segments and their members."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from kequn.core.insight import Profile
+from kequn.core.segments import FunnelStep
+from kequn.ops.customers.contracts import MaskedPerson
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentPreview:
+    """What a segment is on one date, within the actor's scope (客群预览)."""
+
+    as_of: date
+    size: int
+    bank: int
+    """Customers of the bank, or of the actor's branches, on the date."""
+    steps: tuple[FunnelStep, ...]
+    unknown: dict[str, int]
+    """Path of a test in the document -> customers without a value."""
+    words_zh: str
+    words_en: str
+    is_scoped: bool
+    """Whether the figures are those of the actor's branches alone."""
+
+    @property
+    def share(self) -> float | None:
+        """Size ÷ bank; ``None`` for an empty bank."""
+        return self.size / self.bank if self.bank else None
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileAnswer:
+    """A profile, or the job that computes it."""
+
+    profile: Profile | None
+    job_id: int | None
+    as_of: date
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One line of a segment's members: the person is ``None`` where the actor may not see persons."""
+
+    customer_id: str
+    person: MaskedPerson | None
+    tags: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MembersPage:
+    """One page of a segment's members."""
+
+    as_of: date
+    total: int
+    page: int
+    size: int
+    tags: tuple[str, ...]
+    members: tuple[Member, ...]
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are, at least one."""
+        return max(1, -(-self.total // self.size))
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One sheet of an export: words for the header, rows of plain values."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[Any]]

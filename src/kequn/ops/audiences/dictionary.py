@@ -1,0 +1,44 @@
+"""Between the analytical store's ordinals and the surrogate ids that the rest of kequn knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from kequn.core.engine.duck import Engine, literal
+
+Ordinals = np.ndarray[Any, np.dtype[np.uint32]]
+
+
+def customer_ids_of(bank: Engine, ordinals: Ordinals) -> list[str]:
+    """Return the surrogate id of each ordinal, in the order given."""
+    if not len(ordinals):
+        return []
+    asked = pa.table({"ordinal": pa.array(ordinals, pa.uint32()), "position": pa.array(range(len(ordinals)), pa.uint32())})
+    bank.register("ids_asked", asked)
+    query = f"SELECT d.customer_id FROM ids_asked a JOIN {_dictionary(bank)} d USING (ordinal) ORDER BY a.position"
+    return bank.arrow(query)["customer_id"].to_pylist()  # type: ignore[no-any-return]
+
+
+def ordinals_of(bank: Engine, customer_ids: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return the ordinal of each surrogate id, in the order given; -1 where there is none."""
+    if not len(customer_ids) or bank.manifest.dictionary is None:
+        return np.full(len(customer_ids), -1, dtype=np.int64)
+    asked = pa.table(
+        {"customer_id": pa.array(customer_ids, pa.string()), "position": pa.array(range(len(customer_ids)), pa.uint32())}
+    )
+    bank.register("ordinals_asked", asked)
+    query = (
+        "SELECT COALESCE(CAST(d.ordinal AS BIGINT), -1) AS ordinal FROM ordinals_asked a"
+        f" LEFT JOIN {_dictionary(bank)} d USING (customer_id) ORDER BY a.position"
+    )
+    return np.asarray(bank.columns(query)["ordinal"], dtype=np.int64)
+
+
+def _dictionary(bank: Engine) -> str:
+    if bank.manifest.dictionary is None:
+        return "(SELECT 0::UINTEGER AS ordinal, '' AS customer_id LIMIT 0)"
+    return f"read_parquet({literal(str(bank.store.path(bank.manifest.dictionary)))})"
