@@ -119,4 +119,6 @@ class ContactPolicySpec(Definition):
     quiet_until: time = time(8)
     complaint_days: int = Field(default=90, ge=0)
     adult_age: int = Field(default=18, ge=14, le=21)
+    senior_age: int = Field(default=65, ge=50, le=100)
+    """From this age on investments of R3 and above are not promoted."""
     zone: str = "Asia/Shanghai"
