@@ -70,3 +70,16 @@ class User(AbstractBaseUser):
             staff_no=self.staff_no,
             display_name=self.display_name,
         )
+
+
+class Token(models.Model):
+    """A key with which another system of the bank acts as one user (接口令牌). Only its hash is kept."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    label = models.CharField(max_length=60)
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-created_at"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
@@ -11,9 +14,10 @@ from django.db import transaction
 
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed
 from kequn.ops.orgs.actor import Actor
-from kequn.ops.orgs.models import Branch, User
+from kequn.ops.orgs.models import Branch, Token, User
 from kequn.ops.orgs.queries import staff_for
 from kequn.ops.orgs.rights import ROLES
+from kequn.ops.runtime import now
 
 
 def sync_branches(rows: Iterable[Mapping[str, Any]]) -> int:
@@ -117,6 +121,28 @@ def set_active(actor: Actor, username: str, *, active: bool) -> None:
     if staff_for(actor).filter(username=username, pk=actor.user_id).exists():
         raise NotAllowed("Nobody shuts herself out.")
     User.objects.filter(pk=_user(username).pk).update(is_active=active)
+
+
+def issue_token(actor: Actor, username: str, *, label: str, days: int = 90) -> str:
+    """Return a new key for REST with which its holder acts as the user; shown once, only its hash is kept."""
+    actor.must("user.manage")
+    if not 1 <= days <= 366:
+        raise InvalidSpec("A token lives between 1 and 366 days.", hint="Issue a new one before it ends.", days=days)
+    key = f"kq_{secrets.token_urlsafe(32)}"
+    Token.objects.create(
+        user=_user(username), label=label, digest=_digest(key), created_at=now(), expires_at=now() + timedelta(days=days)
+    )
+    return key
+
+
+def actor_of_token(key: str) -> Actor | None:
+    """Return the actor of a key; ``None`` when it is unknown, has expired, or its user was shut out."""
+    token = Token.objects.select_related("user__branch").filter(digest=_digest(key), expires_at__gt=now()).first()
+    return token.user.actor() if token and token.user.is_active else None
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()  # the key has 256 random bits, so a slow hash would add nothing
 
 
 def _user(username: str) -> User:

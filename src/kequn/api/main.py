@@ -1,0 +1,23 @@
+"""REST, version 1: the same services as the pages, for the bank's other systems."""
+
+from __future__ import annotations
+
+from ninja import NinjaAPI
+
+from kequn import __version__
+from kequn.api import approvals, jobs, people, sources, tags
+from kequn.api.auth import by_key, by_session
+
+api = NinjaAPI(
+    title="kequn 客群",
+    version=__version__,
+    description="Data → tags → segments → campaigns → delivery → review. 与控制台同一套服务。",
+    auth=[by_key, by_session],
+    docs_url="/docs",
+    openapi_url="/openapi.json",
+    urls_namespace="api",
+)
+for prefix, module in (
+    ("/v1/sources", sources), ("/v1/tags", tags), ("/v1/jobs", jobs), ("/v1/approvals", approvals), ("/v1/people", people),
+):  # fmt: skip
+    api.add_router(prefix, module.router)

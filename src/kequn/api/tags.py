@@ -1,0 +1,59 @@
+"""The tag catalogue and its values' distribution."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from ninja import Router, Schema
+
+from kequn.api.auth import Request
+from kequn.api.sources import JobStarted
+from kequn.core.spec.tag import TagSpec
+from kequn.ops.tags import queries, services
+
+router = Router(tags=["tags 标签"])
+
+
+class TagOut(Schema):
+    """One line of the catalogue; coverage is a share of 0–1."""
+
+    name: str
+    title: str
+    title_en: str
+    family: str
+    type: str
+    sensitivity: str
+    coverage: float | None
+    missing: str
+
+
+@router.get("", response=list[TagOut], summary="The catalogue with coverage on a date")
+def list_tags(request: Request, as_of: date | None = None) -> list[dict[str, Any]]:
+    return [
+        {"name": r.spec.name, "title": r.spec.title.zh, "title_en": r.spec.title.en, "family": r.spec.family,
+         "type": r.spec.type, "sensitivity": r.spec.sensitivity, "coverage": r.coverage, "missing": r.missing}
+        for r in queries.tag_rows_for(request.actor, as_of=as_of)
+    ]  # fmt: skip
+
+
+@router.post("/refreshes", response={202: JobStarted}, summary="Compute all tags for a business date")
+def refresh(request: Request, as_of: date | None = None) -> tuple[int, dict[str, Any]]:
+    job = services.request_refresh(request.actor, as_of=as_of)
+    return 202, {"job": job.pk, "state": job.state}
+
+
+@router.get("/{name}", response=TagSpec, by_alias=True, exclude_defaults=True, summary="The definition of a tag")
+def show(request: Request, name: str) -> TagSpec:
+    return queries.tag_for(request.actor, name)
+
+
+@router.put("/{name}", response=TagSpec, by_alias=True, exclude_defaults=True, summary="Add or change a tag of the bank's own")
+def save(request: Request, name: str, spec: TagSpec) -> TagSpec:
+    services.save_tag(request.actor, spec)
+    return spec
+
+
+@router.get("/{name}/statistics/{as_of}", response=dict[str, Any], summary="Coverage and distribution on a date")
+def statistics(request: Request, name: str, as_of: date) -> dict[str, Any]:
+    return queries.statistics_for(request.actor, name, as_of)

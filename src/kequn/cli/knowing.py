@@ -1,0 +1,147 @@
+"""`kequn tag …` and `kequn segment …`: what is known of customers, and who belongs where."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from kequn.cli.data import acting
+from kequn.cli.output import As, Json, out, print_json, print_rows
+from kequn.cli.start import start
+
+tag = typer.Typer(no_args_is_help=True, help="The tag catalogue and its values. 标签目录与加工。")
+segment = typer.Typer(no_args_is_help=True, help="Segments: size, members' rule in SQL, profile. 客群。")
+
+Day = Annotated[datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="Business date; the latest by default. 业务日期。")]
+
+
+@tag.command("list")
+def list_tags(actor: As = "system", json: Json = False) -> None:
+    """Show the catalogue with coverage. 标签目录与覆盖率。
+
+    Example: kequn tag list --json
+    """
+    start()
+    from kequn.ops.tags.queries import tag_rows_for
+
+    rows = tag_rows_for(acting(actor))
+    if json:
+        print_json([{"name": r.spec.name, "title": r.spec.title, "type": r.spec.type, "sensitivity": r.spec.sensitivity,
+                     "coverage": r.coverage, "missing": r.missing} for r in rows])  # fmt: skip
+    else:
+        print_rows(
+            ("tag", "title", "type", "class", "coverage", "not computed because"),
+            [(r.spec.name, str(r.spec.title), r.spec.type, r.spec.sensitivity, r.coverage, r.missing) for r in rows],
+        )
+
+
+@tag.command("refresh")
+def refresh(as_of: Day = None, actor: As = "system", json: Json = False) -> None:
+    """Compute all tags for a business date and publish them together. 加工标签。
+
+    Example: kequn tag refresh --as-of 2026-06-30
+    """
+    start()
+    from kequn.ops.tags.services import refresh_tags
+
+    with out.status("…"):
+        row = refresh_tags(acting(actor), as_of=as_of.date() if as_of else None)
+    facts = {"as_of": row.as_of, "tags": row.n_tags, "customers": row.n_customers, "seconds": round(row.seconds, 2),
+             "unavailable": row.unavailable}  # fmt: skip
+    if json:
+        print_json(facts)
+    else:
+        print_rows(tuple(facts), [tuple(str(v) if isinstance(v, dict) else v for v in facts.values())])
+
+
+@tag.command("show")
+def show_tag(name: str, as_of: Day = None, actor: As = "system") -> None:
+    """Show one tag: definition, lineage, distribution (JSON). 标签详情。
+
+    Example: kequn tag show asset_tier
+    """
+    start()
+    from kequn.ops.sources.queries import data_date
+    from kequn.ops.tags.queries import lineage_for, statistics_for, tag_for
+
+    who = acting(actor)
+    day = as_of.date() if as_of else data_date()
+    print_json({
+        "tag": tag_for(who, name),
+        "lineage": lineage_for(who, name),
+        "statistics": statistics_for(who, name, day) if day else None,
+    })  # fmt: skip
+
+
+@segment.command("list")
+def list_segments(actor: As = "system", json: Json = False) -> None:
+    """Show segments with their state. 客群列表。
+
+    Example: kequn segment list
+    """
+    start()
+    from kequn.ops.audiences.queries import segments_for
+
+    rows = [(v.name, str(v.spec.title), v.fingerprint, v.state, v.owner_name) for v in segments_for(acting(actor))]
+    columns = ("segment", "title", "version", "state", "owner")
+    if json:
+        print_json([dict(zip(columns, r, strict=True)) for r in rows])
+    else:
+        print_rows(columns, rows)
+
+
+@segment.command("count")
+def count(name: str, as_of: Day = None, actor: As = "system", json: Json = False) -> None:
+    """Count the members exactly, with what each condition costs. 客群规模与漏斗。
+
+    Example: kequn segment count maturity --as-of 2026-06-30
+    """
+    start()
+    from kequn.ops.audiences.services import preview_named
+
+    found = preview_named(acting(actor), name, as_of=as_of.date() if as_of else None)
+    if json:
+        print_json(found)
+    else:
+        out.print(found.words)
+        print_rows(("members", "bank", "as of"), [(found.count, found.bank, found.as_of)])
+        print_rows(("condition", "alone", "left after it", "unknown"), [(s.words, s.alone, s.left, s.unknown) for s in found.funnel])
+
+
+@segment.command("sql")
+def sql(
+    name: str,
+    dialect: Annotated[str, typer.Option(help="duckdb or postgres.")] = "duckdb",
+    as_of: Day = None,
+    actor: As = "system",
+) -> None:
+    """Show the rule as SQL over the logical tables. 客群的 SQL。
+
+    Example: kequn segment sql payroll --dialect postgres
+    """
+    start()
+    from kequn.ops.audiences.queries import sql_of
+
+    typer.echo(sql_of(acting(actor), name, as_of=as_of.date() if as_of else None, dialect=dialect))
+
+
+@segment.command("profile")
+def profile(name: str, as_of: Day = None, actor: As = "system", json: Json = False) -> None:
+    """Show what is different about the members: TGI with intervals. 客群画像。
+
+    Example: kequn segment profile senior
+    """
+    start()
+    from kequn.ops.audiences.services import profile_named
+
+    found = profile_named(acting(actor), name, as_of=as_of.date() if as_of else None)
+    if json:
+        print_json(found)
+    else:
+        print_rows(("members", "bank", "share"), [(found.size, found.bank, found.size / found.bank if found.bank else None)])
+        print_rows(
+            ("tag", "value", "n", "share", "bank share", "TGI", "95 %"),
+            [(d.tag, d.value, d.n, d.share, d.bank_share, d.tgi, f"{d.low:.0f}–{d.high:.0f}") for d in found.top_differences],
+        )

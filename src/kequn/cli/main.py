@@ -1,0 +1,60 @@
+"""The command line: one verb a step of the loop."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from kequn import __version__
+from kequn.cli import data, demo, knowing, running, serving
+from kequn.core.errors import KequnError, SeveralErrors
+
+app = typer.Typer(
+    name="kequn",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Know customers by group, decide, deliver, and prove what it was worth. 客群经营。",
+)
+app.command("check")(data.check)
+app.command("apply")(data.apply)
+app.command("load")(data.load)
+app.add_typer(knowing.tag, name="tag")
+app.add_typer(knowing.segment, name="segment")
+app.add_typer(running.campaign, name="campaign")
+app.command("review")(running.review)
+app.command("serve")(serving.serve)
+app.command("worker")(serving.worker)
+app.add_typer(serving.user, name="user")
+app.command("demo")(demo.demo)
+
+
+@app.command("version")
+def version() -> None:
+    """Print the version. 版本。"""
+    typer.echo(__version__)
+
+
+FAULT = 1
+"""Exit code of an error a user can act on; 2 is a wrong call, as everywhere."""
+
+
+def run() -> None:
+    """Run a command; an error a user can act on is printed in three lines, not as a trace."""
+    try:
+        app()
+    except KequnError as error:
+        faults = error.errors if isinstance(error, SeveralErrors) else (error,)
+        say = Console(stderr=True, highlight=False)
+        for fault in faults:
+            say.print(f"[bold red]✗[/] {fault.where}" if str(fault.where) else "[bold red]✗[/]", end=" ")
+            say.print(fault.message, markup=False)
+            if fault.hint:
+                say.print(f"  → {fault.hint}", markup=False)
+        sys.exit(FAULT)
+
+
+if __name__ == "__main__":
+    run()

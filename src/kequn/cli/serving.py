@@ -1,0 +1,113 @@
+"""`kequn serve | worker | user`: the console, the background work, and who may log in."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from kequn.cli.data import acting
+from kequn.cli.output import As, print_rows
+from kequn.cli.start import start
+
+user = typer.Typer(no_args_is_help=True, help="Who may log in. 用户。")
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    workers: Annotated[int, typer.Option(help="Web processes.")] = 1,
+    threads: Annotated[int, typer.Option(help="Threads of each process.")] = 4,
+    background: Annotated[bool, typer.Option(help="Run the worker beside it. 同时运行后台作业。")] = True,
+) -> None:
+    """Serve the console and the REST interface. 启动控制台。
+
+    Example: kequn serve --port 8000
+    """
+    start()
+    migrate()
+    side = subprocess.Popen([sys.executable, "-m", "kequn.cli.main", "worker"]) if background else None
+    command = [
+        sys.executable, "-m", "gunicorn", "kequn.server.wsgi:application", "--bind", f"{host}:{port}",
+        "--workers", str(workers), "--threads", str(threads), "--timeout", "120", "--log-level", "warning",
+    ]  # fmt: skip
+    try:
+        subprocess.run(command, check=False)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        if side is not None:
+            side.terminate()
+            side.wait(timeout=30)
+
+
+def worker() -> None:
+    """Run queued jobs and send what is due, until stopped. 后台作业与投递。
+
+    Example: kequn worker
+    """
+    start()
+    from kequn.server.worker import run
+
+    run()
+
+
+def migrate() -> None:
+    """Bring the database up to date."""
+    from django.core.management import call_command
+
+    call_command("migrate", interactive=False, verbosity=0)
+
+
+@user.command("list")
+def list_users(actor: As = "system") -> None:
+    """Show who may log in. 用户列表。
+
+    Example: kequn user list
+    """
+    start()
+    from kequn.ops.orgs.queries import staff_for
+
+    rows = [(u.username, u.display_name, u.role, u.branch.code, "yes" if u.has_usable_password() else "no") for u in staff_for(acting(actor))]
+    print_rows(("login", "name", "role", "branch", "password set"), rows)
+
+
+@user.command("save")
+def save(
+    username: str,
+    name: Annotated[str, typer.Option(help="Name shown.")],
+    role: Annotated[str, typer.Option(help="marketer, checker, rm, branch_head, analyst or admin.")],
+    branch: Annotated[str, typer.Option(help="Branch code.")],
+    staff_no: str = "",
+    actor: As = "system",
+) -> None:
+    """Add or change a user. 新增或修改用户。
+
+    Example: kequn user save zhaomin --name 赵敏 --role marketer --branch HO
+    """
+    start()
+    from kequn.ops.orgs.services import save_user
+
+    save_user(acting(actor), username, display_name=name, role=role, branch_code=branch, staff_no=staff_no)
+
+
+@user.command("password")
+def password(
+    username: str,
+    generate: Annotated[bool, typer.Option(help="Make one up and print it once.")] = False,
+    actor: As = "system",
+) -> None:
+    """Set a user's password; asks for it, so that it is in no history. 设置密码。
+
+    Example: kequn user password zhaomin
+    """
+    start()
+    from kequn.ops.orgs.services import set_password
+
+    chosen = secrets.token_urlsafe(12) if generate else typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    set_password(acting(actor), username, chosen)
+    if generate:
+        typer.echo(chosen)
