@@ -116,41 +116,55 @@ def _by_value(tag: TagSpec, words: list[str], inside: Ints, bank: Ints, here: Bo
 
 
 def _numbers(tag: TagSpec, values: pa.ChunkedArray, here: Bools) -> Counts:
+    """Sorting once makes every count and quantile a look-up."""
     numbers = (values.cast(pa.int32()) if tag.type == "date" else values).to_numpy()
-    edges = _edges(tag, numbers)
-    codes = np.searchsorted(edges, numbers, side="right")
-    bank, inside = np.bincount(codes, minlength=len(edges) + 1), np.bincount(codes[here], minlength=len(edges) + 1)
-    shown = [i for i in range(len(edges) + 1) if bank[i]]
-    bins = [_bin(tag, numbers, edges, i) for i in shown]
+    bank, inside = np.sort(numbers), np.sort(numbers[here])
+    edges = _edges(tag, bank)
+    bank_n, inside_n = _in_bins(bank, edges), _in_bins(inside, edges)
+    shown = [i for i in range(len(edges) + 1) if bank_n[i]]
+    bins = [_bin(tag, bank, edges, i) for i in shown]
     return Counts(
         tuple(key for key, _ in bins),
         tuple(title for _, title in bins),
-        inside[shown],
-        bank[shown],
-        int(here.sum()),
-        len(here),
-        _summary(tag, numbers[here]),
-        _summary(tag, numbers),
+        inside_n[shown],
+        bank_n[shown],
+        len(inside),
+        len(bank),
+        _summary(tag, inside),
+        _summary(tag, bank),
     )
 
 
-def _edges(tag: TagSpec, numbers: Numeric) -> Numeric:
+def _in_bins(ordered: Numeric, edges: Numeric) -> Ints:
+    """How many of the ordered numbers are in (-∞, e0), [e0, e1), … [ek, ∞)."""
+    return np.diff(np.searchsorted(ordered, edges, side="left"), prepend=0, append=len(ordered))
+
+
+def _edges(tag: TagSpec, ordered: Numeric) -> Numeric:
     """Cut points: the declared bins; else each whole number where they are few; else rounded quantiles of the bank."""
-    if not len(numbers):
+    if not len(ordered):
         return np.zeros(0)
-    low, high = numbers.min(), numbers.max()
+    low, high = ordered[0], ordered[-1]
     if tag.bins:
         scale = 100 if tag.type == "money" else 1
         return np.array([float(b * scale) for b in tag.bins])
     if tag.type == "integer" and high - low < FEW_INTEGERS:
         return np.arange(low + 1, high + 1)
-    some = numbers[numbers > 0] if low == 0 and tag.type != "date" else numbers
-    if len(some) > 0.8 * len(numbers):
-        cuts = np.quantile(numbers, (0.2, 0.4, 0.6, 0.8))
-    else:  # a heap at zero gets a bin of its own
-        cuts = np.concatenate([[some.min()], np.quantile(some, (0.25, 0.5, 0.75))]) if len(some) else np.zeros(0)
-        return _between(np.concatenate([cuts[:1], _rounded(tag, cuts[1:])]), low, high)
-    return _between(_rounded(tag, cuts), low, high)
+    above = ordered[np.searchsorted(ordered, 0, side="right") :] if low == 0 and tag.type != "date" else ordered
+    if len(above) > 0.8 * len(ordered):
+        return _between(_rounded(tag, _quantiles(ordered, (0.2, 0.4, 0.6, 0.8))), low, high)
+    # a heap at zero gets a bin of its own
+    cuts = _rounded(tag, _quantiles(above, (0.25, 0.5, 0.75))) if len(above) else np.zeros(0)
+    return _between(np.concatenate([above[:1], cuts]), low, high)
+
+
+def _quantiles(ordered: Numeric, levels: tuple[float, ...]) -> Numeric:
+    """Linear between neighbours, as numpy's default is."""
+    place = np.array(levels) * (len(ordered) - 1)
+    below = np.floor(place).astype(np.int64)
+    above = np.minimum(below + 1, len(ordered) - 1)
+    low, high = ordered[below].astype(np.float64), ordered[above].astype(np.float64)
+    return np.asarray(low + (high - low) * (place - below))
 
 
 def _rounded(tag: TagSpec, cuts: Numeric) -> Numeric:
@@ -167,12 +181,12 @@ def _between(cuts: Numeric, low: float, high: float) -> Numeric:
     return np.unique(cuts[(cuts > low) & (cuts <= high)])
 
 
-def _bin(tag: TagSpec, numbers: Numeric, edges: Numeric, i: int) -> tuple[str, Text]:
+def _bin(tag: TagSpec, ordered: Numeric, edges: Numeric, i: int) -> tuple[str, Text]:
     """Key and words of the bin [edges[i-1], edges[i])."""
     low = edges[i - 1] if i else None
     high = edges[i] if i < len(edges) else None
     key = f"[{_key(tag, low)},{_key(tag, high)})"
-    return key, Text(zh=_say_bin(tag, numbers, low, high, "zh"), en=_say_bin(tag, numbers, low, high, "en"))
+    return key, Text(zh=_say_bin(tag, ordered, low, high, "zh"), en=_say_bin(tag, ordered, low, high, "en"))
 
 
 def _key(tag: TagSpec, edge: float | None) -> str:
@@ -183,21 +197,19 @@ def _key(tag: TagSpec, edge: float | None) -> str:
     return f"{edge / 100 if tag.type == 'money' else edge:.12g}"
 
 
-def _say_bin(tag: TagSpec, numbers: Numeric, low: float | None, high: float | None, language: str) -> str:
+def _say_bin(tag: TagSpec, ordered: Numeric, low: float | None, high: float | None, language: str) -> str:
     english = language.startswith("en")
-    first, last = numbers.min(), numbers.max()
-    if tag.type == "integer":  # whole numbers: both ends can be named
-        start, end = (first if low is None else low), (last if high is None else high - 1)
-        if start >= end:
-            return _say(tag, end, language)
-        if low is not None and high is not None:
-            return f"{int(low):,}–{_say(tag, end, language)}"
+    first, last = ordered[0], ordered[-1]
     if low is None and high is None:
         return "all" if english else "全部"
+    if tag.type == "integer" and low is not None and high is not None:  # whole numbers: both ends can be named
+        return _say(tag, low, language) if low == high - 1 else f"{int(low):,}–{_say(tag, high - 1, language)}"
+    if low is None and high is not None and first == ordered[np.searchsorted(ordered, high) - 1]:  # one value alone, often 0
+        return _say(tag, first, language)
     if low is None or high is None:
         edge = _say(tag, high if low is None else low, language)
-        if low is None and first == 0 and not (numbers[(numbers > 0)] < (high or 0)).any():
-            return _say(tag, 0, language)
+        if low == last:
+            return edge
         if english:
             return f"below {edge}" if low is None else f"{edge} and above"
         return f"{edge}以下" if low is None else f"{edge}及以上"
@@ -213,12 +225,12 @@ def _say(tag: TagSpec, edge: float | None, language: str) -> str:
     return f"{say_value(tag.type, exact, language)} {unit}".rstrip()
 
 
-def _summary(tag: TagSpec, numbers: Numeric) -> Numbers | None:
-    if not len(numbers):
+def _summary(tag: TagSpec, ordered: Numeric) -> Numbers | None:
+    if not len(ordered):
         return None
-    cuts = np.quantile(numbers, QUANTILES, method="inverted_cdf" if tag.type == "date" else "linear")
     names = [f"p{round(q * 100)}" for q in QUANTILES]
+    cuts = _quantiles(ordered, QUANTILES)
     if tag.type == "date":
         return Numbers(None, {n: _key(tag, c) for n, c in zip(names, cuts, strict=True)})
     scale = 100 if tag.type == "money" else 1
-    return Numbers(float(numbers.mean()) / scale, {n: float(c) / scale for n, c in zip(names, cuts, strict=True)})
+    return Numbers(float(ordered.mean()) / scale, {n: float(c) / scale for n, c in zip(names, cuts, strict=True)})
