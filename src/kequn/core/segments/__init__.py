@@ -15,6 +15,7 @@ from kequn.core.segments.members import (
 from kequn.core.segments.rule import lists_in, segments_in, tables_in, tags_in
 from kequn.core.segments.typed import OPERATORS
 from kequn.core.segments.understand import check, sensitive_tags, understand
+from kequn.core.segments.words import in_words
 
 __all__ = [
     "OPERATORS",
@@ -25,6 +26,7 @@ __all__ = [
     "count",
     "count_by",
     "funnel",
+    "in_words",
     "lists_in",
     "members",
     "members_sql",
