@@ -17,7 +17,9 @@ def customer_ids_of(bank: Engine, ordinals: Ordinals) -> list[str]:
     """Return the surrogate id of each ordinal, in the order given."""
     if not len(ordinals):
         return []
-    asked = pa.table({"ordinal": pa.array(ordinals, pa.uint32()), "position": pa.array(range(len(ordinals)), pa.uint32())})
+    asked = pa.table(
+        {"ordinal": pa.array(ordinals, pa.uint32()), "position": pa.array(range(len(ordinals)), pa.uint32())}
+    )
     bank.register("ids_asked", asked)
     query = f"SELECT d.customer_id FROM ids_asked a JOIN {_dictionary(bank)} d USING (ordinal) ORDER BY a.position"
     return bank.arrow(query)["customer_id"].to_pylist()  # type: ignore[no-any-return]
@@ -28,7 +30,10 @@ def ordinals_of(bank: Engine, customer_ids: Sequence[str]) -> np.ndarray[Any, np
     if not len(customer_ids) or bank.manifest.dictionary is None:
         return np.full(len(customer_ids), -1, dtype=np.int64)
     asked = pa.table(
-        {"customer_id": pa.array(customer_ids, pa.string()), "position": pa.array(range(len(customer_ids)), pa.uint32())}
+        {
+            "customer_id": pa.array(customer_ids, pa.string()),
+            "position": pa.array(range(len(customer_ids)), pa.uint32()),
+        }
     )
     bank.register("ordinals_asked", asked)
     query = (

@@ -31,7 +31,8 @@ class SegmentVersion(models.Model):
             models.UniqueConstraint(fields=["name", "fingerprint"], name="segment_version_once"),
             models.UniqueConstraint(fields=["name"], condition=models.Q(is_current=True), name="segment_one_current"),
             models.CheckConstraint(
-                condition=models.Q(is_current=False) | models.Q(state=states.APPROVED), name="segment_current_is_approved"
+                condition=models.Q(is_current=False) | models.Q(state=states.APPROVED),
+                name="segment_current_is_approved",
             ),
         ]
 

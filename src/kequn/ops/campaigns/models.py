@@ -70,5 +70,7 @@ class Audience(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=models.Q(passed=models.F("treated") + models.F("control")), name="arms_add_up")
+            models.CheckConstraint(
+                condition=models.Q(passed=models.F("treated") + models.F("control")), name="arms_add_up"
+            )
         ]

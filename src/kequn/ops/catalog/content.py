@@ -93,7 +93,9 @@ BANNED: tuple[Banned, ...] = (
 
 OPT_OUT = re.compile(r"拒收|退订|回复\s*[A-Z0-9]+|回\s*[TRN]\b|unsubscribe|opt[- ]?out|reply\s+\w+", re.IGNORECASE)
 PRIVATE = re.compile(r"(?<!\d)1\d{10}(?!\d)|(?<!\d)\d{17}[\dXx](?!\d)|(?<!\d)\d{16,19}(?!\d)")
-RETURN_FIGURE = re.compile(r"(?:收益|年化|利率|回报|return|yield|APR|APY)[^。;.!！]{0,20}?\d+(?:\.\d+)?\s*%", re.IGNORECASE)
+RETURN_FIGURE = re.compile(
+    r"(?:收益|年化|利率|回报|return|yield|APR|APY)[^。;.!！]{0,20}?\d+(?:\.\d+)?\s*%", re.IGNORECASE
+)
 RISK_WORDS = re.compile(r"风险|谨慎|过往业绩|年化利率|单利|risk|past performance", re.IGNORECASE)
 
 
@@ -147,7 +149,9 @@ def _template(spec: TemplateSpec, purpose: Purpose | None) -> Iterator[Mark]:
 def _places(text: str) -> Iterator[Mark]:
     for place in PLACE.finditer(text):
         if place.group(1) not in FIELDS:
-            reason = Text(zh="没有这个变量,可用:" + "、".join(FIELDS), en="Unknown field; there are " + ", ".join(FIELDS))
+            reason = Text(
+                zh="没有这个变量,可用:" + "、".join(FIELDS), en="Unknown field; there are " + ", ".join(FIELDS)
+            )
             yield Mark("unknown_field", "fault", place.group(0), reason, place.start())
     rest = PLACE.sub(lambda place: " " * len(place.group(0)), text)
     if "{{" in rest or "}}" in rest:
@@ -166,7 +170,9 @@ def _words(text: str) -> Iterator[Mark]:
         yield Mark("private_number", "fault", found.group(0)[:4] + "…", reason, text.find(found.group(0)))
     figure = RETURN_FIGURE.search(flat)
     if figure and not RISK_WORDS.search(flat):
-        reason = Text(zh="出现收益或利率数字,须同时披露风险或年化口径", en="A figure of return needs its risk or basis beside it")
+        reason = Text(
+            zh="出现收益或利率数字,须同时披露风险或年化口径", en="A figure of return needs its risk or basis beside it"
+        )
         yield Mark("figure_without_risk", "fault", figure.group(0), reason, text.find(figure.group(0)))
 
 
@@ -175,14 +181,18 @@ def _opt_out(spec: TemplateSpec, grade: Literal["fault", "caution"]) -> Iterator
         reason = Text(zh="营销短信和邮件必须写明退订方式", en="Marketing by SMS and e-mail must say how to refuse it")
         yield Mark("no_opt_out", grade, "", reason)
     elif not OPT_OUT.search(spec.opt_out):
-        reason = Text(zh="看不出如何拒收,例如“拒收请回复R”", en='It does not say how to refuse, such as "Reply R to stop"')
+        reason = Text(
+            zh="看不出如何拒收,例如“拒收请回复R”", en='It does not say how to refuse, such as "Reply R to stop"'
+        )
         yield Mark("unclear_opt_out", grade, spec.opt_out, reason)
 
 
 def _sms(spec: TemplateSpec) -> Iterator[Mark]:
     parts = sms_parts(spec.body + spec.opt_out)
     if parts > SMS_MOST:
-        reason = Text(zh=f"短信将按 {parts} 条计费,最多 {SMS_MOST} 条", en=f"This is billed as {parts} SMS; at most {SMS_MOST}")
+        reason = Text(
+            zh=f"短信将按 {parts} 条计费,最多 {SMS_MOST} 条", en=f"This is billed as {parts} SMS; at most {SMS_MOST}"
+        )
         yield Mark("sms_too_long", "fault", "", reason)
     elif parts > 1:
         reason = Text(zh=f"短信将按 {parts} 条计费,建议不超过 {SMS_ONE} 字", en=f"This is billed as {parts} SMS")

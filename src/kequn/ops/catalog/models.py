@@ -40,7 +40,8 @@ class DefinitionVersion(models.Model):
                 fields=["kind", "name"], condition=models.Q(is_current=True), name="definition_one_current"
             ),
             models.CheckConstraint(
-                condition=models.Q(is_current=False) | models.Q(state=states.APPROVED), name="definition_current_is_approved"
+                condition=models.Q(is_current=False) | models.Q(state=states.APPROVED),
+                name="definition_current_is_approved",
             ),
         ]
 

@@ -74,7 +74,9 @@ def spec_of(kind: str, name: str) -> CatalogSpec:
     row = current(kind, name)
     if row is None:
         waiting = newest(kind, name)
-        message = f"The {kind.replace('_', ' ')} {name!r} was not approved." if waiting else f"There is no {kind} {name!r}."
+        message = (
+            f"The {kind.replace('_', ' ')} {name!r} was not approved." if waiting else f"There is no {kind} {name!r}."
+        )
         hint = "Submit it and have it approved." if waiting else "Save it first, or correct the name."
         raise UnknownDefinition(message, hint=hint, kind=kind, name=name)
     return row.spec
@@ -98,7 +100,9 @@ def policy() -> ContactPolicySpec:
     Raises:
         UnknownDefinition: none was approved; nobody may be contacted then.
     """
-    row = DefinitionVersion.objects.filter(kind="contact_policy", is_current=True).order_by("-decided_at", "-id").first()
+    row = (
+        DefinitionVersion.objects.filter(kind="contact_policy", is_current=True).order_by("-decided_at", "-id").first()
+    )
     if row is None:
         raise UnknownDefinition(
             "There is no approved contact policy.", hint="Save one and have it approved.", kind="contact_policy"

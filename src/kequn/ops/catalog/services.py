@@ -31,10 +31,14 @@ def save_definition(actor: Actor, spec: CatalogSpec) -> DefinitionVersion:
     fingerprint = spec.fingerprint()
     try:
         with transaction.atomic():
-            version = DefinitionVersion.objects.create(kind=spec.kind, name=spec.name, fingerprint=fingerprint, **fields)
+            version = DefinitionVersion.objects.create(
+                kind=spec.kind, name=spec.name, fingerprint=fingerprint, **fields
+            )
             record(actor, "definition.saved", version, kind=spec.kind, name=spec.name, fingerprint=fingerprint)
     except IntegrityError:
-        return _relabel(actor, DefinitionVersion.objects.get(kind=spec.kind, name=spec.name, fingerprint=fingerprint), spec)
+        return _relabel(
+            actor, DefinitionVersion.objects.get(kind=spec.kind, name=spec.name, fingerprint=fingerprint), spec
+        )
     return version
 
 
@@ -53,7 +57,8 @@ def submit_definition(actor: Actor, version_id: int) -> DefinitionVersion:
     faults = [m for m in found if m.grade == "fault"]
     if faults:
         raise InvalidSpec(
-            f"The content check found {len(faults)} fault(s): " + "; ".join(f"{m.reason.en} {m.found!r}" for m in faults),
+            f"The content check found {len(faults)} fault(s): "
+            + "; ".join(f"{m.reason.en} {m.found!r}" for m in faults),
             hint="Correct the text and save it again.",
             codes=",".join(m.code for m in faults),
         )

@@ -1,0 +1,373 @@
+"""Segments, their size and members, uploaded lists and exports, within an actor's scope."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+from django.db.models import Q, QuerySet
+
+from kequn.core.engine.duck import Engine, literal, quoted
+from kequn.core import segments as rules
+from kequn.core.errors import Conflict, NoData, NotAllowed, UnknownSegment
+from kequn.core.gate import Facts
+from kequn.core.segments import Overlap, check, members, members_sql, overlap, preview, segments_in, tags_in, understand
+from kequn.core.spec.campaign import ContactPolicySpec
+from kequn.core.spec.segment import SegmentSpec
+from kequn.ops.audiences import contactability, dictionary, states
+from kequn.ops.audiences.contracts import Member, MembersPage, SegmentPreview
+from kequn.ops.audiences.models import Export, SegmentVersion, UploadedList
+from kequn.ops.customers.queries import people_by_id
+from kequn.ops.orgs.actor import Actor
+from kequn.ops.orgs.queries import branch_codes_for
+from kequn.ops.runtime import engine, now
+from kequn.ops.tags.queries import catalogue
+
+KEPT = 16
+"""Member arrays kept in the process: 4 bytes a member."""
+MOST_ON_A_PAGE = 200
+Ordinals = dictionary.Ordinals
+
+
+# -- definitions --------------------------------------------------------------------------------------------------------
+
+
+def segments_for(actor: Actor, *, state: str | None = None) -> QuerySet[SegmentVersion]:
+    """Return all versions an actor sees: those of her branches and of the branches above her."""
+    actor.must("segment.view")
+    rows = SegmentVersion.objects.filter(_in_sight(actor))
+    return rows.filter(state=state) if state else rows
+
+
+def _in_sight(actor: Actor) -> Q:
+    """What belongs to the actor's branches, or to one above them."""
+    parts = actor.branch_path.strip("/").split("/")
+    above = ["/", *("/" + "/".join(parts[:n]) + "/" for n in range(1, len(parts) + 1))]
+    return Q() if actor.sees_all_branches else Q(branch_path__in=above) | Q(branch_path__startswith=actor.branch_path)
+
+
+def latest_segments(actor: Actor) -> list[SegmentVersion]:
+    """Return the newest version of each segment that was not retired, by name."""
+    newest: dict[str, SegmentVersion] = {}
+    for row in segments_for(actor).exclude(state=states.RETIRED):
+        newest.setdefault(row.name, row)
+    return list(newest.values())
+
+
+def segment_for(actor: Actor, version_id: int) -> SegmentVersion:
+    """Return one version.
+
+    Raises:
+        NotAllowed: not there, or not within the actor's sight; the two look the same.
+    """
+    row = segments_for(actor).filter(pk=version_id).first()
+    if row is None:
+        raise NotAllowed("There is no such segment in your scope.", version=version_id)
+    return row
+
+
+def segment_named(actor: Actor, name: str) -> SegmentVersion:
+    """Return the version of a name that is in use, else the newest.
+
+    Raises:
+        UnknownSegment: there is none such.
+    """
+    rows = segments_for(actor).filter(name=name).exclude(state=states.RETIRED)
+    row = rows.filter(is_current=True).first() or rows.order_by("-id").first()
+    if row is None:
+        raise UnknownSegment(f"There is no segment {name!r}.", hint="See `kequn segment list`.", segment=name)
+    return row
+
+
+def versions_of(actor: Actor, name: str) -> QuerySet[SegmentVersion]:
+    """Return the history of one segment, the newest first."""
+    return segments_for(actor).filter(name=name).order_by("-id")
+
+
+def segment_specs(*, approved_only: bool = False) -> dict[str, SegmentSpec]:
+    """Return the segments that a rule may refer to, by name: the approved version, else the newest."""
+    rows = SegmentVersion.objects.exclude(state=states.RETIRED).order_by("id")
+    found: dict[str, SegmentSpec] = {} if approved_only else {row.name: row.spec for row in rows}
+    return found | {row.name: row.spec for row in rows if row.is_current}
+
+
+def closure(spec: SegmentSpec, segments: Mapping[str, SegmentSpec]) -> dict[str, str]:
+    """Return name -> fingerprint of a segment and of every segment it refers to, however deep."""
+    within = segments_in(understand(spec, tags=catalogue(), segments=segments))
+    return {spec.name: spec.fingerprint()} | {name: segments[name].fingerprint() for name in sorted(within)}
+
+
+def check_segment(spec: SegmentSpec) -> None:
+    """Refuse a rule that names what is not there.
+
+    Raises:
+        KequnError: an unknown tag, segment or list, a wrong value for a tag, or segments in a ring; with the field's path.
+    """
+    others = segment_specs() | {spec.name: spec}
+    check(spec, tags=catalogue(), segments=others, lists=usable_lists())
+
+
+def sql_for(actor: Actor, version_id: int, *, as_of: date | None = None) -> str:
+    """Return the SELECT a segment stands for, to be read."""
+    spec = segment_for(actor, version_id).spec
+    day = as_of or latest_date()
+    return members_sql(spec, tags=catalogue(), segments=segment_specs(), as_of=day)
+
+
+# -- the bank within an actor's scope -----------------------------------------------------------------------------------
+
+
+def bank_for(actor: Actor) -> Engine:
+    """Return the engine whose bank is what the actor reaches: an RM her book, others their branches."""
+    bank = engine()
+    scope = _scope_query(actor, bank)
+    return bank.within(scope) if scope else bank
+
+
+def scope_key(actor: Actor) -> str:
+    """Return what tells one scope from another; empty for the whole bank."""
+    if actor.role == "rm":
+        return f"rm:{actor.staff_no}"
+    return "" if actor.sees_all_branches else f"branch:{actor.branch_path}"[:64]
+
+
+def latest_date() -> date:
+    """Return the latest business date with tags.
+
+    Raises:
+        NoData: no tags were computed yet.
+    """
+    dates = engine().manifest.dates
+    if not dates:
+        raise NoData("No tags were computed yet.", hint="Run `kequn tag refresh`.")
+    return date.fromisoformat(max(dates))
+
+
+def dates() -> list[date]:
+    """Return the business dates with tags, the latest first."""
+    return [date.fromisoformat(day) for day in sorted(engine().manifest.dates, reverse=True)]
+
+
+def _scope_query(actor: Actor, bank: Engine) -> str:
+    if actor.role != "rm" and actor.sees_all_branches:
+        return ""
+    column, values = (
+        ("rm_no", [actor.staff_no]) if actor.role == "rm" else ("branch_code", branch_codes_for(actor) or [])
+    )
+    values = [value for value in values if value]
+    if not values or not bank.has("customer"):
+        return "SELECT 0::UINTEGER WHERE FALSE"
+    return f"SELECT ordinal FROM customer WHERE {column} IN ({', '.join(literal(v) for v in values)})"
+
+
+# -- what a segment is --------------------------------------------------------------------------------------------------
+
+
+def preview_segment(actor: Actor, what: SegmentSpec | int, *, as_of: date | None = None) -> SegmentPreview:
+    """Return size, funnel and words of a segment, saved or being written, on one date (the latest by default).
+
+    Raises:
+        KequnError: as `check_segment`; ``NoData`` where the date has no tags.
+    """
+    actor.must("segment.view")
+    spec = what if isinstance(what, SegmentSpec) else segment_for(actor, what).spec
+    check_segment(spec)
+    day, tags, others = as_of or latest_date(), catalogue(), segment_specs() | {spec.name: spec}
+    found = preview(bank_for(actor), spec, tags=tags, segments=others, as_of=day)
+    return SegmentPreview(
+        as_of=day,
+        size=found.size,
+        bank=found.customers,
+        steps=found.steps,
+        unknown=found.unknown,
+        words_zh=rules.in_words(spec, tags=tags, segments=others, language="zh"),
+        words_en=rules.in_words(spec, tags=tags, segments=others, language="en"),
+        is_scoped=bool(scope_key(actor)),
+    )
+
+
+def members_of(actor: Actor, spec: SegmentSpec, *, as_of: date) -> Ordinals:
+    """Return the sorted ordinals of a segment's members within the actor's scope; the arrays asked for last are kept."""
+    segments = segment_specs() | {spec.name: spec}
+    check(spec, tags=catalogue(), segments=segments, lists=usable_lists())
+    bank = bank_for(actor)
+    pinned = closure(spec, segments)
+    key = (str(bank.store.root), bank.manifest.version, as_of, scope_key(actor), tuple(pinned.items()))
+    found = _kept.get(key)
+    return (
+        found
+        if found is not None
+        else _kept.put(key, members(bank, spec, tags=catalogue(), segments=segments, as_of=as_of))
+    )
+
+
+def overlap_of(actor: Actor, version_ids: Sequence[int], *, as_of: date | None = None) -> Overlap:
+    """Return how many customers each two of several segments share.
+
+    Raises:
+        Conflict: more than 12 segments.
+    """
+    if len(version_ids) > 12:
+        raise Conflict("At most 12 segments are compared at a time.", hint="Choose fewer.")
+    specs = [segment_for(actor, version_id).spec for version_id in version_ids]
+    others = segment_specs() | {spec.name: spec for spec in specs}
+    return overlap(bank_for(actor), specs, tags=catalogue(), segments=others, as_of=as_of or latest_date())
+
+
+def members_page(
+    actor: Actor,
+    version_id: int,
+    *,
+    as_of: date | None = None,
+    page: int = 1,
+    size: int = 50,
+    tags: Sequence[str] = (),
+    order_by: str = "",
+) -> MembersPage:
+    """Return one page of members with some tags, ordered by one of them (``-tag``: largest first), unknown values last."""
+    spec, day = segment_for(actor, version_id).spec, as_of or latest_date()
+    who = members_of(actor, spec, as_of=day)
+    size = min(max(size, 1), MOST_ON_A_PAGE)
+    shown = tuple(dict.fromkeys(tags))
+    wanted = order_by.removeprefix("-")
+    ordered = _ordered(who, day, wanted, descending=order_by.startswith("-")) if wanted else who
+    part = ordered[(page - 1) * size : page * size]
+    return MembersPage(day, len(who), page, size, shown, tuple(_members(actor, part, day, shown)))
+
+
+def _ordered(who: Ordinals, as_of: date, tag: str, *, descending: bool) -> Ordinals:
+    bank = engine()
+    bank.register("members_to_order", pa.table({"ordinal": who}))
+    query = (
+        f"WITH t AS ({bank.tags_query(as_of, [tag])}) SELECT ordinal FROM t SEMI JOIN members_to_order USING (ordinal)"
+    )
+    direction = "DESC" if descending else "ASC"
+    found = bank.columns(f"{query} ORDER BY {quoted(tag)} {direction} NULLS LAST, ordinal")["ordinal"]
+    return np.asarray(found, dtype=np.uint32)
+
+
+def _members(actor: Actor, who: Ordinals, as_of: date, tags: tuple[str, ...]) -> list[Member]:
+    ids = dictionary.customer_ids_of(engine(), who)
+    people = people_by_id(actor, ids)
+    values = tag_values(who, as_of, tags)
+    return [Member(customer_id, people.get(customer_id), row) for customer_id, row in zip(ids, values, strict=True)]
+
+
+def tag_values(who: Ordinals, as_of: date, tags: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Return the values of some tags for each ordinal, in the order given (for pages and exports of a scope already checked)."""
+    if not len(who) or not tags:
+        return [()] * len(who)
+    bank = engine()
+    asked = pa.table({"ordinal": pa.array(who, pa.uint32()), "position": pa.array(range(len(who)), pa.uint32())})
+    bank.register("values_asked", asked)
+    columns = ", ".join(f"t.{quoted(tag)}" for tag in tags)
+    query = (
+        f"WITH t AS ({bank.tags_query(as_of, tags)}) SELECT {columns} FROM values_asked a LEFT JOIN t USING (ordinal)"
+    )
+    return bank.rows(f"{query} ORDER BY a.position")
+
+
+class _Kept:
+    """The last few arrays, by what they were computed from."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.lock = most, threading.Lock()
+        self.arrays: OrderedDict[object, Ordinals] = OrderedDict()
+
+    def get(self, key: object) -> Ordinals | None:
+        with self.lock:
+            if key in self.arrays:
+                self.arrays.move_to_end(key)
+            return self.arrays.get(key)
+
+    def put(self, key: object, value: Ordinals) -> Ordinals:
+        value.flags.writeable = False
+        with self.lock:
+            self.arrays[key] = value
+            while len(self.arrays) > self.most:
+                self.arrays.popitem(last=False)
+        return value
+
+
+_kept = _Kept(KEPT)
+
+
+# -- lists and exports --------------------------------------------------------------------------------------------------
+
+
+def lists_for(actor: Actor) -> QuerySet[UploadedList]:
+    """Return the uploaded lists of the actor's branches and of those above."""
+    actor.must("segment.view")
+    return UploadedList.objects.filter(_in_sight(actor), is_removed=False)
+
+
+def list_for(actor: Actor, name: str) -> UploadedList:
+    """Return one uploaded list.
+
+    Raises:
+        NotAllowed: there is none such in the actor's sight.
+    """
+    row = lists_for(actor).filter(name=name).first()
+    if row is None:
+        raise NotAllowed("There is no such list in your scope.", list=name)
+    return row
+
+
+def usable_lists() -> set[str]:
+    """Return the names of the lists that are there and have not expired."""
+    today = now().astimezone(ZoneInfo(engine().manifest.zone)).date()
+    known = UploadedList.objects.filter(is_removed=False, expires_on__gte=today).values_list("name", flat=True)
+    return set(known) & set(engine().manifest.lists)
+
+
+def exports_for(actor: Actor) -> QuerySet[Export]:
+    """Return one's own exports, or everybody's with the right ``audit.view``."""
+    return Export.objects.all() if actor.may("audit.view") else Export.objects.filter(owner_id=actor.user_id)
+
+
+def export_for(actor: Actor, export_id: int) -> tuple[Export, Path]:
+    """Return one's own export and its file, as long as the link is valid. Taking it is recorded by `take_export`.
+
+    Raises:
+        NotAllowed: it is not one's own.
+        Conflict: it is not written yet, or its day is over.
+    """
+    row = Export.objects.filter(pk=export_id, owner_id=actor.user_id).first()
+    if row is None or actor.user_id is None:
+        raise NotAllowed("There is no such export of yours.", export=export_id)
+    if row.expires_at <= now():
+        raise Conflict("The link is no longer valid.", hint="Export again.", export=export_id)
+    path = engine().store.path(row.file)
+    if not row.file or not path.is_file():
+        raise Conflict("The file is not ready.", hint="Wait until its job is done.", export=export_id)
+    return row, path
+
+
+# -- for other services -------------------------------------------------------------------------------------------------
+
+
+def facts_about(who: Ordinals, *, policy: ContactPolicySpec, now: datetime) -> Facts:
+    """Return the gate's facts about some customers at one moment."""
+    return contactability.gate_facts(engine(), who, policy=policy, now=now)
+
+
+def customer_ids(who: Ordinals) -> list[str]:
+    """Return the surrogate id of each ordinal, in the order given."""
+    return dictionary.customer_ids_of(engine(), who)
+
+
+def ordinals(customer_ids: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return the ordinal of each surrogate id, in the order given; -1 where there is none."""
+    return dictionary.ordinals_of(engine(), customer_ids)
+
+
+def tags_within(spec: SegmentSpec, segments: Mapping[str, SegmentSpec]) -> tuple[str, ...]:
+    """Return the tags that a segment and the segments within it read."""
+    return tuple(sorted(tags_in(understand(spec, tags=catalogue(), segments=segments))))

@@ -1,0 +1,334 @@
+"""Save, submit and retire segments; profile them; upload lists; write exports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from pydantic import TypeAdapter
+
+from kequn.core.errors import Conflict, InvalidSpec, NotAllowed
+from kequn.core.insight import Profile, profile
+from kequn.core.segments import tags_in, understand
+from kequn.core.spec.segment import SegmentSpec
+from kequn.ops.audiences import exports, states
+from kequn.ops.audiences.contactability import tell_complaints, tell_touches, tell_work
+from kequn.ops.audiences.contracts import ProfileAnswer, Sheet
+from kequn.ops.audiences.models import Export, SegmentProfile, SegmentVersion
+from kequn.ops.audiences.queries import (
+    bank_for,
+    check_segment,
+    closure,
+    customer_ids,
+    export_for,
+    latest_date,
+    members_of,
+    preview_segment,
+    scope_key,
+    segment_for,
+    segment_specs,
+    tag_values,
+)
+from kequn.ops.customers.queries import people_by_id
+from kequn.ops.governance.services import Approval, record, submit, withdraw
+from kequn.ops.jobs.services import Job, Running, enqueue
+from kequn.ops.orgs.actor import Actor
+from kequn.ops.runtime import engine, now
+from kequn.ops.tags.queries import catalogue
+
+__all__ = [
+    "archive_segment",
+    "decide_segment",
+    "profile_segment",
+    "register_export",
+    "remove_expired_exports",
+    "request_export",
+    "save_segment",
+    "submit_segment",
+    "take_export",
+    "tell_complaints",
+    "tell_touches",
+    "tell_work",
+]
+
+LARGE_BANK = 500_000
+"""From so many customers on a profile is a job: it would take longer than a request may."""
+LINK_VALID = timedelta(hours=24)
+_profiles = TypeAdapter(Profile)
+
+
+# -- definitions --------------------------------------------------------------------------------------------------------
+
+
+def save_segment(actor: Actor, spec: SegmentSpec) -> SegmentVersion:
+    """Keep a segment as a version. The same rule gives the same version, with its title and description as now given.
+
+    Raises:
+        KequnError: the rule names what is not there, or cannot be tested so.
+        NotAllowed: the name belongs to a segment outside the actor's sight.
+    """
+    actor.must("segment.edit")
+    check_segment(spec)
+    _must_be_mine(actor, spec.name)
+    fields = {
+        "spec": spec, "owner_id": actor.user_id, "owner_name": actor.display_name, "created_at": now(),
+        "branch_path": actor.branch_path,
+    }  # fmt: skip
+    fingerprint = spec.fingerprint()
+    try:
+        with transaction.atomic():
+            version = SegmentVersion.objects.create(name=spec.name, fingerprint=fingerprint, **fields)
+            record(actor, "segment.saved", version, name=spec.name, fingerprint=fingerprint)
+    except IntegrityError:
+        return _relabel(actor, SegmentVersion.objects.get(name=spec.name, fingerprint=fingerprint), spec)
+    return version
+
+
+def submit_segment(actor: Actor, version_id: int) -> SegmentVersion:
+    """Ask for approval of a version; the checker is shown its words and its size."""
+    actor.must("segment.edit")
+    version = segment_for(actor, version_id)
+    if version.state in (states.SUBMITTED, states.APPROVED):
+        return version
+    check_segment(version.spec)
+    summary = _summary(actor, version.spec)
+    with transaction.atomic():
+        _move(version, states.SUBMITTED)
+        submit(actor, "segment", version.name, version.fingerprint, title=version.spec.title.zh, summary=summary)
+    return version
+
+
+def archive_segment(actor: Actor, version_id: int) -> SegmentVersion:
+    """Take a version out of use; audiences frozen from it stay.
+
+    Raises:
+        Conflict: another segment refers to it.
+    """
+    actor.must("segment.edit")
+    version = segment_for(actor, version_id)
+    if version.state == states.RETIRED:
+        return version
+    others = segment_specs()
+    users = [name for name, spec in others.items() if name != version.name and version.name in closure(spec, others)]
+    last = (
+        not SegmentVersion.objects.filter(name=version.name)
+        .exclude(pk=version.pk)
+        .exclude(state=states.RETIRED)
+        .exists()
+    )
+    if users and last:
+        raise Conflict(
+            f"Other segments refer to {version.name!r}: {', '.join(sorted(users))}.",
+            hint="Change or archive those first.",
+        )
+    with transaction.atomic():
+        _move(version, states.RETIRED, is_current=False)
+        withdraw(actor, "segment", version.name, version.fingerprint)
+        record(actor, "segment.archived", version, name=version.name)
+    return version
+
+
+def decide_segment(actor: Actor, approval: Approval) -> None:
+    """Follow a decision: the approved version becomes the one in use. Runs within the decision's transaction."""
+    del actor
+    version = SegmentVersion.objects.filter(name=approval.name, fingerprint=approval.fingerprint).first()
+    if version is None:
+        raise Conflict("What was to be approved is gone.", name=approval.name)
+    if approval.state == Approval.State.REFUSED:
+        _move(version, states.REFUSED, decided_at=now())
+        return
+    SegmentVersion.objects.filter(name=version.name, is_current=True).update(is_current=False)
+    _move(version, states.APPROVED, is_current=True, decided_at=now())
+
+
+def _summary(actor: Actor, spec: SegmentSpec) -> dict[str, Any]:
+    shown = preview_segment(actor, spec)
+    return {
+        "size": shown.size, "bank": shown.bank, "as_of": shown.as_of.isoformat(),
+        "words": {"zh": shown.words_zh, "en": shown.words_en},
+    }  # fmt: skip
+
+
+def _must_be_mine(actor: Actor, name: str) -> None:
+    first = SegmentVersion.objects.filter(name=name).order_by("id").first()
+    if first is not None and not first.branch_path.startswith(actor.branch_path):
+        raise NotAllowed(f"The name {name!r} is taken.", hint="Choose another name.", segment=name)
+
+
+def _relabel(actor: Actor, version: SegmentVersion, spec: SegmentSpec) -> SegmentVersion:
+    back = {"state": states.DRAFT} if version.state == states.RETIRED else {}
+    if version.spec == spec and not back:
+        return version
+    with transaction.atomic():
+        SegmentVersion.objects.filter(pk=version.pk).update(spec=spec, **back)
+        record(actor, "segment.relabelled", version, name=spec.name)
+    version.refresh_from_db()
+    return version
+
+
+def _move(version: SegmentVersion, state: str, **fields: object) -> None:
+    if state not in states.TRANSITIONS[version.state]:
+        raise Conflict(f"A version that is {version.state} cannot become {state}.", version=version.pk)
+    moved = SegmentVersion.objects.filter(pk=version.pk, state=version.state).update(state=state, **fields)
+    if not moved:
+        raise Conflict("Somebody was faster.", hint="Reload.", version=version.pk)
+    version.refresh_from_db()
+
+
+# -- profiles -----------------------------------------------------------------------------------------------------------
+
+
+def profile_segment(actor: Actor, version_id: int, *, as_of: date | None = None) -> ProfileAnswer:
+    """Return the profile kept for this version, date and state of the data; compute it, or queue that for a large bank."""
+    actor.must("segment.view")
+    version, day = segment_for(actor, version_id), as_of or latest_date()
+    kept = SegmentProfile.objects.filter(**_profile_key(actor, version.spec, day)).first()
+    if kept is not None:
+        return ProfileAnswer(_read(kept.profile), None, day)
+    customers = engine().manifest.dates[day.isoformat()].customers if day.isoformat() in engine().manifest.dates else 0
+    if customers < LARGE_BANK:
+        return ProfileAnswer(compute_profile(actor, version_id, as_of=day), None, day)
+    key = f"{version.fingerprint}:{day}:{engine().manifest.version}:{scope_key(actor)}"
+    job = enqueue(actor, "segment.profile", {"version": version.pk, "as_of": day.isoformat()}, key=key[:120])
+    return ProfileAnswer(None, job.pk, day)
+
+
+def compute_profile(actor: Actor, version_id: int, *, as_of: date) -> Profile:
+    """Compute a profile and keep it; profiles of earlier states of the data go."""
+    spec = segment_for(actor, version_id).spec
+    key = _profile_key(actor, spec, as_of)
+    who = members_of(actor, spec, as_of=as_of)
+    tags = catalogue()
+    defining = tags_in(understand(spec, tags=tags, segments=segment_specs() | {spec.name: spec}))
+    found = profile(bank_for(actor), who, tags=tags, as_of=as_of, defining=defining)
+    row = {"size": found.size, "profile": found.as_json(), "computed_at": now()}
+    with transaction.atomic():
+        older = SegmentProfile.objects.filter(fingerprint=key["fingerprint"], as_of=as_of, scope=key["scope"])
+        older.exclude(store_version=key["store_version"]).delete()
+        SegmentProfile.objects.update_or_create(**key, defaults=row)
+    return found
+
+
+def profile_job(running: Running) -> dict[str, Any]:
+    """Do a queued profile."""
+    day = date.fromisoformat(running.params["as_of"])
+    found = compute_profile(running.actor, running.params["version"], as_of=day)
+    return {"version": running.params["version"], "as_of": day.isoformat(), "size": found.size}
+
+
+def _profile_key(actor: Actor, spec: SegmentSpec, as_of: date) -> dict[str, Any]:
+    pinned = closure(spec, segment_specs() | {spec.name: spec})
+    return {
+        "fingerprint": "-".join([spec.fingerprint(), *(f for n, f in pinned.items() if n != spec.name)])[:64],
+        "store_version": engine().manifest.version,
+        "as_of": as_of,
+        "scope": scope_key(actor),
+    }
+
+
+def _read(kept: dict[str, Any]) -> Profile:
+    return _profiles.validate_python({k: v for k, v in kept.items() if k != "share"}, strict=False)
+
+
+# -- exports ------------------------------------------------------------------------------------------------------------
+
+
+def register_export(kind: str, builder: exports.Builder) -> None:
+    """Say who builds the sheets of one kind of export; called by an app when it is ready."""
+    exports.builders[kind] = builder
+
+
+def request_export(actor: Actor, kind: str, params: dict[str, Any], *, purpose: str, format: str = "xlsx") -> Export:
+    """Queue an export. Its rows are gathered by the worker, as this actor and within her scope.
+
+    Raises:
+        InvalidSpec: no purpose, an unknown kind or format.
+    """
+    actor.must("export.run")
+    if not purpose.strip():
+        raise InvalidSpec("Say what the file is for.", hint="The purpose is printed on it and kept.")
+    if kind not in exports.builders or format not in ("xlsx", "csv"):
+        raise InvalidSpec(f"There is no export {kind!r} as {format!r}.", hint="Formats are xlsx and csv.")
+    moment = now()
+    with transaction.atomic():
+        row = Export.objects.create(
+            kind=kind, subject=str(params.get("subject", ""))[:80], params=params, format=format, purpose=purpose[:200],
+            owner_id=actor.user_id, owner_name=actor.display_name, created_at=moment, expires_at=moment + LINK_VALID,
+        )  # fmt: skip
+        job = enqueue(actor, "export.run", {"export": row.pk}, key=f"export:{row.pk}")
+        Export.objects.filter(pk=row.pk).update(job_id=job.pk)
+        record(actor, "export.requested", row, kind=kind, subject=row.subject, purpose=purpose[:200], format=format)
+    row.refresh_from_db()
+    return row
+
+
+def export_job(running: Running) -> dict[str, Any]:
+    """Do a queued export; the file is written beside and put in place when it is whole."""
+    actor = running.actor
+    actor.must("export.run")
+    row = Export.objects.get(pk=running.params["export"])
+    sheets = exports.builders[row.kind](actor, row.params)
+    if sum(len(s.rows) for s in sheets) > exports.MOST_ROWS:
+        raise Conflict(f"More than {exports.MOST_ROWS:,} rows.", hint="Narrow the segment.")
+    relative = f"exports/{row.pk}-{running.token[:12]}.{row.format}"
+    path = engine().store.path(relative)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mark = exports.watermark(actor, at=row.created_at, purpose=row.purpose, export_id=row.pk)
+    write = exports.write_xlsx if row.format == "xlsx" else exports.write_csv
+    written = write(path, sheets, mark=mark)
+    with transaction.atomic():
+        Export.objects.filter(pk=row.pk).update(rows=written, file=relative)
+        record(actor, "export.written", row, kind=row.kind, rows=written)
+    return {"export": row.pk, "rows": written}
+
+
+def take_export(actor: Actor, export_id: int) -> Path:
+    """Return the file of one's own export to be downloaded, and record that it was taken."""
+    actor.must("export.run")
+    row, path = export_for(actor, export_id)
+    with transaction.atomic():
+        Export.objects.filter(pk=row.pk).update(downloads=F("downloads") + 1)
+        record(actor, "export.taken", row, kind=row.kind, rows=row.rows)
+    return path
+
+
+def remove_expired_exports(actor: Actor) -> int:
+    """Remove the files whose links are no longer valid (the worker, daily); return how many."""
+    actor.must("job.run")
+    expired = Export.objects.filter(expires_at__lte=now()).exclude(file="")
+    for row in expired:
+        engine().store.path(row.file).unlink(missing_ok=True)
+    return expired.update(file="")
+
+
+def members_sheets(actor: Actor, params: dict[str, Any]) -> Sequence[Sheet]:
+    """Build the sheets of a segment's members: masked persons where the actor may see persons, and some tags."""
+    version = segment_for(actor, int(params["version"]))
+    day = date.fromisoformat(params["as_of"]) if params.get("as_of") else latest_date()
+    who = members_of(actor, version.spec, as_of=day)
+    tags = [name for name in params.get("tags", []) if name in catalogue() and catalogue()[name].sensitivity != "X"]
+    ids, values = customer_ids(who), tag_values(who, day, tags)
+    people = people_by_id(actor, ids)
+    language = str(params.get("language", "zh"))
+    header = [
+        *_MEMBER_HEADER["en" if language.startswith("en") else "zh"],
+        *(catalogue()[t].title.to(language) for t in tags),
+    ]
+    money = [catalogue()[t].type == "money" for t in tags]
+    rows = []
+    for customer_id, row in zip(ids, values, strict=True):
+        p = people.get(customer_id)
+        person = [p.name, p.phone, p.customer_no, p.branch_code, p.rm_no] if p else [""] * 5
+        shown = [v / 100 if yuan and v is not None else v for v, yuan in zip(row, money, strict=True)]
+        rows.append([customer_id, *person, *shown])
+    return [Sheet(f"{version.spec.title.to(language)} {day}", header, rows)]
+
+
+_MEMBER_HEADER = {
+    "zh": ("客户标识", "姓名", "手机", "客户号", "网点", "客户经理"),
+    "en": ("Customer id", "Name", "Phone", "Customer no.", "Branch", "RM"),
+}
