@@ -82,9 +82,9 @@ def list_segments(actor: As = "system", json: Json = False) -> None:
     Example: kequn segment list
     """
     start()
-    from kequn.ops.audiences.queries import segments_for
+    from kequn.ops.audiences.queries import latest_segments
 
-    rows = [(v.name, str(v.spec.title), v.fingerprint, v.state, v.owner_name) for v in segments_for(acting(actor))]
+    rows = [(v.name, str(v.spec.title), v.fingerprint, v.state, v.owner_name) for v in latest_segments(acting(actor))]
     columns = ("segment", "title", "version", "state", "owner")
     if json:
         print_json([dict(zip(columns, r, strict=True)) for r in rows])
@@ -99,15 +99,16 @@ def count(name: str, as_of: Day = None, actor: As = "system", json: Json = False
     Example: kequn segment count maturity --as-of 2026-06-30
     """
     start()
-    from kequn.ops.audiences.services import preview_named
+    from kequn.ops.audiences.queries import preview_segment, segment_named
 
-    found = preview_named(acting(actor), name, as_of=as_of.date() if as_of else None)
+    who = acting(actor)
+    found = preview_segment(who, segment_named(who, name).pk, as_of=as_of.date() if as_of else None)
     if json:
         print_json(found)
     else:
-        out.print(found.words)
-        print_rows(("members", "bank", "as of"), [(found.count, found.bank, found.as_of)])
-        print_rows(("condition", "alone", "left after it", "unknown"), [(s.words, s.alone, s.left, s.unknown) for s in found.funnel])
+        out.print(found.words_zh)
+        print_rows(("members", "customers", "share", "as of"), [(found.size, found.bank, found.share, found.as_of)])
+        print_rows(("condition", "alone", "left after it", "unknown"), [(s.path, s.alone, s.left, s.unknown) for s in found.steps])
 
 
 @segment.command("sql")
@@ -122,9 +123,10 @@ def sql(
     Example: kequn segment sql payroll --dialect postgres
     """
     start()
-    from kequn.ops.audiences.queries import sql_of
+    from kequn.ops.audiences.queries import segment_named, sql_for
 
-    typer.echo(sql_of(acting(actor), name, as_of=as_of.date() if as_of else None, dialect=dialect))
+    who = acting(actor)
+    typer.echo(sql_for(who, segment_named(who, name).pk, as_of=as_of.date() if as_of else None, dialect=dialect))
 
 
 @segment.command("profile")
@@ -134,14 +136,19 @@ def profile(name: str, as_of: Day = None, actor: As = "system", json: Json = Fal
     Example: kequn segment profile senior
     """
     start()
-    from kequn.ops.audiences.services import profile_named
+    from kequn.ops.audiences.queries import latest_date, segment_named
+    from kequn.ops.audiences.services import compute_profile
 
-    found = profile_named(acting(actor), name, as_of=as_of.date() if as_of else None)
+    who = acting(actor)
+    found = compute_profile(who, segment_named(who, name).pk, as_of=as_of.date() if as_of else latest_date())
     if json:
-        print_json(found)
+        print_json(found.as_json())
     else:
-        print_rows(("members", "bank", "share"), [(found.size, found.bank, found.size / found.bank if found.bank else None)])
+        print_rows(("members", "customers", "share"), [(found.size, found.customers, found.share)])
         print_rows(
-            ("tag", "value", "n", "share", "bank share", "TGI", "95 %"),
-            [(d.tag, d.value, d.n, d.share, d.bank_share, d.tgi, f"{d.low:.0f}–{d.high:.0f}") for d in found.top_differences],
+            ("tag", "value", "n", "share", "bank", "TGI", "95 %"),
+            [
+                (d.tag, d.cell.zh, d.cell.n, d.cell.share, d.cell.bank_share, d.cell.tgi, f"{d.cell.low:.0f}–{d.cell.high:.0f}")
+                for d in found.top_differences
+            ],
         )

@@ -1,0 +1,174 @@
+"""Segments: definitions, exact counts, profiles, members, lists and exports."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from django.http import FileResponse
+from ninja import Router, Schema
+
+from kequn.api.auth import Request
+from kequn.api.sources import JobStarted
+from kequn.core.errors import InvalidSpec
+from kequn.core.spec.segment import SegmentSpec
+from kequn.ops.audiences import queries, services
+
+router = Router(tags=["segments 客群"])
+
+
+class SegmentOut(Schema):
+    """One version of a segment."""
+
+    id: int
+    name: str
+    title: str
+    fingerprint: str
+    state: str
+    is_current: bool
+    owner_name: str
+    created_at: datetime
+
+
+class StepOut(Schema):
+    """One condition: how many meet it alone, how many are left after it, for how many a tag of it is unknown."""
+
+    path: str
+    alone: int
+    left: int
+    unknown: int
+
+
+class PreviewOut(Schema):
+    """A segment on a date, exactly, within the caller's scope."""
+
+    as_of: date
+    size: int
+    bank: int
+    share: float | None
+    steps: list[StepOut]
+    words_zh: str
+    words_en: str
+    is_scoped: bool
+
+
+class MembersOut(Schema):
+    """One page of members by surrogate id, with the tags asked for."""
+
+    as_of: date
+    total: int
+    page: int
+    tags: list[str]
+    members: list[dict[str, Any]]
+
+
+class ExportIn(Schema):
+    """What is taken out, as what, and what for."""
+
+    purpose: str
+    format: str = "xlsx"
+
+
+class ExportOut(Schema):
+    """An export; its file can be taken for 24 hours, by the one who asked."""
+
+    id: int
+    kind: str
+    subject: str
+    format: str
+    rows: int | None
+    job_id: int | None
+    expires_at: datetime
+
+
+def _out(version: Any) -> dict[str, Any]:
+    return {
+        "id": version.pk, "name": version.name, "title": str(version.spec.title), "fingerprint": version.fingerprint,
+        "state": version.state, "is_current": version.is_current, "owner_name": version.owner_name,
+        "created_at": version.created_at,
+    }  # fmt: skip
+
+
+def _of(request: Request, name: str) -> Any:
+    return queries.segment_named(request.actor, name)
+
+
+@router.get("", response=list[SegmentOut], summary="Segments in sight, the newest version of each")
+def list_segments(request: Request) -> list[dict[str, Any]]:
+    return [_out(version) for version in queries.latest_segments(request.actor)]
+
+
+@router.post("/preview", response=PreviewOut, summary="Count a rule that need not be saved")
+def preview(request: Request, spec: SegmentSpec, as_of: date | None = None) -> Any:
+    return queries.preview_segment(request.actor, spec, as_of=as_of)
+
+
+@router.get("/overlap", response=dict[str, Any], summary="How many customers each two of several segments share")
+def overlap(request: Request, names: str, as_of: date | None = None) -> dict[str, Any]:
+    chosen = [n for n in names.split(",") if n]
+    found = queries.overlap_of(request.actor, [_of(request, n).pk for n in chosen], as_of=as_of)
+    return {"names": list(found.names), "counts": [list(map(int, row)) for row in found.counts]}
+
+
+@router.put("/{name}", response=SegmentOut, summary="Save a version; the same meaning gives the same version")
+def save(request: Request, name: str, spec: SegmentSpec) -> dict[str, Any]:
+    if spec.name != name:
+        raise InvalidSpec(f"The address says {name!r}, the document {spec.name!r}.", hint="Use one name.")
+    return _out(services.save_segment(request.actor, spec))
+
+
+@router.get("/{name}", response=SegmentSpec, by_alias=True, exclude_defaults=True, summary="The definition in use")
+def show(request: Request, name: str) -> Any:
+    return _of(request, name).spec
+
+
+@router.post("/{name}/submission", response=SegmentOut, summary="Ask for approval of the newest version")
+def submit(request: Request, name: str) -> dict[str, Any]:
+    newest = queries.versions_of(request.actor, name).first() or _of(request, name)
+    return _out(services.submit_segment(request.actor, newest.pk))
+
+
+@router.get("/{name}/versions", response=list[SegmentOut], summary="All versions, the newest first")
+def versions(request: Request, name: str) -> list[dict[str, Any]]:
+    return [_out(v) for v in queries.versions_of(request.actor, name)]
+
+
+@router.get("/{name}/count", response=PreviewOut, summary="Size and funnel on a date")
+def count(request: Request, name: str, as_of: date | None = None) -> Any:
+    return queries.preview_segment(request.actor, _of(request, name).pk, as_of=as_of)
+
+
+@router.get("/{name}/sql", response=dict[str, str], summary="The rule as SQL over the logical tables")
+def sql(request: Request, name: str, as_of: date | None = None, dialect: str = "duckdb") -> dict[str, str]:
+    return {"sql": queries.sql_for(request.actor, _of(request, name).pk, as_of=as_of, dialect=dialect)}
+
+
+@router.get("/{name}/profile", response={200: dict[str, Any], 202: JobStarted}, summary="TGI with intervals")
+def profile(request: Request, name: str, as_of: date | None = None) -> Any:
+    answer = services.profile_segment(request.actor, _of(request, name).pk, as_of=as_of)
+    if answer.profile is None:
+        return 202, {"job": answer.job_id, "state": "queued"}
+    return 200, answer.profile.as_json()
+
+
+@router.get("/{name}/members", response=MembersOut, summary="Members by surrogate id; persons are masked and only where the caller may see them")
+def members(request: Request, name: str, as_of: date | None = None, page: int = 1, size: int = 50, tags: str = "", order_by: str = "") -> Any:
+    wanted = [t for t in tags.split(",") if t]
+    found = queries.members_page(request.actor, _of(request, name).pk, as_of=as_of, page=page, size=size, tags=wanted, order_by=order_by)
+    rows = [
+        {"customer_id": m.customer_id, "name": m.person.name if m.person else None, **dict(zip(found.tags, m.tags, strict=True))}
+        for m in found.members
+    ]
+    return {"as_of": found.as_of, "total": found.total, "page": found.page, "tags": list(found.tags), "members": rows}
+
+
+@router.post("/{name}/exports", response={202: ExportOut}, summary="Export members: masked, watermarked, logged")
+def export(request: Request, name: str, wanted: ExportIn) -> Any:
+    params = {"version": _of(request, name).pk, "subject": name}
+    return 202, services.request_export(request.actor, "segment.members", params, purpose=wanted.purpose, format=wanted.format)
+
+
+@router.get("/exports/{export_id}/file", summary="The file of one's own export")
+def take(request: Request, export_id: int) -> FileResponse:
+    path = services.take_export(request.actor, export_id)
+    return FileResponse(path.open("rb"), as_attachment=True, filename=path.name)
