@@ -1,5 +1,6 @@
 """Segments: rules over tags and behaviour, and who belongs to them on a date."""
 
+from kequn.core.segments.lists import LineFault, ListMatch, drop_list, extend_list, match_list, save_list
 from kequn.core.segments.members import (
     FunnelStep,
     Overlap,
@@ -15,23 +16,34 @@ from kequn.core.segments.members import (
 from kequn.core.segments.rule import lists_in, segments_in, tables_in, tags_in
 from kequn.core.segments.typed import OPERATORS
 from kequn.core.segments.understand import check, sensitive_tags, understand
+from kequn.core.segments.upload import ListLine, UploadedList, masked, read_list
 from kequn.core.segments.words import in_words
 
 __all__ = [
     "OPERATORS",
     "FunnelStep",
+    "LineFault",
+    "ListLine",
+    "ListMatch",
     "Overlap",
     "Preview",
+    "UploadedList",
     "check",
     "count",
     "count_by",
+    "drop_list",
+    "extend_list",
     "funnel",
     "in_words",
     "lists_in",
+    "masked",
+    "match_list",
     "members",
     "members_sql",
     "overlap",
     "preview",
+    "read_list",
+    "save_list",
     "segments_in",
     "sensitive_tags",
     "tables_in",
