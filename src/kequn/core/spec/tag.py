@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from kequn.core.spec.base import Definition, Name, Text
 
@@ -23,6 +23,11 @@ class TagSpec(Definition):
     many rows a customer the expression is an aggregate, ``days`` the window that ends with the business date, ``where`` a
     condition on the rows; over ``customer`` and ``tags`` it is a plain expression. ``as_of`` is the business date in both.
     Money is written in yuan in ``values``, and is integer fen in expressions.
+
+    The window of ``days: 30`` has 30 days, the business date the last of them; rows after it never count, with or without a
+    window. Over ``holding`` the date of a row is ``held_on``, since ``as_of`` is the business date; ``where: latest`` takes the
+    last snapshot, ``where: month_end`` the last of each month, ``at_days_ago(30)`` the last not after 30 days before. All such
+    names and functions are in ``kequn.core.tags.language``.
     """
 
     kind: Literal["tag"] = "tag"
@@ -44,6 +49,11 @@ class TagSpec(Definition):
     bins: tuple[Decimal, ...] = ()
     """Cut points for distributions and TGI; money in yuan. Quantiles of the bank where none are given."""
     owner: str = Field(min_length=1)
+
+    @field_validator("null", mode="before")
+    @classmethod
+    def _word(cls, value: Any) -> Any:
+        return "false" if value is False else value  # in YAML the bare word is a boolean
 
     @model_validator(mode="after")
     def _prefixed(self) -> TagSpec:

@@ -1,10 +1,11 @@
 """What a tag's expression may say beyond columns and the checked functions: names and functions of the bank's calendar.
 
-Over a dated table ``months_ago`` is the number of calendar months from the row's date to the business date. Over ``holding``
-a row belongs to a snapshot: ``held_on`` is its date, ``latest`` is true on the rows of the last snapshot not after the
-business date, ``month_end`` on those of the last snapshot of each month; ``first_on`` and ``latest_on`` are the dates of the
-first and the last snapshot. ``is_asset`` is true where the family counts towards AUM; over ``account`` ``is_open`` is true
-where the account was not closed by then. A table with a ``product_code`` has the ``product_…`` columns of that product.
+Over a dated table ``months_ago`` is the number of calendar months from the row's date to the business date. Over
+``holding`` a row belongs to a snapshot: ``held_on`` is its date, ``latest`` is true on the rows of the last snapshot
+not after the business date, ``month_end`` on those of the last snapshot of each month; ``first_on`` and ``latest_on``
+are the dates of the first and the last snapshot. ``is_asset`` is true where the family counts towards AUM; over
+``account`` ``is_open`` is true where the account was not closed by then. A table with a ``product_code`` has the
+``product_…`` columns of that product.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ def special_names(table: Table) -> dict[str, SpecialName]:
 
 
 def resolved(expression: exp.Expr, table: Table, calendar: Calendar) -> exp.Expr:
-    """Return an expression with dates, special names and functions put in; columns stay names of the table's columns."""
+    """Return an expression with dates, special names and functions put in; columns stay names of the table's
+    columns."""
     names = special_names(table)
 
     def put_in(node: exp.Expr) -> exp.Expr:
@@ -88,7 +90,9 @@ def resolved(expression: exp.Expr, table: Table, calendar: Calendar) -> exp.Expr
             if node.name in names:
                 return exp.paren(names[node.name].build(calendar))
         if isinstance(node, exp.Anonymous) and str(node.this).lower() in FUNCTIONS:
-            return FUNCTIONS[str(node.this).lower()](node, table, calendar)
+            arguments = [resolved(a, table, calendar) for a in node.expressions]
+            call = exp.Anonymous(this=node.this, expressions=arguments)
+            return FUNCTIONS[str(node.this).lower()](call, table, calendar)
         return node
 
     return expression.copy().transform(put_in)
@@ -109,7 +113,9 @@ def _date_column(table: Table) -> exp.Expr:
 
 def _months_ago(table: Table, calendar: Calendar) -> exp.Expr:
     column, now = _date_column(table), calendar.as_of.year * 12 + calendar.as_of.month
-    return sqlglot.parse_one(f"{now} - (12 * year({column.sql('duckdb')}) + month({column.sql('duckdb')}))", dialect="duckdb")
+    return sqlglot.parse_one(
+        f"{now} - (12 * year({column.sql('duckdb')}) + month({column.sql('duckdb')}))", dialect="duckdb"
+    )
 
 
 def _is_open(as_of: date) -> exp.Expr:
@@ -178,7 +184,8 @@ def _ladder(call: exp.Anonymous, table: Table, calendar: Calendar) -> exp.Expr:
 
 
 def _month_sums(amount: exp.Expr, months: int, table: Table, calendar: Calendar, *, first: int = 0) -> exp.Expr:
-    """A list of monthly sums, newest first: 0 where a customer has no rows, missing where the table has no such month."""
+    """A list of monthly sums, newest first: 0 where a customer has no rows, missing where the table has no such
+    month."""
     ends = calendar.month_ends()
     items: list[exp.Expr] = []
     for ago in range(first, first + months):
@@ -206,6 +213,16 @@ def _top(call: exp.Anonymous, _table: Table, _calendar: Calendar) -> exp.Expr:
     (count,) = _whole_numbers(call, call.expressions[1:])
     counted = exp.Anonymous(this="histogram", expressions=[call.expressions[0].copy()])
     return exp.func("top_keys", counted, exp.Literal.number(count))
+
+
+def _best_rate(call: exp.Anonymous, _table: Table, _calendar: Calendar) -> exp.Expr:
+    if len(call.expressions) != 4:
+        raise BadExpression("`best_rate` takes a value, a condition, and the hits and tries of the prior.")
+    key, hit = call.expressions[:2]
+    prior = [exp.Literal.number(n) for n in _whole_numbers(call, call.expressions[2:])]
+    tries = exp.Anonymous(this="histogram", expressions=[key.copy()])
+    hits = exp.Filter(this=tries.copy(), expression=exp.Where(this=hit.copy()))
+    return exp.func("best_rate_key", tries, hits, *prior)
 
 
 def _amount_and_months(call: exp.Anonymous) -> tuple[exp.Expr, int]:
@@ -236,14 +253,19 @@ FUNCTIONS: Mapping[str, Callable[[exp.Anonymous, Table, Calendar], exp.Expr]] = 
     "ladder_unmet": _ladder_unmet,
     "commonest": _commonest,
     "top": _top,
+    "best_rate": _best_rate,
 }
 """Functions of tag expressions over a dated table.
 
 ``at_days_ago(30)``: the row is of the last snapshot not after 30 days before the business date.
 ``highest_month(x, 12)``: the largest of the sums of x by calendar month, this month and the 11 before it.
-``ladder_level(x, 13, b1, b2, …)``, ``ladder_unmet(…)``: the tier (0 below b1, 1 from b1, …) that the ladder gives after the last
-13 completed months whose value is the sum of x, and for how many months in a row the customer was below it (0 to 6).
-``commonest(x)``: the value that occurs most often, the smallest of several. ``top(x, 3)``: the three most frequent, in order.
+``ladder_level(x, 13, b1, b2, …)``, ``ladder_unmet(…)``: the tier (0 below b1, 1 from b1, …) that the ladder gives
+after the last 13 completed months whose value is the sum of x, and for how many months in a row the customer was
+below it (0 to 6).
+``commonest(x)``: the value that occurs most often, the smallest of several. ``top(x, 3)``: the three most frequent,
+in order.
+``best_rate(x, hit, 1, 20)``: the value with the highest share of rows that hit, 1 hit in 20 tries taken as known
+before.
 """
 
 MACROS = (
@@ -251,6 +273,9 @@ MACROS = (
     " lambda e: {'n': -CAST(e.value AS BIGINT), 'k': e.key})), lambda e: e.k)",
     "CREATE OR REPLACE TEMP MACRO commonest_key(counts) AS by_frequency(counts)[1]",
     "CREATE OR REPLACE TEMP MACRO top_keys(counts, n) AS nullif(by_frequency(counts)[1:n], [])",
+    "CREATE OR REPLACE TEMP MACRO best_rate_key(tries, hits, a, b) AS CASE WHEN hits IS NOT NULL THEN"
+    " list_sort(list_transform(map_entries(tries), lambda e:"
+    " {'r': -(coalesce(hits[e.key], 0) + a) / (e.value + b), 'k': e.key}))[1].k END",
     "CREATE OR REPLACE TEMP MACRO tier_of(x, bounds) AS len(list_filter(bounds, lambda b: x >= b))",
     "CREATE OR REPLACE TEMP MACRO tiers_of(newest_first, bounds) AS"
     " list_transform(list_reverse(newest_first), lambda x: tier_of(x, bounds))",
@@ -265,6 +290,6 @@ MACROS = (
 )
 """How the functions are computed in DuckDB.
 
-The ladder: a month at or above the tier held sets it at once; a month below leaves it and counts; after six months below in
-a row the seventh brings it down to the best tier of those seven months. Months 4 to 6 below are the watch.
+The ladder: a month at or above the tier held sets it at once; a month below leaves it and counts; after six months
+below in a row the seventh brings it down to the best tier of those seven months. Months 4 to 6 below are the watch.
 """

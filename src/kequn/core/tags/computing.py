@@ -1,0 +1,340 @@
+"""Computing tags for a business date and publishing them in one swap of the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import duckdb
+import pyarrow as pa
+
+from kequn.core.engine.duck import Engine, quoted
+from kequn.core.engine.store import DateState, Draft, Manifest, Store, TagState
+from kequn.core.errors import Cancelled, NoData, TagFailed
+from kequn.core.spec.tag import TagSpec
+from kequn.core.tags.columns import ARROW_OF_TYPE, ColumnFile, check_codes
+from kequn.core.tags.compiling import Binder
+from kequn.core.tags.language import MACROS, Calendar
+from kequn.core.tags.ordering import closure, levels
+from kequn.core.tags.pack import read_tags
+from kequn.core.tags.passes import Pass, Source, Values, pass_sql, passes_over
+from kequn.core.tags.reading import ReadTag
+from kequn.core.tags.tracing import fingerprint_of_population, fingerprints_of_inputs, known_names, missing_inputs
+
+SHARD = 1 << 20
+"""Customers whose values are in memory at once."""
+
+Progress = Callable[[int, int | None, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshReport:
+    """What a refresh did, tag by tag: every tag of ``specs`` is in exactly one of the four."""
+
+    as_of: date
+    customers: int
+    """Customers of the bank on the date."""
+    computed: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    """Already there, computed from the same rows by the same spec; or not asked for."""
+    unavailable: dict[str, str]
+    """Not computed for want of data, and why (see ``unavailable``)."""
+    failed: dict[str, TagFailed]
+    """Not published for this date; tags made of them neither."""
+
+
+@dataclass(slots=True)
+class _Plan:
+    read: dict[str, ReadTag]
+    calendar_as_of: date
+    inputs: dict[str, str]
+    unavailable: dict[str, str]
+    write: list[str]
+    """What is to be computed and published."""
+    population: str
+    is_current: bool
+
+
+@dataclass(slots=True)
+class _Outcome:
+    population: str = ""
+    customers: int = 0
+    files: dict[str, TagState] = field(default_factory=dict)
+    failed: dict[str, TagFailed] = field(default_factory=dict)
+
+
+def never() -> bool:
+    """Say that nobody asked to stop."""
+    return False
+
+
+def refresh(
+    store: Store,
+    specs: Mapping[str, TagSpec],
+    *,
+    as_of: date,
+    now: datetime,
+    only: Collection[str] | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] = never,
+) -> RefreshReport:
+    """Compute the tags of a business date and publish them together.
+
+    Only rows true by then count. A tag whose spec, rows and customers are those it was computed from is left as it
+    is, unless
+    ``force``; when that holds of all nothing is written. A tag that fails (a value that cannot be computed or is not
+    declared) is left out of the date with all that is made of it, so that a segment that uses it is refused and not
+    wrong; the other tags are published. Without ``only`` the date holds exactly the tags of ``specs`` afterwards.
+
+    Raises:
+        NoData: no customers are loaded.
+        UnknownTag: a name of ``only`` that is not in ``specs``.
+        InvalidSpec: a spec that is not valid.
+        StoreBusy: another load or refresh is writing.
+        Cancelled: ``cancelled`` said so; nothing is published then.
+    """
+    known_names(set(only or ()), specs)
+    read = read_tags(specs)
+    plan = _planned(store.manifest(), read, as_of, only, force=force)
+    if plan.is_current:
+        return _report(plan, _Outcome(customers=store.manifest().dates[as_of.isoformat()].customers))
+    with store.writing(now=now) as draft:
+        plan = _planned(draft.manifest, read, as_of, only, force=force)
+        outcome = _Work(draft, plan, now, progress, cancelled).run()
+        _enter(draft.manifest, plan, outcome, drop_others=only is None)
+    return _report(plan, outcome)
+
+
+def _planned(
+    manifest: Manifest, read: dict[str, ReadTag], as_of: date, only: Collection[str] | None, *, force: bool
+) -> _Plan:
+    if "customer" not in manifest.tables or not manifest.tables["customer"].files:
+        raise NoData("No customers are loaded.", hint="Load the customer source first.")
+    missing = missing_inputs(read, manifest)
+    inputs = fingerprints_of_inputs(read, manifest, as_of)
+    state = manifest.dates.get(as_of.isoformat())
+    population = fingerprint_of_population(manifest, as_of)
+    wanted = [n for n in (only if only is not None else read) if n not in missing]
+    there = state.tags if state else {}
+    write = [n for n in wanted if force or n not in there or there[n].inputs != inputs[n]]
+    extra = bool(set(there) - set(wanted)) if only is None else False
+    is_current = not write and not extra and state is not None and state.inputs == population
+    return _Plan(read, as_of, inputs, missing, sorted(write), population, is_current)
+
+
+class _Work:
+    """One refresh in the making."""
+
+    def __init__(
+        self, draft: Draft, plan: _Plan, now: datetime, progress: Progress | None, cancelled: Callable[[], bool]
+    ) -> None:
+        self.draft = draft
+        self.plan = plan
+        self.now = now
+        self.progress = progress
+        self.cancelled = cancelled
+        self.engine = Engine(draft.store, draft.manifest)
+        self.depends = {name: tag.tags for name, tag in plan.read.items()}
+        self.failed: dict[str, TagFailed] = {}
+        self.done = 0
+        self.steps = 0
+
+    def run(self) -> _Outcome:
+        try:
+            for macro in MACROS:
+                self.engine.run(macro)
+            return self._run()
+        finally:
+            self.engine.close()
+
+    def _run(self) -> _Outcome:
+        tags = self._needed(self.plan.write)
+        self.calendar = Calendar(self.plan.calendar_as_of, self._snapshots(tags))
+        self.types = Binder().types(tags)
+        self.passes = passes_over(tags, self.calendar)
+        ordinals = self.draft.manifest.ordinals
+        shards = [(lo, min(lo + SHARD, ordinals)) for lo in range(0, ordinals, SHARD)]
+        self.steps = len(self.passes) + len(shards)
+        self.sources: dict[str, Source] = {}
+        for one in self.passes:
+            self._step(one.table.zh)
+            self._run_pass(one)
+        outcome = self._write(shards)
+        self._tell("")
+        return outcome
+
+    def _needed(self, names: Iterable[str]) -> list[ReadTag]:
+        return [self.plan.read[n] for n in sorted(closure(names, self.depends))]
+
+    def _snapshots(self, tags: Iterable[ReadTag]) -> tuple[date, ...]:
+        if not any(t.table is not None and t.table.name == "holding" for t in tags):
+            return ()
+        query = "SELECT DISTINCT as_of FROM holding WHERE as_of <= ? ORDER BY 1"
+        return tuple(row[0] for row in self.engine.rows(query, [self.plan.calendar_as_of]))
+
+    def _stored(self, table: str) -> dict[str, str]:
+        return {row[0]: row[1] for row in self.engine.rows(f"DESCRIBE {quoted(table)}")}
+
+    def _run_pass(self, one: Pass) -> None:
+        try:
+            self._aggregate(one)
+        except duckdb.DataError:
+            sound = tuple(t for t in one.tags if self._is_sound(one, t))
+            self._aggregate(Pass(one.name, one.table, one.lower, sound))
+
+    def _aggregate(self, one: Pass) -> None:
+        self.engine.run(f"DROP TABLE IF EXISTS {one.name}")
+        if not one.tags:
+            self.engine.run(f"CREATE TEMP TABLE {one.name} (ordinal UINTEGER)")
+            return
+        query, sources = pass_sql(one, self.calendar, stored=self._stored(one.table.name))
+        self.engine.run(f"CREATE TEMP TABLE {one.name} AS {query}")
+        self.sources |= sources
+
+    def _is_sound(self, one: Pass, tag: ReadTag) -> bool:
+        try:
+            self._aggregate(Pass(one.name, one.table, one.lower, (tag,)))
+        except duckdb.DataError as error:
+            self._fail(tag.spec.name, error)
+            return False
+        return True
+
+    def _fail(self, name: str, error: duckdb.Error) -> None:
+        reason = str(error).split("\n")[0]
+        self.failed[name] = TagFailed(f"Tag {name!r} could not be computed: {reason}", tag=name, reason=reason)
+
+    def _write(self, shards: list[tuple[int, int]]) -> _Outcome:
+        names = self._sound(self.plan.write)
+        writing = _Files(self.draft, [self.plan.read[n].spec for n in names])
+        for first, last in shards:
+            self._step("tags")
+            writing.add(self._values(names, first, last), self.failed)
+        return writing.close(self._sound(names), self.failed, self.plan.inputs, self.now)
+
+    def _sound(self, names: Iterable[str]) -> list[str]:
+        """Leave out what failed and what is made of it."""
+        for name in names:
+            broken = next((t for t in sorted(closure([name], self.depends)) if t in self.failed), None)
+            if broken and name not in self.failed:
+                self.failed[name] = TagFailed(
+                    f"Tag {name!r} is made of {broken!r}, which failed.", tag=name, made_of=broken
+                )
+        return [n for n in names if n not in self.failed]
+
+    def _values(self, names: list[str], first: int, last: int) -> pa.Table:
+        try:
+            return self._query(names, first, last)
+        except duckdb.DataError:
+            for level in levels({t.spec.name: t.tags for t in self._needed(names)}):
+                for name in level:
+                    self._try_alone(name, first, last)
+            return self._query(self._sound(names), first, last)
+
+    def _try_alone(self, name: str, first: int, last: int) -> None:
+        if closure([name], self.depends) & set(self.failed):
+            return
+        try:
+            self._query([name], first, last)
+        except duckdb.DataError as error:
+            self._fail(name, error)
+
+    def _query(self, names: list[str], first: int, last: int) -> pa.Table:
+        tags = {t.spec.name: t for t in self._needed(names)}
+        values = Values(
+            self.calendar, self.types, [p.name for p in self.passes], self.sources, self._stored("customer")
+        )
+        by_level = [[tags[n] for n in level] for level in levels({n: t.tags for n, t in tags.items()})]
+        query = values.sql(by_level, first=first, last=last)
+        wanted = ", ".join(["present", *map(quoted, names)])
+        return self.engine.arrow(f"SELECT {wanted} FROM ({query})")
+
+    def _step(self, what: str) -> None:
+        if self.cancelled():
+            raise Cancelled("The refresh was stopped; the tags published before go on serving.")
+        self._tell(what)
+        self.done += 1
+
+    def _tell(self, what: str) -> None:
+        if self.progress is not None:
+            self.progress(self.done, self.steps, what)
+
+
+class _Files:
+    """The files of one refresh: the population and one a tag."""
+
+    def __init__(self, draft: Draft, specs: list[TagSpec]) -> None:
+        self.draft = draft
+        self.specs = specs
+        self.customers = 0
+        self.names: dict[str, str] = {}
+        self.open: dict[str, ColumnFile] = {}
+        path, self.population_name = draft.new_file("population", "present")
+        self.population = ColumnFile(path, pa.bool_())
+        for spec in specs:
+            path, self.names[spec.name] = draft.new_file("tags", spec.family, spec.name)
+            self.open[spec.name] = ColumnFile(path, ARROW_OF_TYPE[spec.type])
+
+    def add(self, values: pa.Table, failed: dict[str, TagFailed]) -> None:
+        here = values.column("present")
+        present = here.combine_chunks().to_numpy(zero_copy_only=False)
+        self.population.write(here, present)
+        self.customers += int(present.sum())
+        for spec in self.specs:
+            if spec.name in failed or spec.name not in values.column_names:
+                continue
+            try:
+                check_codes(spec, values.column(spec.name))
+            except TagFailed as error:
+                failed[spec.name] = error
+            else:
+                self.open[spec.name].write(values.column(spec.name), present)
+
+    def close(
+        self, sound: list[str], failed: dict[str, TagFailed], inputs: Mapping[str, str], now: datetime
+    ) -> _Outcome:
+        self.population.close()
+        outcome = _Outcome(self.population_name, self.customers, failed=failed)
+        for spec in self.specs:
+            if spec.name not in sound:
+                self.open[spec.name].discard()
+                continue
+            self.open[spec.name].close()
+            known = self.open[spec.name].known
+            outcome.files[spec.name] = TagState(
+                file=self.names[spec.name],
+                fingerprint=spec.fingerprint(),
+                known=known,
+                computed_at=now,
+                inputs=inputs[spec.name],
+            )
+        return outcome
+
+
+def _enter(manifest: Manifest, plan: _Plan, outcome: _Outcome, *, drop_others: bool) -> None:
+    key = plan.calendar_as_of.isoformat()
+    state = manifest.dates.get(key)
+    kept = dict(state.tags) if state else {}
+    for name in outcome.failed:
+        kept.pop(name, None)
+    if drop_others:
+        kept = {n: t for n, t in kept.items() if n in plan.read and n not in plan.unavailable}
+    manifest.dates[key] = DateState(
+        population=outcome.population,
+        customers=outcome.customers,
+        inputs=plan.population,
+        tags=dict(sorted((kept | outcome.files).items())),
+    )
+
+
+def _report(plan: _Plan, outcome: _Outcome) -> RefreshReport:
+    done = set(outcome.files) | set(outcome.failed) | set(plan.unavailable)
+    return RefreshReport(
+        plan.calendar_as_of,
+        outcome.customers,
+        tuple(sorted(outcome.files)),
+        tuple(sorted(set(plan.read) - done)),
+        dict(sorted(plan.unavailable.items())),
+        dict(sorted(outcome.failed.items())),
+    )
