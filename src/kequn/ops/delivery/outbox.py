@@ -1,0 +1,439 @@
+"""The outbox: intent before I/O, results by token, and nothing that is unknown ever lost (待发箱).
+
+Each method is one short transaction or one read; none holds a lock while anything is sent. The order of the steps is in
+``dispatch``. The rules kept here, by number, are listed in ``docs/delivery.md``.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import Q
+
+from kequn.channels.base import Accepted, Answer, Finding, Message, NotSeen, Refused, Terms, TryLater, Unclear
+from kequn.ops.delivery import accounts
+from kequn.ops.delivery.clocks import bank_day, database_now, steady_now
+from kequn.ops.delivery.contracts import Block, DispatchReport, Hold, Pending, Verdict
+from kequn.ops.delivery.models import Contact, ContactVersion, InFlight, Ready, Stop, Unknown
+from kequn.ops.delivery.moves import Moves
+from kequn.ops.delivery.sealing import unseal
+from kequn.ops.runtime import now
+
+LEASE_SPARE = timedelta(seconds=30)
+BEGIN_MARGIN = timedelta(seconds=5)
+RETRIES = 6
+BACKOFF_BASE, BACKOFF_CAP = 2.0, 600.0
+PRESUMED_AFTER = timedelta(hours=72)
+CLAIM_MOST = 50
+"""A stop takes effect within one claim."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A waiting touch with its message, and what the gate says of it."""
+
+    pending: Pending
+    sending_id: int
+    subject: str
+    body: str
+    must_arrive: bool
+    version: int
+    """Of the customer's contacts, before the gate looked."""
+
+    def message(self, to: str) -> Message:
+        """Return what the transport is given."""
+        p = self.pending
+        return Message(
+            key=p.key, channel=p.channel, to=to, subject=self.subject, body=self.body, customer_ref=p.customer_id,
+            campaign=p.campaign, wave=p.wave, offer=p.offer, template=p.template, expires_at=p.expires_at,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Touches whose sending was announced; only the holder of the token may say how it went."""
+
+    channel: str
+    token: str
+    candidates: tuple[Candidate, ...]
+    deadline: float
+    """On the steady clock: no sending is begun after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """One attempt of unknown outcome, that may be asked about."""
+
+    touch_id: int
+    key: str
+    token: str
+    channel: str
+    asked: int
+    must_arrive: bool
+    is_quarantined: bool
+
+
+class Outbox:
+    """The store's side of the protocol."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], datetime] = now,
+        database_clock: Callable[[], datetime] = database_now,
+        steady_clock: Callable[[], float] = steady_now,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.clock = clock
+        self.database_clock = database_clock
+        self.steady_clock = steady_clock
+        self.rng = rng or random.Random()
+
+    def peek(self, channel: str, limit: int) -> list[Candidate]:
+        """Return the touches next in line that nothing stops. A read: others may take them before us."""
+        stopped = stops_in_force()
+        if ("all", "") in stopped or ("channel", channel) in stopped:
+            return []
+        rows = Ready.objects.filter(channel=channel, not_before__lte=self.clock()).select_related("touch", "sending")
+        rows = rows.exclude(_stopped(stopped)) if stopped else rows
+        found = list(rows.order_by("-priority", "not_before", "touch_id")[:limit])
+        customers = [r.touch.customer_id for r in found]
+        versions = dict(ContactVersion.objects.filter(pk__in=customers).values_list("pk", "version"))
+        return [_candidate(r, versions.get(r.touch.customer_id, 0)) for r in found]
+
+    def claim(
+        self,
+        channel: str,
+        candidates: Sequence[Candidate],
+        verdicts: Mapping[int, Verdict],
+        terms: Terms,
+        *,
+        rate: float | None = None,
+    ) -> tuple[Claim, DispatchReport]:
+        """Commit the intent to send what the gate allows; book what it blocks, and put back what it holds.
+
+        ``verdicts`` by touch id. A candidate that another took, that was stopped, or whose customer was contacted since
+        the gate looked is left alone.
+        """
+        began = self.steady_clock()
+        token = secrets.token_hex(16)
+        with transaction.atomic():
+            waiting = self._waiting([c.pending.touch_id for c in candidates])
+            mine = [c for c in candidates if c.pending.touch_id in waiting]
+            report, allowed = self._book(mine, verdicts)
+            moment = self.database_clock()
+            chosen = self._chosen(channel, allowed, rate, moment)
+            self._announce(token, chosen, moment + lease(terms))
+        report.claimed = len(chosen)
+        begin_within = (lease(terms) - terms.longest_call - BEGIN_MARGIN).total_seconds()
+        return Claim(channel, token, tuple(chosen), began + begin_within), report
+
+    def may_begin(self, claim: Claim) -> bool:
+        """Whether the lease lasts long enough to begin another call (rule 5)."""
+        return self.steady_clock() < claim.deadline
+
+    def halted(self, claim: Claim) -> set[int]:
+        """Return the touches of a claim that were stopped or withdrawn since; read every 100 ms while sending."""
+        withdrawn = InFlight.objects.filter(token=claim.token, is_withdrawn=True).values_list("touch_id", flat=True)
+        stopped = stops_in_force()
+        return set(withdrawn) | {c.pending.touch_id for c in claim.candidates if _is_stopped(c.pending, stopped)}
+
+    def settle(self, claim: Claim, answers: Mapping[int, Answer], terms: Terms) -> DispatchReport:
+        """Commit what came of a claim's touches. What is no longer in the claim's hand is left alone (rule 6)."""
+        report = DispatchReport()
+        with transaction.atomic():
+            rows = self._in_hand(claim.token, answers)
+            moves, moment = Moves(self.clock()), self.database_clock()
+            for row in rows:
+                self._settle_row(row, answers[row.touch_id], terms, report=report, moves=moves, moment=moment)
+            InFlight.objects.filter(pk__in=[r.pk for r in rows]).delete()
+            moves.write()
+            wire = sum(isinstance(answers[r.touch_id], TryLater | Unclear) for r in rows)
+            accounts.judge(claim.channel, good=len(rows) - wire, bad=wire, at=moment)
+        return report
+
+    def give_back(self, claim: Claim, touch_ids: Collection[int]) -> DispatchReport:
+        """Return touches that were claimed and not begun: no attempt was made."""
+        report = DispatchReport()
+        if not touch_ids:
+            return report
+        with transaction.atomic():
+            rows = self._in_hand(claim.token, touch_ids)
+            moves = Moves(self.clock())
+            for row in rows:
+                if row.is_withdrawn:
+                    report.cancelled += 1
+                    moves.not_sent(row, "cancelled", "withdrawn")
+                else:
+                    report.given_back += 1
+                    moves.requeue(row, attempt=row.attempt - 1, doubtful=row.is_doubtful)
+            InFlight.objects.filter(pk__in=[r.pk for r in rows]).delete()
+            moves.write()
+            accounts.give_tokens_back(claim.channel, len(rows))
+        return report
+
+    def sweep(self, terms_of: Callable[[str], Terms | None]) -> int:
+        """Move claims whose lease ran out to the unknown: their worker is dead, or too late to be believed."""
+        with transaction.atomic():
+            moment, moves = self.database_clock(), Moves(self.clock())
+            rows = list(_locked(InFlight.objects.filter(lease_until__lt=moment)).select_related("touch")[:500])
+            for row in rows:
+                terms = terms_of(row.channel)
+                moves.doubt(
+                    row, "lease_expired", since=moment, ask_after=moment + (terms.settling if terms else timedelta(0))
+                )
+            InFlight.objects.filter(pk__in=[r.pk for r in rows]).delete()
+            moves.write()
+        return len(rows)
+
+    def due(self, channel: str, limit: int) -> list[Doubt]:
+        """Return the unknown attempts of a channel whose settling time has passed (rule 4)."""
+        rows = Unknown.objects.filter(channel=channel, ask_after__lte=self.database_clock()).select_related("touch")
+        return [
+            Doubt(r.touch_id, r.touch.key, r.token, r.channel, r.asked, r.touch.must_arrive, r.is_quarantined)
+            for r in rows.order_by("ask_after")[:limit]
+        ]
+
+    def resolve(self, doubt: Doubt, finding: Finding) -> str:
+        """Commit what the gateway said of one attempt; of that attempt alone (rule 7). Return the new state."""
+        with transaction.atomic():
+            row = self._doubted(doubt)
+            if row is None:
+                return "gone"
+            moves = Moves(self.clock())
+            match finding:
+                case Accepted(message_id):
+                    state = moves.end(row, "accepted", "asked", message_id=message_id)
+                case Refused(code):
+                    state = moves.end(row, "failed", code)
+                case NotSeen():
+                    state = self._again(row, moves, "not_seen")
+                case Unclear():
+                    return self._ask_later(row, doubt)
+            Unknown.objects.filter(pk=row.pk, token=row.token).delete()
+            moves.write()
+        return state
+
+    def send_again(self, doubt: Doubt) -> str:
+        """Put an unknown attempt back in line where a second copy does no harm, or is wanted. Return the new state."""
+        with transaction.atomic():
+            row = self._doubted(doubt)
+            if row is None:
+                return "gone"
+            if row.failures + 1 >= RETRIES:
+                return self._presume(row)
+            moves = Moves(self.clock())
+            wait = self._wait(row.failures)
+            moves.requeue(row, attempt=row.attempt, doubtful=True, failures=row.failures + 1, wait=wait)
+            Unknown.objects.filter(pk=row.pk, token=row.token).delete()
+            moves.write()
+        return "ready"
+
+    def wait_for_receipt(self, doubt: Doubt) -> str:
+        """Book an attempt as presumed sent when 72 hours brought nothing; else look again then (rule 8)."""
+        with transaction.atomic():
+            row = self._doubted(doubt)
+            if row is None:
+                return "gone"
+            end = row.since + PRESUMED_AFTER
+            if end <= self.database_clock():
+                return self._presume(row)
+            Unknown.objects.filter(pk=row.pk, token=row.token).update(ask_after=end)
+        return "unknown"
+
+    # within a transaction
+
+    def _waiting(self, touch_ids: Collection[int]) -> set[int]:
+        return set(_locked(Ready.objects.filter(pk__in=list(touch_ids))).values_list("touch_id", flat=True))
+
+    def _book(
+        self, candidates: Iterable[Candidate], verdicts: Mapping[int, Verdict]
+    ) -> tuple[DispatchReport, list[Candidate]]:
+        """Write down what the gate says no to, and what expired; return the rest."""
+        moment = self.clock()
+        report, moves, allowed, ended = DispatchReport(), Moves(moment), [], []
+        for c in candidates:
+            match verdicts[c.pending.touch_id]:
+                case _ if c.pending.expires_at <= moment:
+                    report.cancelled += 1
+                    ended.append((c, "cancelled", "expired"))
+                case Block(reason):
+                    report.suppressed += 1
+                    ended.append((c, "suppressed", reason))
+                case Hold(until, reason) if until >= c.pending.expires_at:
+                    report.suppressed += 1
+                    ended.append((c, "suppressed", f"{reason}, held beyond its expiry"))
+                case Hold(until, _):
+                    report.held += 1
+                    Ready.objects.filter(pk=c.pending.touch_id).update(not_before=until)
+                case _:
+                    allowed.append(c)
+        for c, state, reason in ended:
+            moves.never_claimed(c.pending, state, reason)
+        Ready.objects.filter(pk__in=[c.pending.touch_id for c, _, _ in ended]).delete()
+        moves.write()
+        return report, allowed
+
+    def _chosen(
+        self, channel: str, allowed: Sequence[Candidate], rate: float | None, moment: datetime
+    ) -> list[Candidate]:
+        stopped = stops_in_force()  # rule 10: the stop is part of the claim
+        one_each: dict[tuple[str, bool], Candidate] = {}
+        for c in allowed:
+            if not _is_stopped(c.pending, stopped):
+                one_each.setdefault((c.pending.customer_id, c.pending.is_doubtful), c)
+        if not one_each:
+            return []
+        given = accounts.allowance(channel, len(one_each), rate=rate, at=moment)
+        chosen = self._uncontacted(list(one_each.values())[:given])
+        if rate is not None:
+            accounts.give_tokens_back(channel, given - len(chosen))
+        return chosen
+
+    def _uncontacted(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Return those whose customer nobody contacted since the gate looked, and count this contact at once."""
+        seen = {c.pending.customer_id: c.version for c in candidates if not c.pending.is_doubtful}
+        after = raise_versions(list(seen))
+        fresh = {customer for customer, version in after.items() if version == seen[customer] + 1}
+        return [c for c in candidates if c.pending.is_doubtful or c.pending.customer_id in fresh]
+
+    def _announce(self, token: str, chosen: Sequence[Candidate], lease_until: datetime) -> None:
+        InFlight.objects.bulk_create(
+            InFlight(
+                touch_id=c.pending.touch_id, channel=c.pending.channel, attempt=c.pending.attempt + 1,
+                failures=c.pending.failures, is_doubtful=c.pending.is_doubtful, token=token, lease_until=lease_until,
+            )
+            for c in chosen
+        )  # fmt: skip
+        today = bank_day(self.clock())
+        Contact.objects.bulk_create(
+            Contact(
+                customer_id=c.pending.customer_id, channel=c.pending.channel, purpose=c.pending.purpose, on=today,
+                ref=c.pending.key,
+            )
+            for c in chosen
+            if not c.pending.is_doubtful
+        )  # fmt: skip
+        Ready.objects.filter(pk__in=[c.pending.touch_id for c in chosen]).delete()
+
+    def _in_hand(self, token: str, touch_ids: Collection[int]) -> list[InFlight]:
+        rows = InFlight.objects.filter(token=token, touch_id__in=list(touch_ids))
+        return list(_locked(rows).select_related("touch"))
+
+    def _settle_row(
+        self, row: InFlight, answer: Answer, terms: Terms, *, report: DispatchReport, moves: Moves, moment: datetime
+    ) -> None:
+        match answer:
+            case Accepted(message_id):
+                report.accepted += 1
+                moves.end(row, "accepted", message_id=message_id)
+            case Refused(code, text):
+                report.failed += 1
+                knows_all_attempts = terms.guarantee == "keeps_keys" or not row.is_doubtful
+                moves.end(row, "failed" if knows_all_attempts else "presumed_sent", f"{code} {text}".strip())
+            case TryLater(code) if row.is_withdrawn:
+                report.cancelled += 1
+                moves.not_sent(row, "cancelled", f"withdrawn, {code}")
+            case TryLater(code, after):
+                state = self._again(row, moves, code, after=after, doubtful=row.is_doubtful)
+                report.retried += state == "ready"
+                report.dead += state != "ready"
+            case Unclear(code):
+                report.unknown += 1
+                moves.doubt(row, code, since=moment, ask_after=moment + terms.settling)
+
+    def _again(
+        self, row: InFlight | Unknown, moves: Moves, code: str, *, after: float | None = None, doubtful: bool = False
+    ) -> str:
+        """Requeue after a certain no, up to six times. Return the new state."""
+        failures = row.failures + 1
+        if failures >= RETRIES:
+            return moves.end(row, "presumed_sent" if doubtful else "dead", code)
+        moves.requeue(
+            row, attempt=row.attempt, doubtful=doubtful, failures=failures, wait=self._wait(row.failures, after)
+        )
+        return "ready"
+
+    def _wait(self, failures: int, after: float | None = None) -> timedelta:
+        full = min(BACKOFF_CAP, BACKOFF_BASE * 2**failures)
+        return timedelta(seconds=max(self.rng.uniform(0, full), min(after or 0, BACKOFF_CAP)))
+
+    def _doubted(self, doubt: Doubt) -> Unknown | None:
+        rows = Unknown.objects.filter(touch_id=doubt.touch_id, token=doubt.token)
+        return rows.select_for_update(of=("self",)).select_related("touch").first()
+
+    def _ask_later(self, row: Unknown, doubt: Doubt) -> str:
+        moment = self.database_clock()
+        if row.since + PRESUMED_AFTER <= moment:
+            return self._presume(row)
+        wait = timedelta(seconds=min(BACKOFF_CAP, BACKOFF_BASE * 2 ** min(doubt.asked, 9)))
+        Unknown.objects.filter(pk=row.pk, token=row.token).update(asked=doubt.asked + 1, ask_after=moment + wait)
+        return "unknown"
+
+    def _presume(self, row: Unknown) -> str:
+        moves = Moves(self.clock())
+        moves.end(row, "presumed_sent", row.why)
+        Unknown.objects.filter(pk=row.pk, token=row.token).delete()
+        moves.write()
+        return "presumed_sent"
+
+
+def lease(terms: Terms) -> timedelta:
+    """Return how long a claim lasts: longer than the longest call, with a margin (rule 12)."""
+    return 2 * terms.longest_call + BEGIN_MARGIN + LEASE_SPARE
+
+
+def stops_in_force() -> set[tuple[str, str]]:
+    """Return the stops as (scope, key)."""
+    return set(Stop.objects.values_list("scope", "key"))
+
+
+def raise_versions(customer_ids: Sequence[str]) -> dict[str, int]:
+    """Count one contact more of each customer and return the counts; holds their rows until the transaction ends.
+
+    The ids are sorted, so that two claims never wait for one another in a ring.
+    """
+    if not customer_ids:
+        return {}
+    table = ContactVersion._meta.db_table
+    rows = ", ".join(["(%s, 1)"] * len(customer_ids))
+    sql = (
+        f"INSERT INTO {table} (customer_id, version) VALUES {rows} "
+        f"ON CONFLICT (customer_id) DO UPDATE SET version = {table}.version + 1 RETURNING customer_id, version"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, sorted(customer_ids))
+        return dict(cursor.fetchall())
+
+
+def _locked(rows):  # type: ignore[no-untyped-def]  # a queryset of any of the tables, given back as it came
+    """Lock rows where the database can, passing over those that another holds; SQLite has one writer anyway."""
+    return rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked, of=("self",))
+
+
+def _candidate(row: Ready, version: int) -> Candidate:
+    touch, sending = row.touch, row.sending
+    pending = Pending(
+        touch_id=touch.pk, key=touch.key, customer_id=touch.customer_id, channel=touch.channel, purpose=touch.purpose,
+        campaign=sending.campaign, wave=sending.ref, offer=touch.offer, template=touch.template,
+        priority=touch.priority, expires_at=touch.expires_at, attempt=row.attempt,
+        failures=row.failures, is_doubtful=row.is_doubtful,
+    )  # fmt: skip
+    subject, body = unseal(touch.text, key=touch.key)
+    return Candidate(pending, sending.pk, subject, body, touch.must_arrive, version)
+
+
+def _stopped(stopped: Collection[tuple[str, str]]) -> Q:
+    campaigns = [key for scope, key in stopped if scope == "campaign"]
+    waves = [key for scope, key in stopped if scope == "wave"]
+    return Q(sending__campaign__in=campaigns) | Q(sending__ref__in=waves)
+
+
+def _is_stopped(pending: Pending, stopped: Collection[tuple[str, str]]) -> bool:
+    names = (("all", ""), ("channel", pending.channel), ("campaign", pending.campaign), ("wave", pending.wave))
+    return any(name in stopped for name in names)
