@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -38,10 +39,7 @@ def catalogue(*folders: Path) -> dict[str, TagSpec]:
             own[spec.name] = (path, spec)
     found = dict(_shipped()) | own
     errors += check_tags({n: s for n, (_, s) in found.items()}, files={n: p for n, (p, _) in found.items()})
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        raise SeveralErrors(errors)
+    _raise_all(errors)
     return {name: spec for name, (_, spec) in sorted(found.items())}
 
 
@@ -63,6 +61,21 @@ def check_tags(specs: Mapping[str, TagSpec], *, files: Mapping[str, Path] | None
     return errors + _type_errors(read, {n: s.type for n, s in specs.items()}, files or {})
 
 
+def check_catalogue(specs: Mapping[str, TagSpec]) -> None:
+    """Check a set of tags against each other, as ``catalogue`` does.
+
+    Raises:
+        InvalidSpec: ``SeveralErrors`` when there are several faults.
+    """
+    _raise_all(check_tags(specs))
+
+
+def near_tag(name: str, specs: Iterable[str]) -> str:
+    """Return the hint for a tag that is not there: the nearest name, or how to see all."""
+    found = difflib.get_close_matches(name, list(specs), n=1)
+    return f"Did you mean {found[0]!r}?" if found else "Run `kequn tag list`."
+
+
 def read_tags(specs: Mapping[str, TagSpec]) -> dict[str, ReadTag]:
     """Return the checked texts of tags.
 
@@ -70,6 +83,13 @@ def read_tags(specs: Mapping[str, TagSpec]) -> dict[str, ReadTag]:
         InvalidSpec: as ``read_tag``.
     """
     return {name: _read(spec, specs, None) for name, spec in specs.items()}
+
+
+def _raise_all(errors: list[KequnError]) -> None:
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise SeveralErrors(errors)
 
 
 def _read(spec: TagSpec, specs: Iterable[str], file: Path | None) -> ReadTag:

@@ -14,7 +14,7 @@ from kequn.core.errors import UnknownTag
 from kequn.core.spec.base import Text
 from kequn.core.spec.tag import TagSpec
 from kequn.core.tags.ordering import closure, levels
-from kequn.core.tags.pack import read_tags
+from kequn.core.tags.pack import near_tag, read_tags
 from kequn.core.tags.reading import ReadTag
 
 COMPUTED_BY = 1
@@ -122,7 +122,7 @@ def known_names(names: set[str], specs: Mapping[str, TagSpec]) -> None:
         UnknownTag: with the first that is not.
     """
     for name in sorted(names - set(specs)):
-        raise UnknownTag(f"Tag {name!r} is not in the catalogue.", hint="Run `kequn tag list`.", tag=name)
+        raise UnknownTag(f"Tag {name!r} is not in the catalogue.", hint=near_tag(name, specs), tag=name)
 
 
 def _missing(tag: ReadTag, manifest: Manifest) -> str | None:
