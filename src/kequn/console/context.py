@@ -6,8 +6,22 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.translation import get_language
+
+from kequn.console.navigation import menu_for, tabs_for
+from kequn.ops.governance.queries import approvals_for
+from kequn.ops.jobs.queries import jobs_for
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
-    """Return the actor and the bank's name."""
-    return {"actor": getattr(request, "actor", None), "bank_name": settings.BANK_NAME}
+    """Return the actor, the menu and the bank's name."""
+    actor = getattr(request, "actor", None)
+    other = next(name for code, name in settings.LANGUAGES if code != get_language())
+    context: dict[str, Any] = {"actor": actor, "bank_name": settings.BANK_NAME, "other_language": other}
+    if actor is not None:
+        current = request.resolver_match.url_name if request.resolver_match else ""
+        context["menu"] = menu_for(actor, current or "")
+        context["tabs"] = tabs_for(actor, current or "")
+        context["n_waiting"] = lambda: approvals_for(actor, state="waiting").count() if actor.may("approval.decide") else 0
+        context["n_running"] = lambda: jobs_for(actor).filter(owner_id=actor.user_id, state__in=["queued", "running"]).count()
+    return context

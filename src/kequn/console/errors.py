@@ -1,0 +1,97 @@
+"""What is said when something goes wrong: by code and facts, in the reader's language, with what to do."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from django.utils.functional import Promise
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from kequn.console.wordings import HINTS, MESSAGES
+from kequn.core.errors import KequnError, SeveralErrors
+
+TITLES: dict[str, str | Promise] = {
+    "invalid_spec": _("内容有误"),
+    "several_errors": _("内容有几处有误"),
+    "unknown_tag": _("没有这个标签"),
+    "unknown_segment": _("没有这个客群"),
+    "segment_cycle": _("客群互相引用，成了环"),
+    "tag_cycle": _("标签互相引用，成了环"),
+    "bad_expression": _("表达式不被允许"),
+    "bad_source": _("数据源读不出来"),
+    "load_failed": _("加载未完成，原有数据照常使用"),
+    "no_data": _("还没有数据"),
+    "store_busy": _("另一个加载或刷新正在写入"),
+    "not_allowed": _("没有权限，或不在您的范围内"),
+    "conflict": _("当前状态下不能这样做"),
+    "not_measurable": _("无法诚实地给出这个数"),
+    "not_approved": _("尚未批准"),
+    "unknown_list": _("没有这份名单"),
+    "unknown_definition": _("没有这个定义"),
+    "tag_not_selectable": _("这个标签只能用于排除"),
+    "tag_failed": _("标签计算失败"),
+    "cancelled": _("已取消"),
+    "crash": _("程序出错，已记录"),
+    "gave_up": _("多次尝试后放弃"),
+    "error": _("出错了"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One fault as a person reads it."""
+
+    code: str
+    title: str
+    text: str
+    hint: str
+    where: str
+    right: str = ""
+
+
+def said(error: KequnError) -> list[Said]:
+    """Return every fault of an error in the reader's language; what has no Chinese yet is shown as it is."""
+    if isinstance(error, SeveralErrors):
+        return [part for each in error.errors for part in said(each)]
+    return [
+        Said(
+            code=f"KQ-{error.code}",
+            title=str(TITLES.get(error.code, TITLES["error"])),
+            text=translated(error.message, MESSAGES),
+            hint=translated(error.hint, HINTS),
+            where=str(error.where),
+            right=str(error.facts.get("right", "")),
+        )
+    ]
+
+
+def said_of_job(error: dict[str, object]) -> Said:
+    """Return what a failed job left behind as a fault."""
+    code = str(error.get("code", "error"))
+    return Said(
+        code=f"KQ-{code}",
+        title=str(TITLES.get(code, TITLES["error"])),
+        text=translated(str(error.get("message", "")), MESSAGES),
+        hint=translated(str(error.get("hint", "")), HINTS),
+        where=str(error.get("where", "")),
+    )
+
+
+def translated(text: str, wordings: dict[str, str]) -> str:
+    """Return a message in the reader's language: ``{}`` of a wording takes what stands there in the message."""
+    if not text or (get_language() or "").startswith("en"):
+        return text
+    for pattern, chinese in _patterns(id(wordings)):
+        if found := pattern.fullmatch(text):
+            return chinese.format(*(part.strip("'\"") for part in found.groups()))
+    return text
+
+
+@cache
+def _patterns(which: int) -> list[tuple[re.Pattern[str], str]]:
+    wordings = MESSAGES if which == id(MESSAGES) else HINTS
+    most_fixed_first = sorted(wordings, key=lambda w: -len(w.replace("{}", "")))
+    return [(re.compile(re.escape(w).replace(r"\{\}", "(.*?)"), re.DOTALL), wordings[w]) for w in most_fixed_first]

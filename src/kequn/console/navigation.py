@@ -1,0 +1,106 @@
+"""The menu: what there is, in the order of the work, and who sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from kequn.ops.orgs.actor import Actor
+
+Words = str | Promise
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One page of the menu; the first right that the actor has opens it."""
+
+    url: str
+    title: Words
+    icon: str
+    rights: tuple[str, ...]
+    key: str = ""
+    """The second key of ``g x``."""
+    section: str = ""
+    """The first part of the names of the pages below it."""
+
+
+MENU: tuple[tuple[Words, tuple[Item, ...]], ...] = (
+    ("", (Item("home", _("今日"), "house", ("home.view",), "h", "home"),)),
+    (
+        _("执行"),
+        (
+            Item("tasks", _("我的任务"), "list-task", ("task.work",), "w", "task"),
+            Item("board", _("过程看板"), "bar-chart", ("task.assign",), "p", "board"),
+            Item("team_tasks", _("网点任务"), "list-task", ("task.assign",), "w", "team"),
+            Item("customers", _("我的客户"), "person-lines-fill", ("customer.view",), "u", "customer"),
+        ),
+    ),
+    (
+        _("洞察"),
+        (
+            Item("tags", _("标签目录"), "tags", ("tag.view",), "t", "tag"),
+            Item("segments", pgettext_lazy("menu", "客群"), "people", ("segment.view",), "s", "segment"),
+            Item("lists", _("上传名单"), "upload", ("list.upload",), "l", "list"),
+        ),
+    ),
+    (
+        _("策略与活动"),
+        (
+            Item("playbooks", _("策略卡"), "journal-check", ("catalog.view",), "k", "playbook"),
+            Item("campaigns", _("营销活动"), "megaphone", ("campaign.view",), "c", "campaign"),
+            Item("catalog", _("方案与素材"), "box-seam", ("catalog.view",), "o", "catalog"),
+        ),
+    ),
+    (_("回检"), (Item("reviews", _("后评估"), "graph-up", ("review.view",), "r", "review"),)),
+    (
+        _("合规"),
+        (
+            Item("approvals", _("审批"), "check2-square", ("approval.decide", "campaign.submit", "segment.edit"), "a", "approval"),
+            Item("consent", _("授权与免扰"), "shield-check", ("consent.view",), "n", "consent"),
+            Item("audit", _("留痕"), "journal-text", ("audit.view",), "d", "audit"),
+        ),
+    ),
+    (
+        _("管理"),
+        (
+            Item("sources", _("数据接入"), "database", ("source.view",), "b", "source"),
+            Item("jobs", _("作业中心"), "cpu", ("job.view",), "j", "job"),
+            Item("people", _("机构与人员"), "building", ("user.manage",), "m", "people"),
+        ),
+    ),
+)
+
+PHONE = {"rm": ("tasks", "customers"), "branch_head": ("board", "team_tasks", "customers")}
+"""The tabs at the foot of a phone, between Today and Me."""
+
+
+def menu_for(actor: Actor, current: str) -> list[tuple[Words, list[tuple[Item, bool]]]]:
+    """Return the groups and pages an actor sees, each page with whether it is the current one."""
+    return [
+        (title, [(item, item.section == _section(current)) for item in items])
+        for title, items in _allowed(actor.may)
+    ]
+
+
+def tabs_for(actor: Actor, current: str) -> list[tuple[Item, bool]]:
+    """Return the tabs of the phone."""
+    wanted = PHONE.get(actor.role, ("segments", "campaigns", "approvals"))
+    found = {item.url: item for _title, items in _allowed(actor.may) for item in items}
+    return [(found[url], found[url].section == _section(current)) for url in ("home", *wanted) if url in found]
+
+
+def _allowed(may: Callable[[str], bool]) -> list[tuple[Words, list[Item]]]:
+    groups = [(title, [i for i in items if any(map(may, i.rights))]) for title, items in MENU]
+    return [(title, items) for title, items in groups if items]
+
+
+def _section(url_name: str) -> str:
+    for _title, items in MENU:
+        for item in items:
+            if item.url == url_name:
+                return item.section
+    return url_name.split("_")[0]

@@ -1,0 +1,217 @@
+/* The console's own script: charts, keys, the tag picker, and small manners. Everything works without it. */
+"use strict";
+
+const root = document.documentElement;
+const css = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+
+/* ---- charts: the page carries what is shown (JSON in data-chart), this table says how it looks */
+const number = (value, unit) => {
+  if (value === null || value === undefined) return "–";
+  const shown = Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en-US") : String(Math.round(value * 100) / 100);
+  return shown + (unit || "");
+};
+const axisNumber = (value) => {
+  const size = Math.abs(value);
+  if (root.lang.startsWith("zh")) return size >= 1e8 ? value / 1e8 + "亿" : size >= 1e4 ? value / 1e4 + "万" : String(value);
+  return size >= 1e6 ? value / 1e6 + "M" : size >= 1e4 ? value / 1e3 + "k" : String(value);
+};
+const series = () => ["--kq-c1", "--kq-c2", "--kq-c3", "--kq-c4", "--kq-c5", "--kq-c6"].map(css);
+const words = { fontFamily: css("--kq-font"), fontSize: 12, color: css("--kq-text-2") };
+const cut = (text) => (text.length > 16 ? text.slice(0, 15) + "…" : text);
+const valueAxis = (unit, extra) => ({ type: "value", axisLabel: { ...words, formatter: (v) => axisNumber(v) + (unit || "") },
+  splitLine: { lineStyle: { color: css("--kq-line") } }, splitNumber: 4, ...extra });
+const labelAxis = (labels, extra) => ({ type: "category", data: labels, axisTick: { show: false },
+  axisLine: { lineStyle: { color: css("--kq-line-2") } }, axisLabel: { ...words, hideOverlap: true, formatter: cut }, ...extra });
+const tip = (unit, trigger) => ({ trigger, confine: true, textStyle: { ...words, color: css("--kq-text") }, transitionDuration: 0,
+  valueFormatter: (v) => number(v, unit), axisPointer: { type: "shadow" } });
+const GRID = { left: 8, right: 24, top: 30, bottom: 4, containLabel: true };
+
+const KINDS = {
+  bars: (c) => ({
+    grid: { ...GRID, top: c.series.length > 1 ? 30 : 8 }, legend: c.series.length > 1 ? { top: 0, left: 0, textStyle: words, itemHeight: 10 } : undefined,
+    tooltip: tip(c.unit, "axis"), xAxis: valueAxis(c.unit, { min: 0 }), yAxis: labelAxis(c.labels, { inverse: true }),
+    series: c.series.map((s) => ({ type: "bar", name: s.name, data: s.data, barMaxWidth: 14, barGap: "10%",
+      itemStyle: s.grey ? { color: css("--kq-c0") } : undefined })),
+  }),
+  columns: (c) => ({
+    grid: { ...GRID, top: 12 }, tooltip: tip(c.unit, "axis"), xAxis: labelAxis(c.labels), yAxis: valueAxis(c.unit, { min: 0 }),
+    series: c.series.map((s) => ({ type: "bar", name: s.name, data: s.data, barMaxWidth: 42, barCategoryGap: "12%",
+      itemStyle: s.grey ? { color: css("--kq-c0") } : undefined })),
+  }),
+  line: (c) => ({
+    grid: { ...GRID, top: c.series.length > 1 ? 30 : 12 }, legend: c.series.length > 1 ? { top: 0, left: 0, textStyle: words } : undefined,
+    tooltip: tip(c.unit, "axis"), xAxis: labelAxis(c.labels, { boundaryGap: false }), yAxis: valueAxis(c.unit, c.zero ? { min: 0 } : { scale: true }),
+    series: c.series.map((s) => ({ type: "line", name: s.name, data: s.data, symbol: s.data.length < 3 ? "circle" : "none", lineStyle: { width: 2 } })),
+  }),
+  tgi: (c) => ({
+    grid: { ...GRID, top: 8 }, tooltip: { ...tip("", "item"), formatter: (p) => c.labels[p.dataIndex] + "<br>TGI " + number(c.points[p.dataIndex].v) },
+    xAxis: valueAxis("", { min: 0 }), yAxis: labelAxis(c.labels, { inverse: true }),
+    series: [
+      { type: "custom", z: 1, data: c.points.map((p, i) => [p.low ?? p.v, p.high ?? p.v, i]), encode: { x: [0, 1], y: 2 }, silent: true,
+        renderItem: whisker(css("--kq-c0")) },
+      { type: "scatter", z: 2, symbolSize: 9, data: c.points.map((p) => ({ value: p.v, itemStyle: p.hollow
+          ? { color: "#fff", borderColor: css("--kq-c0"), borderWidth: 1.5 } : { color: css(p.v >= 100 ? "--kq-c1" : "--kq-c2") } })),
+        markLine: { silent: true, symbol: "none", animation: false, label: { ...words, formatter: "{c}" },
+          data: [80, 100, 120].map((x) => ({ xAxis: x, lineStyle: { color: css("--kq-c0"), type: x === 100 ? "solid" : "dashed" } })) } },
+    ],
+  }),
+  interval: (c) => ({
+    grid: { ...GRID, top: 8 }, tooltip: { ...tip(c.unit, "item"),
+      formatter: (p) => { const i = c.items[p.dataIndex]; return i.label + "<br>" + number(i.point, c.unit) + "（" + number(i.low, c.unit) + " – " + number(i.high, c.unit) + "）"; } },
+    xAxis: valueAxis(c.unit, { min: (v) => Math.min(0, v.min), max: (v) => Math.max(0, v.max) }), yAxis: labelAxis(c.items.map((i) => i.label), { inverse: true }),
+    series: [
+      { type: "custom", z: 2, data: c.items.map((p, i) => [p.low, p.high, i]), encode: { x: [0, 1], y: 2 }, renderItem: whisker(css("--kq-c1"), c.items) },
+      { type: "scatter", z: 3, symbolSize: 12, data: c.items.map((p) => ({ value: p.point, itemStyle: { color: tone(p) } })),
+        markLine: { silent: true, symbol: "none", animation: false, label: { show: false }, data: [{ xAxis: 0, lineStyle: { color: css("--kq-text"), type: "solid", width: 1.5 } }] } },
+    ],
+  }),
+  donut: (c) => ({
+    tooltip: tip(c.unit, "item"), legend: { orient: "vertical", right: 4, top: "middle", textStyle: words, itemHeight: 10 },
+    series: [{ type: "pie", radius: ["48%", "78%"], center: ["32%", "50%"], label: { show: false },
+      data: c.labels.map((name, i) => ({ name, value: c.data[i] })) }],
+  }),
+};
+const tone = (item) => css(item.low > 0 ? "--kq-c1" : item.high < 0 ? "--kq-c4" : "--kq-c0");
+const whisker = (colour, items) => (params, api) => {
+  const low = api.coord([api.value(0), api.value(2)]), high = api.coord([api.value(1), api.value(2)]);
+  const stroke = items ? tone(items[params.dataIndex]) : colour, wide = items ? 3 : 1.5, cap = items ? 6 : 3;
+  const line = (x1, y1, x2, y2) => ({ type: "line", shape: { x1, y1, x2, y2 }, style: { stroke, lineWidth: wide } });
+  return { type: "group", children: [line(low[0], low[1], high[0], high[1]), line(low[0], low[1] - cap, low[0], low[1] + cap), line(high[0], high[1] - cap, high[0], high[1] + cap)] };
+};
+
+let library = null;
+const echartsReady = () => library ??= new Promise((resolve, reject) => {
+  const script = document.createElement("script");
+  script.src = root.dataset.echarts;
+  script.onload = () => resolve(window.echarts);
+  script.onerror = reject;
+  document.head.append(script);
+});
+
+class KqChart extends HTMLElement {
+  static observedAttributes = ["data-chart"];
+  connectedCallback() {
+    this.setAttribute("role", "img");
+    this.observer = new ResizeObserver(() => this.chart?.resize());
+    this.observer.observe(this);
+    this.draw();
+  }
+  disconnectedCallback() { this.observer?.disconnect(); this.chart?.dispose(); this.chart = null; }
+  attributeChangedCallback() { if (this.isConnected) this.draw(); }
+  async draw() {
+    const echarts = await echartsReady(), given = JSON.parse(this.dataset.chart);
+    if (!this.isConnected) return;
+    this.chart ??= echarts.init(this, null, { renderer: "svg" });
+    this.chart.setOption({ color: series(), animation: false, textStyle: words, aria: { enabled: false, decal: { show: localStorage.kqDecal === "1" } },
+      ...KINDS[given.kind](given) }, true);
+    if (given.label) this.setAttribute("aria-label", given.label);
+    this.dataset.drawn = "1";
+  }
+}
+customElements.define("kq-chart", KqChart);
+
+/* ---- the tag picker: a text field with the catalogue's list below it; the list is in the page */
+class KqTagPick extends HTMLElement {
+  connectedCallback() {
+    this.input = this.querySelector("input");
+    this.input.addEventListener("focus", () => { this.input.select(); this.open(""); });
+    this.input.addEventListener("input", (e) => { if (!e.isComposing) this.open(this.input.value); });
+    this.input.addEventListener("compositionend", () => this.open(this.input.value));
+    this.input.addEventListener("keydown", (e) => this.key(e));
+    this.input.addEventListener("blur", () => setTimeout(() => this.close(), 150));
+    this.input.addEventListener("change", (e) => { if (this.list) e.stopPropagation(); });
+  }
+  open(word) {
+    const tags = KqTagPick.tags ??= JSON.parse(document.getElementById("kq-tags").textContent);
+    const want = word.trim().toLowerCase();
+    const hits = tags.filter((t) => t.s.includes(want)).slice(0, 40);
+    this.close();
+    if (!hits.length) return;
+    this.list = document.createElement("ul");
+    this.list.className = "kq-options";
+    this.list.setAttribute("role", "listbox");
+    for (const tag of hits) {
+      const li = document.createElement("li"), small = document.createElement("small");
+      li.setAttribute("role", "option");
+      li.dataset.name = tag.n;
+      li.textContent = tag.t;
+      small.textContent = tag.n;
+      li.append(small);
+      li.addEventListener("mousedown", (e) => { e.preventDefault(); this.choose(tag.n); });
+      this.list.append(li);
+    }
+    this.at(0);
+    this.append(this.list);
+  }
+  close() { this.list?.remove(); this.list = null; }
+  at(n) { [...this.list.children].forEach((li, i) => li.setAttribute("aria-selected", String(i === n))); this.list.children[n]?.scrollIntoView?.({ block: "nearest" }); this.n = n; }
+  key(e) {
+    if (e.isComposing || !this.list) return;
+    const last = this.list.children.length - 1;
+    if (e.key === "ArrowDown") this.at(Math.min(last, this.n + 1));
+    else if (e.key === "ArrowUp") this.at(Math.max(0, this.n - 1));
+    else if (e.key === "Enter") this.choose(this.list.children[this.n].dataset.name);
+    else if (e.key === "Escape") this.close();
+    else return;
+    e.preventDefault();
+  }
+  choose(name) {
+    this.close();
+    this.input.value = name;
+    this.input.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+}
+customElements.define("kq-tagpick", KqTagPick);
+
+/* ---- keys */
+let chord = 0;
+const typing = (e) => e.isComposing || e.keyCode === 229 || /^(INPUT|TEXTAREA|SELECT)$/.test(e.target.tagName) || e.target.isContentEditable;
+const rows = () => [...document.querySelectorAll("[data-rows] a[data-row], .kq-table tbody tr td:first-child a")];
+const step = (by) => {
+  const all = rows(), now = all.indexOf(document.activeElement);
+  all[Math.min(all.length - 1, Math.max(0, now + by))]?.focus();
+};
+const follow = (selector) => { const link = document.querySelector(selector); link?.click(); return Boolean(link); };
+document.addEventListener("keydown", (e) => {
+  if (e.key === "Enter" && (e.ctrlKey || e.metaKey) && !e.isComposing) {
+    const form = e.target.closest?.("form") || document.querySelector("form[data-main]");
+    const button = form?.querySelector("[data-submit]");
+    if (button) { e.preventDefault(); form.requestSubmit(button); }
+    return;
+  }
+  if (typing(e) || e.ctrlKey || e.metaKey || e.altKey) return;
+  if (Date.now() - chord < 1200) {
+    chord = 0;
+    if (follow(`[data-go="${CSS.escape(e.key)}"]`)) e.preventDefault();
+    return;
+  }
+  if (e.key === "g") { chord = Date.now(); return; }
+  const done = e.key === "/" ? (document.querySelector("#find")?.focus(), true)
+    : e.key === "?" ? (document.querySelector("#keys")?.showModal(), true)
+    : e.key === "j" ? (step(1), true) : e.key === "k" ? (step(-1), true)
+    : e.key === "n" ? follow("[data-next]") : e.key === "e" ? follow("[data-edit]")
+    : /^[1-9]$/.test(e.key) ? follow(`[data-key="${e.key}"]`) : false;
+  if (done) e.preventDefault();
+});
+
+/* ---- manners */
+document.addEventListener("input", (e) => { if (e.isComposing) e.stopImmediatePropagation(); }, true);
+document.addEventListener("click", (e) => {
+  for (const menu of document.querySelectorAll("details.kq-menu[open]")) if (!menu.contains(e.target)) menu.open = false;
+  const button = e.target.closest?.("[data-do]");
+  if (!button) return;
+  if (button.dataset.do === "print") window.print();
+  if (button.dataset.do === "close") button.closest("dialog").close();
+  if (button.dataset.do === "copy") navigator.clipboard?.writeText(document.querySelector(button.dataset.from).textContent);
+  if (button.dataset.do === "open") document.querySelector(button.dataset.from).showModal();
+});
+document.addEventListener("submit", (e) => {
+  const ask = e.submitter?.dataset.confirm || e.target.dataset.confirm;
+  if (ask && !window.confirm(ask)) { e.preventDefault(); e.stopImmediatePropagation(); }
+}, true);
+document.addEventListener("change", (e) => { if (e.target.dataset?.submits !== undefined) e.target.form.requestSubmit(); });
+const offline = () => document.querySelector("#offline")?.toggleAttribute("hidden", navigator.onLine);
+window.addEventListener("online", offline);
+window.addEventListener("offline", offline);
+document.addEventListener("htmx:error", () => document.querySelector("#offline")?.toggleAttribute("hidden", false));
+document.addEventListener("htmx:after:request", () => { if (navigator.onLine) document.querySelector("#offline")?.toggleAttribute("hidden", true); });

@@ -1,0 +1,226 @@
+"""Filters for numbers, dates, codes and masked values, and the parts that every page is built of."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from kequn.console.errors import said
+from kequn.console.tables import Table
+from kequn.console.words import tone_of, word_for
+from kequn.core.errors import KequnError
+from kequn.core.spec.base import Text
+
+register = template.Library()
+NONE = "–"
+Number = int | float | Decimal
+
+
+@register.filter
+def n0(value: Number | None) -> str:
+    """Return a whole number with thousands: 17,446."""
+    return NONE if value is None or value == "" else f"{round(value):,}"
+
+
+@register.filter
+def n2(value: Number | None) -> str:
+    """Return a number with two decimals."""
+    return NONE if value is None else f"{value:,.2f}"
+
+
+@register.filter
+def wan(value: Number | None) -> str:
+    """Return a large figure as people say it: 3.5 万, 1.26 亿; 35.2k, 1.26m in English.
+
+    >>> wan(34000), wan(126_000_000), wan(980)
+    ('3.4 万', '1.26 亿', '980')
+    """
+    if value is None:
+        return NONE
+    size = abs(value)
+    if (get_language() or "").startswith("en"):
+        steps = ((1_000_000_000, "bn", 2), (1_000_000, "m", 2), (10_000, "k", 1))
+    else:
+        steps = ((100_000_000, "亿", 2), (10_000, "万", 1))
+    for unit, word, digits in steps:
+        if size >= unit:
+            scaled = float(value) / (1_000 if word == "k" else unit)
+            return f"{scaled:,.{digits}f}{'' if word in ('k', 'm', 'bn') else ' '}{word}"
+    return f"{value:,.0f}" if value == round(value) else f"{value:,.2f}"
+
+
+@register.filter
+def yuan(value: Number | None) -> str:
+    """Return an amount of yuan in words of 万 and 亿."""
+    return NONE if value is None else wan(value)
+
+
+@register.filter
+def fen(value: Number | None) -> str:
+    """Return integer fen as yuan."""
+    return NONE if value is None else wan(Decimal(value) / 100)
+
+
+@register.filter
+def pct1(value: Number | None) -> str:
+    """Return a share (0–1) in percent with one decimal."""
+    return NONE if value is None else f"{100 * float(value):.1f}%"
+
+
+@register.filter
+def points(value: Number | None) -> str:
+    """Return a difference of shares in percentage points, with its sign."""
+    return NONE if value is None else f"{100 * float(value):+.2f}"
+
+
+@register.filter
+def signed(value: Number | None) -> str:
+    """Return a number with its sign."""
+    return NONE if value is None else f"{float(value):+,.2f}"
+
+
+@register.filter
+def percent_of(value: Number | None, whole: Number | None) -> str:
+    """Return a count as a share of another."""
+    return NONE if value is None or not whole else f"{100 * float(value) / float(whole):.1f}%"
+
+
+@register.filter
+def dt(value: datetime | date | str | None) -> str:
+    """Return a moment as 2026-11-20 14:05 in the bank's zone, a date as 2026-11-20."""
+    if not value:
+        return NONE
+    if isinstance(value, str):
+        return value[:16].replace("T", " ")
+    if isinstance(value, datetime):
+        return timezone.localtime(value).strftime("%Y-%m-%d %H:%M") if timezone.is_aware(value) else f"{value:%Y-%m-%d %H:%M}"
+    return value.isoformat()
+
+
+@register.filter
+def seconds(value: Number | None) -> str:
+    """Return a duration: 0.4 s, 2 min 05 s."""
+    if value is None:
+        return NONE
+    return f"{value:.1f} s" if value < 60 else f"{int(value // 60)} min {int(value % 60):02d} s"
+
+
+@register.filter
+def said_in(value: Text | str | dict[str, str] | None) -> str:
+    """Return a text of a spec in the reader's language."""
+    if isinstance(value, dict):
+        value = Text(**value) if value.get("zh") else ""
+    return value.to(get_language() or "zh") if isinstance(value, Text) else str(value or "")
+
+
+@register.filter
+def word(code: Any, vocabulary: str = "state") -> str:
+    """Return the word for a code in the reader's language; the code itself where there is none."""
+    return word_for(vocabulary, code)
+
+
+@register.filter
+def get(mapping: Any, key: Any) -> Any:
+    """Return one value of a mapping, nothing where it is not there."""
+    return mapping.get(key) if hasattr(mapping, "get") else None
+
+
+@register.simple_tag
+def icon(name: str, extra: str = "") -> SafeString:
+    """Return an icon of the sprite, silent for screen readers."""
+    return format_html('<svg class="kq-i {}" aria-hidden="true"><use href="{}#{}"/></svg>', extra, static("vendor/icons.svg"), name)
+
+
+@register.simple_tag
+def badge(code: Any, vocabulary: str = "state") -> SafeString:
+    """Return a state as a badge, coloured by what it means."""
+    return format_html('<span class="kq-badge kq-badge-{}">{}</span>', tone_of(code), word_for(vocabulary, code))
+
+
+@register.simple_tag
+def draw(data: str, size: str = "m") -> SafeString:
+    """Return a chart of ``console.charts``."""
+    return format_html('<kq-chart data-h="{}" data-chart="{}" hx-morph-skip-children></kq-chart>', size, data)
+
+
+@register.inclusion_tag("parts/table_head.html")
+def table_head(table: Table) -> dict[str, Any]:
+    """Render the head of a table with its sort links."""
+    return {"table": table}
+
+
+@register.inclusion_tag("parts/table_foot.html", takes_context=True)
+def table_foot(context: template.Context, table: Table) -> dict[str, Any]:
+    """Render the foot of a table: how many, which page, export."""
+    return {"table": table, "actor": context.get("actor")}
+
+
+@register.inclusion_tag("parts/error_note.html")
+def error_note(error: KequnError | None) -> dict[str, Any]:
+    """Render what went wrong and what to do, in place."""
+    return {"faults": said(error) if error else []}
+
+
+@register.inclusion_tag("parts/empty.html")
+def empty(icon_name: str, title: str, text: str = "", url: str = "", action: str = "") -> dict[str, Any]:
+    """Render the empty state: what would be here, why it is not, one button."""
+    return {"icon": icon_name, "title": title, "text": text, "url": url, "action": action}
+
+
+@register.inclusion_tag("parts/field.html")
+def field(bound: Any, extra: str = "") -> dict[str, Any]:
+    """Render one field of a form with its label, help and faults."""
+    return {"field": bound, "extra": extra}
+
+
+@register.inclusion_tag("parts/funnel.html")
+def funnel(steps: Any, extra: str = "") -> dict[str, Any]:
+    """Render steps as bars: (label, count, whole)."""
+    rows, before = [], None
+    for label, count, whole in steps:
+        rows.append({"label": label, "count": count, "whole": whole or 1, "share": (count / whole) if whole else None, "before": before})
+        before = count
+    return {"rows": rows, "extra": extra}
+
+
+@register.filter
+def may(actor: Any, right: str) -> bool:
+    """Whether the reader has a right: hides what would be refused."""
+    return bool(actor and actor.may(right))
+
+
+    """Return a mapping's pairs, whatever its keys are called."""
+    return list(mapping.items()) if mapping else []
+@register.filter
+def pairs(mapping: Any) -> list[tuple[Any, Any]]:
+    """Return a mapping's pairs, whatever its keys are called; nothing for other values."""
+    return list(mapping.items()) if isinstance(mapping, dict) else []
+
+
+@register.filter
+def plain(value: Any) -> str:
+    """Return any value of JSON as people read it."""
+    if value is None or value == "" or value == []:
+        return NONE
+    if isinstance(value, bool):
+        return _("是") if value else _("否")
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1 else f"{value:,.2f}"
+    if isinstance(value, list | tuple):
+        return "; ".join(plain(v) for v in value)
+    if isinstance(value, dict):
+        if set(value) == {"zh", "en"} or set(value) == {"zh"}:
+            return said_in(value)
+        return "; ".join(f"{word_for('fact', k)}: {plain(v)}" for k, v in value.items())
+    return str(value)

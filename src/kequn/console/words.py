@@ -1,0 +1,148 @@
+"""The words for codes: what people read where the system keeps ``branch_head``, ``rm_task`` or ``NO_CONSENT``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy as _p
+
+from kequn.core.data.tables import TABLES
+from kequn.core.gate.rules import RULES, STEPS
+from kequn.ops.orgs.rights import ROLES
+
+Words = str | Promise
+
+STATES: dict[str, Words] = {
+    # definitions, campaigns, approvals
+    "draft": _("草稿"), "submitted": _("待审批"), "waiting": _("待审批"), "approved": _("已批准"), "refused": _("已退回"),
+    "withdrawn": _("已撤回"), "retired": _("已停用"), "frozen": _("名单已冻结"), "running": _("进行中"), "stopped": _("已叫停"),
+    "finished": _("已结束"),
+    # jobs and loads
+    "queued": _("排队中"), "done": _("已完成"), "failed": _("失败"), "cancelled": _("已取消"), "loaded": _("已加载"),
+    "unchanged": _("无变化"), "ok": _("正常"), "late": _("数据过期"), "empty": _("尚未加载"), "expired": _("已过期"),
+    # touches
+    "ready": _("待发送"), "inflight": _("发送中"), "unknown": _("结果未知"), "accepted": _("网关已收"), "delivered": _("已送达"),
+    "undelivered": _("未送达"), "presumed_sent": _("推定已发"), "suppressed": _("发送前拦下"), "dead": _("多次失败"),
+    # tasks
+    "open": _("待处理"), "new": _("待处理"), "claimed": _("处理中"), "in_progress": _("处理中"), "overdue": _("已逾期"),
+    "closed": _("已关闭"), "returned": _("已退回"), "active": _("在用"), "inactive": _("停用"), "contacted": _("已联系"),
+    "allow": _("可触达"), "hold": _("暂缓"), "block": _("不可触达"), "removed": _("已删除"), "snoozed": _("稍后跟进"),
+    "followed": _("跟进中"), "later": _("稍后跟进"),
+}  # fmt: skip
+
+CHANNELS: dict[str, Words] = {
+    "sms": _("短信"), "email": _("邮件"), "app_push": _("手机银行推送"), "wecom": _("企业微信"), "call": _("电话"),
+    "rm_task": _("客户经理任务"), "file_drop": _("文件下发"), "branch": _("网点"), "": _("全部渠道"), "all": _("全部渠道"),
+}  # fmt: skip
+
+FAMILIES: dict[str, Words] = {
+    "demo": _("基本属性"), "acct": _("账户与签约"), "asset": _("资产"), "loan": _("贷款"), "cc": _("信用卡"), "txn": _("交易与资金"),
+    "chan": _("渠道行为"), "risk": _("风险与合规"), "mkt": _("营销与触达"), "model": _("模型"), "value": _("价值与分层"),
+    "life": _("生命周期与家庭"),
+}  # fmt: skip
+
+VOCABULARIES: dict[str, dict[str, Words]] = {
+    "state": STATES,
+    "channel": CHANNELS,
+    "family": FAMILIES,
+    "role": dict(ROLES) | {"system": _("系统")},
+    "tag_type": {
+        "boolean": _("是否"), "integer": _("整数"), "number": _("数值"), "money": _("金额"), "date": _("日期"), "text": _("分类"),
+        "list": _("多值"),
+    },
+    "sensitivity": {"C1": _("C1 一般"), "C2": _("C2 较敏感"), "S": _("S 敏感"), "X": _("X 仅用于排除")},
+    "refresh": {"daily": _("每日"), "weekly": _("每周"), "monthly": _("每月"), "on_change": _("变动时")},
+    "null": {"unknown": _("记为未知"), "zero": _("记为 0"), "false": _("记为否")},
+    "kind": {
+        "offer": _("推荐方案"), "template": _("内容模板"), "talk_track": _("话术"), "metric": _("指标"), "playbook": _("策略卡"),
+        "contact_policy": _("触达策略"), "segment": _p("noun", "客群"), "campaign": _("营销活动"), "source": _("数据源"), "tag": _("标签"),
+        "stop": _("紧急停止"), "lift_stop": _("解除停止"), "release": _("释放待查触达"), "list": _("上传名单"),
+    },
+    "job": {
+        "source.load": _("加载数据"), "tag.refresh": _("刷新标签"), "segment.profile": _("计算画像"), "export": _("导出"),
+        "audience.export": _("导出名单"), "campaign.freeze": _("冻结名单"), "campaign.launch": _("启动活动"), "review.run": _("回检计算"),
+        "list.upload": _("匹配名单"), "export.run": _("导出"), "campaign.review": _("回检计算"), "campaign.design": _("测算活动"),
+        "segment.export": _("导出客群"), "delivery.run": _("触达发送"), "segment.freeze": _("冻结名单"), "export.write": _("导出"),
+        "campaign.reach": _("测算可触达"),
+    },
+    "op": {
+        "=": "=", "!=": "≠", "<": "<", "<=": "≤", ">": ">", ">=": "≥", "between": _("介于"), "in": _("属于其一"),
+        "contains": _("包含"), "known": _("有值"), "unknown": _("无值"),
+    },
+    "purpose": {"marketing": _("营销"), "service": _("服务"), "maturity_notice": _("到期提醒")},
+    "evaluation": {"holdout": _("留对照组"), "reach_all": _("全量触达，不评估")},
+    "measure": {"rate": _("转化率"), "sum": _("金额合计"), "change": _("前后变化")},
+    "contact": {
+        "reached": _("接通"), "connected": _("接通"), "no_answer": _("未接"), "rejected": _("拒接"), "refused": _("拒接"), "declined": _("拒接"),
+        "wrong_number": _("空号"), "invalid": _("空号"), "empty_number": _("空号"), "not_owner": _("非本人"), "wrong_person": _("非本人"),
+        "invalid_number": _("空号"), "other_person": _("非本人"),
+    },
+    "intent": {
+        "interested": _("有意向"), "considering": _("考虑"), "appointment": _("预约"), "appointed": _("预约"), "not_interested": _("无意向"),
+        "no_interest": _("无意向"), "opt_out": _("拒绝再联系"), "no_more_contact": _("拒绝再联系"), "complaint": _("投诉"), "sold": _("成交"),
+        "refuses_contact": _("拒绝再联系"), "complained": _("投诉"), "deal": _("成交"), "won": _("成交"), "": "–",
+    },
+    "arm": {"treated": _("触达组"), "control": _("对照组"), "treatment": _("触达组"), "holdout": _("对照组")},
+    "reject": {
+        "missing": _("必填项为空"), "type": _("类型不符"), "code": _("代码不在列表内"), "duplicate": _("主键重复"), "columns": _("列数不符"),
+        "minimum": _("小于允许的最小值"), "unknown_customer": _("客户不存在"), "encoding": _("编码错误"), "date": _("日期无效"),
+        "money": _("金额无效"), "range": _("超出范围"), "ragged": _("列数不符"), "nul": _("含空字符"), "key": _("主键为空"),
+        "required": _("必填项为空"), "bad_date": _("日期无效"), "bad_number": _("数值无效"), "bad_money": _("金额无效"),
+        "bad_code": _("代码不在列表内"), "bad_boolean": _("真假值无效"), "too_long": _("文字过长"), "cast": _("类型不符"),
+    },
+    "format": {"csv": "CSV", "parquet": "Parquet", "excel": "Excel", "postgres": "PostgreSQL"},
+    "load": {"replace": _("整表替换"), "append": _("按主键追加")},
+    "consent_source": {"branch": _("网点"), "phone": _("电话"), "rm": _("客户经理"), "app": _("手机银行"), "letter": _("书面"), "console": _("管理台")},
+    "suppression": {
+        "complaint": _("投诉"), "request": _("客户要求"), "legal": _("法律事务"), "risk": _("风险管控"), "vulnerable": _("特殊关怀"),
+        "opt_out": _("拒绝再联系"), "do_not_contact": _("免打扰"), "other": _("其他"),
+    },
+    "object": {
+        "approval": _("审批"), "customer": _("客户"), "load": _("加载"), "campaign": _("营销活动"), "segmentversion": _p("noun", "客群"),
+        "definitionversion": _("方案与素材"), "sourceversion": _("数据源"), "tagversion": _("标签"), "task": _("任务"),
+        "uploadedlist": _("上传名单"), "export": _("导出"), "refresh": _("标签刷新"), "user": _("用户"), "audience": _("营销名单"),
+        "review": _("后评估"), "stop": _("紧急停止"), "table": _("列表"), "sending": _("批次"),
+    },
+}  # fmt: skip
+
+TONES: dict[str, str] = {
+    **dict.fromkeys(("approved", "done", "loaded", "ok", "delivered", "finished", "active", "allow", "won", "reached"), "ok"),
+    **dict.fromkeys(("running", "inflight", "accepted", "frozen", "claimed", "in_progress", "ready", "presumed_sent"), "info"),
+    **dict.fromkeys(("submitted", "waiting", "queued", "late", "unknown", "hold", "overdue", "caution", "S", "snoozed"), "warn"),
+    **dict.fromkeys(("failed", "refused", "stopped", "undelivered", "dead", "block", "fault", "X", "expired"), "bad"),
+    **dict.fromkeys(("C2",), "gold"),
+}
+
+
+def word_for(vocabulary: str, code: Any) -> str:
+    """Return the word for a code in the reader's language; the code itself where there is none."""
+    if code is None:
+        return "–"
+    key = str(code)
+    language = get_language() or "zh"
+    if vocabulary == "reason":
+        return _of_gate(key, language)
+    if vocabulary == "table" and key in TABLES:
+        return TABLES[key].en if language.startswith("en") else TABLES[key].zh
+    return str(VOCABULARIES.get(vocabulary, {}).get(key, key))
+
+
+def choices(vocabulary: str, *, blank: Words | None = None) -> list[tuple[str, Words]]:
+    """Return a vocabulary as the choices of a field."""
+    first: list[tuple[str, Words]] = [] if blank is None else [("", blank)]
+    return first + list(VOCABULARIES[vocabulary].items())
+
+
+def tone_of(code: Any) -> str:
+    """Return how a state is coloured: ok, info, warn, bad, gold or mute."""
+    return TONES.get(str(code), "mute")
+
+
+def _of_gate(code: str, language: str) -> str:
+    for rule in RULES:
+        if rule.code == code:
+            return rule.title.to(language)
+    return dict(STEPS)[code].to(language) if code in dict(STEPS) else word_for("state", code)
