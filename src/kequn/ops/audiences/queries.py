@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 from django.db.models import Q, QuerySet
 
-from kequn.core.engine.duck import Engine, literal, quoted
 from kequn.core import segments as rules
+from kequn.core.engine.duck import Engine, literal, quoted
 from kequn.core.errors import Conflict, NoData, NotAllowed, UnknownSegment
 from kequn.core.gate import Facts
 from kequn.core.segments import Overlap, check, members, members_sql, overlap, preview, segments_in, tags_in, understand
@@ -114,11 +114,18 @@ def check_segment(spec: SegmentSpec) -> None:
     check(spec, tags=catalogue(), segments=others, lists=usable_lists())
 
 
-def sql_for(actor: Actor, version_id: int, *, as_of: date | None = None) -> str:
+def sql_for(actor: Actor, version_id: int, *, as_of: date | None = None, dialect: str = "duckdb") -> str:
     """Return the SELECT a segment stands for, to be read."""
     spec = segment_for(actor, version_id).spec
     day = as_of or latest_date()
-    return members_sql(spec, tags=catalogue(), segments=segment_specs(), as_of=day)
+    return members_sql(spec, tags=catalogue(), segments=segment_specs(), as_of=day, dialect=dialect)
+
+
+def draft_sql(actor: Actor, spec: SegmentSpec, *, as_of: date | None = None, dialect: str = "duckdb") -> str:
+    """Return the SELECT of a segment that is being written."""
+    actor.must("segment.view")
+    others = segment_specs() | {spec.name: spec}
+    return members_sql(spec, tags=catalogue(), segments=others, as_of=as_of or latest_date(), dialect=dialect)
 
 
 # -- the bank within an actor's scope -----------------------------------------------------------------------------------
@@ -353,9 +360,9 @@ def export_for(actor: Actor, export_id: int) -> tuple[Export, Path]:
 # -- for other services -------------------------------------------------------------------------------------------------
 
 
-def facts_about(who: Ordinals, *, policy: ContactPolicySpec, now: datetime) -> Facts:
-    """Return the gate's facts about some customers at one moment."""
-    return contactability.gate_facts(engine(), who, policy=policy, now=now)
+def facts_about(who: Ordinals, *, policy: ContactPolicySpec, now: datetime, without: Collection[str] = ()) -> Facts:
+    """Return the gate's facts about some customers at one moment; contacts with the refs ``without`` do not count."""
+    return contactability.gate_facts(engine(), who, policy=policy, now=now, without=without)
 
 
 def customer_ids(who: Ordinals) -> list[str]:

@@ -51,12 +51,33 @@ def people_by_id(actor: Actor, customer_ids: Iterable[str]) -> dict[str, MaskedP
 
 def find(actor: Actor, text: str, *, limit: int = 20) -> list[MaskedPerson]:
     """Return persons in scope whose customer number, phone, document or full name is exactly ``text``."""
-    if not text.strip():
-        return []
-    match = Q(customer_no_index=blind(text, column="customer_no"))
-    for column in ("phone", "document_no", "name"):
-        match |= Q(**{f"{column}_index": blind(text, column=column)})
-    return [masked(row) for row in people_for(actor).filter(match).order_by("customer_id")[:limit]]
+    return _matching(people_for(actor), text, limit)
+
+
+def people_for_consent(actor: Actor) -> QuerySet[Person]:
+    """Return the persons whose consents an actor may look up: her own reach, or with ``consent.view`` her branches."""
+    if actor.may("customer.view"):
+        return people_for(actor)
+    actor.must("consent.view")
+    codes = branch_codes_for(actor)
+    return Person.objects.all() if codes is None else Person.objects.filter(branch_code__in=codes)
+
+
+def find_for_consent(actor: Actor, text: str, *, limit: int = 20) -> list[MaskedPerson]:
+    """Return persons by exact customer number, phone, document or name, for looking up their consents."""
+    return _matching(people_for_consent(actor), text, limit)
+
+
+def person_for_consent(actor: Actor, customer_id: str) -> MaskedPerson:
+    """Return one person whose consents the actor may look up, masked.
+
+    Raises:
+        NotAllowed: not there, or not within the actor's scope.
+    """
+    row = people_for_consent(actor).filter(pk=customer_id).first()
+    if row is None:
+        raise NotAllowed("There is no such customer in your scope.", customer=customer_id)
+    return masked(row)
 
 
 def masked(row: Person) -> MaskedPerson:
@@ -75,3 +96,12 @@ def masked(row: Person) -> MaskedPerson:
         branch_code=row.branch_code,
         rm_no=row.rm_no,
     )
+
+
+def _matching(rows: QuerySet[Person], text: str, limit: int) -> list[MaskedPerson]:
+    if not text.strip():
+        return []
+    match = Q(customer_no_index=blind(text, column="customer_no"))
+    for column in ("phone", "document_no", "name"):
+        match |= Q(**{f"{column}_index": blind(text, column=column)})
+    return [masked(row) for row in rows.filter(match).order_by("customer_id")[:limit]]

@@ -145,6 +145,11 @@ def _digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()  # the key has 256 random bits, so a slow hash would add nothing
 
 
+def choose_language(actor: Actor, language: str) -> None:
+    """Remember the language in which a person reads the console."""
+    User.objects.filter(pk=actor.user_id).update(language=language[:10])
+
+
 def _user(username: str) -> User:
     user = User.objects.filter(username=username).first()
     if user is None:
