@@ -130,7 +130,7 @@ def _quiet_until(case: Case, now: datetime) -> npt.NDArray[np.datetime64]:
     ends = np.full(len(zones), np.datetime64("NaT", "us"))
     for position, zone in enumerate(zones):
         end = next_allowed(now, case.policy, zone)
-        if end > now:
+        if end > now.astimezone(UTC):
             ends[position] = np.datetime64(end.replace(tzinfo=None), "us")
     at = np.full(len(case.row), len(zones) - 1)
     if case.facts.zone is not None:
