@@ -23,7 +23,7 @@ SERVICE_ONLY = frozenset({"complaint", "refused"})
 FEW = 2_000
 """Up to so many customers are asked for by id; above, everybody's rows are read once."""
 
-Touched = Callable[[Collection[str] | None, date], Iterable[tuple[str, str, date]]]
+Touched = Callable[[Collection[str] | None, date, Collection[str]], Iterable[tuple[str, str, date]]]
 Complained = Callable[[Collection[str] | None], Iterable[tuple[str, date, bool]]]
 Worked = Callable[[Collection[str] | None, datetime], Iterable[str]]
 _touched: dict[str, Touched] = {}
@@ -32,7 +32,10 @@ _worked: dict[str, Worked] = {}
 
 
 def tell_touches(source: str, provider: Touched) -> None:
-    """Name who knows marketing contacts since a day: (customer_id, channel, day), of some customers or of all."""
+    """Name who knows marketing contacts since a day: (customer_id, channel, day), of some customers or of all.
+
+    The third argument are references of contacts that do not count.
+    """
     _touched[source] = provider
 
 
@@ -46,22 +49,26 @@ def tell_work(source: str, provider: Worked) -> None:
     _worked[source] = provider
 
 
-def gate_facts(bank: Engine, who: Ordinals, *, policy: ContactPolicySpec, now: datetime) -> Facts:
+def gate_facts(
+    bank: Engine, who: Ordinals, *, policy: ContactPolicySpec, now: datetime, without: Collection[str] = ()
+) -> Facts:
     """Return what the gate must know of some customers at one moment."""
     today = now.astimezone(ZoneInfo(policy.zone)).date()
     days = max((cap.days for cap in policy.caps), default=1)
-    overlay = _overlay(bank, np.unique(who), today=today, days=days, now=now)
+    overlay = _overlay(bank, np.unique(who), today=today, days=days, now=now, without=without)
     return facts_from(bank, who, as_of=today, overlay=overlay, touch_days=days)
 
 
-def _overlay(bank: Engine, who: Ordinals, *, today: date, days: int, now: datetime) -> Overlay:
+def _overlay(
+    bank: Engine, who: Ordinals, *, today: date, days: int, now: datetime, without: Collection[str]
+) -> Overlay:
     ids = customer_ids_of(bank, who) if len(who) <= FEW else None
     finder = _Finder(bank, ids, who)
     return Overlay(
         consents=_consents(finder, ids),
         suppressions=_suppressions(finder, ids, now),
         reachable=_reachable(finder, ids),
-        touches=_touches(finder, ids, since=_since(bank, today, days)),
+        touches=_touches(finder, ids, since=_since(bank, today, days), without=without),
         complaints=_complaints(finder, ids) if "service" in bank.manifest.tables else None,
         in_progress=_in_progress(finder, ids, now),
     )
@@ -127,8 +134,8 @@ def _since(bank: Engine, today: date, days: int) -> date:
     return max(first, loaded.as_of + timedelta(days=1)) if loaded and loaded.as_of else first
 
 
-def _touches(finder: _Finder, ids: list[str] | None, *, since: date) -> Any:
-    found = [row for provider in _touched.values() for row in provider(ids, since)]
+def _touches(finder: _Finder, ids: list[str] | None, *, since: date, without: Collection[str]) -> Any:
+    found = [row for provider in _touched.values() for row in provider(ids, since, without)]
     if not found:
         return empty("touches") if _touched else None
     who, channels, days = map(list, zip(*found, strict=True))

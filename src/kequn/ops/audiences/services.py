@@ -35,7 +35,7 @@ from kequn.ops.audiences.queries import (
 )
 from kequn.ops.customers.queries import people_by_id
 from kequn.ops.governance.services import Approval, record, submit, withdraw
-from kequn.ops.jobs.services import Job, Running, enqueue
+from kequn.ops.jobs.services import Running, enqueue
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine, now
 from kequn.ops.tags.queries import catalogue

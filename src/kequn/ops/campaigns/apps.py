@@ -8,3 +8,17 @@ class CampaignsConfig(AppConfig):
 
     name = "kequn.ops.campaigns"
     label = "campaigns"
+
+    def ready(self) -> None:
+        """Follow decisions, do jobs, and give delivery the gate and the gate its ledger."""
+        from kequn.ops.audiences.services import tell_touches
+        from kequn.ops.campaigns import queries, sending, services
+        from kequn.ops.delivery.services import install_gate
+        from kequn.ops.governance.services import on_decision
+        from kequn.ops.jobs.services import register
+
+        on_decision("campaign", services.decide_campaign)
+        register("campaign.freeze", services.freeze_job)
+        register("campaign.launch", services.launch_job)
+        install_gate(sending.gate_at_sending)
+        tell_touches("delivery", queries.recent_contacts)

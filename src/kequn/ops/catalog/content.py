@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from kequn.core.errors import InvalidSpec
 from kequn.core.spec.base import Text
 from kequn.core.spec.campaign import Purpose
+from kequn.core.spec.merge import compile_text
 from kequn.core.spec.offer import OfferSpec, TalkTrackSpec, TemplateSpec
 from kequn.ops.catalog.contracts import Mark
 
@@ -26,7 +28,6 @@ FIELDS: dict[str, Text] = {
 """What a template may merge, with its words. Balances, full names and numbers are not here on purpose; nor are titles, which
 change without an approval."""
 
-PLACE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 SMS_ONE, SMS_PART = 70, 67
 """Characters of one Chinese SMS, and of each part of a longer one (UCS-2)."""
 SMS_MOST = 3
@@ -123,16 +124,6 @@ def sms_parts(text: str) -> int:
     return 1 if length <= one else -(-length // part)
 
 
-def render(text: str, fields: dict[str, str]) -> str:
-    """Return the text with every ``{{ field }}`` put in; a field without a value becomes empty."""
-    return PLACE.sub(lambda place: fields.get(place.group(1), ""), text)
-
-
-def merged_fields(text: str) -> tuple[str, ...]:
-    """Return the names a text merges, in order, each once."""
-    return tuple(dict.fromkeys(PLACE.findall(text)))
-
-
 def _template(spec: TemplateSpec, purpose: Purpose | None) -> Iterator[Mark]:
     whole = "\n".join(part for part in (spec.subject, spec.body, spec.opt_out) if part)
     yield from _places(whole)
@@ -147,17 +138,13 @@ def _template(spec: TemplateSpec, purpose: Purpose | None) -> Iterator[Mark]:
 
 
 def _places(text: str) -> Iterator[Mark]:
-    for place in PLACE.finditer(text):
-        if place.group(1) not in FIELDS:
-            reason = Text(
-                zh="没有这个变量,可用:" + "、".join(FIELDS), en="Unknown field; there are " + ", ".join(FIELDS)
-            )
-            yield Mark("unknown_field", "fault", place.group(0), reason, place.start())
-    rest = PLACE.sub(lambda place: " " * len(place.group(0)), text)
-    if "{{" in rest or "}}" in rest:
-        at = max(rest.find("{{"), rest.find("}}"))
-        reason = Text(zh="变量的括号不完整", en="The braces of a field are not closed")
-        yield Mark("open_braces", "fault", rest[at : at + 10], reason, at)
+    try:
+        compile_text(text, allowed=FIELDS)
+    except InvalidSpec as error:
+        line = text.splitlines()[(error.where.line or 1) - 1] if text else ""
+        at = max((error.where.column or 1) - 1, 0)
+        reason = Text(zh="变量有误,可用:" + "、".join(FIELDS), en=f"{error.message} {error.hint}")
+        yield Mark("merge_field", "fault", line[at : at + 40], reason, text.find(line) + at)
 
 
 def _words(text: str) -> Iterator[Mark]:

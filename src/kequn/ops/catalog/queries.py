@@ -6,8 +6,8 @@ from django.db.models import QuerySet
 
 from kequn.core.errors import NotAllowed, UnknownDefinition
 from kequn.core.spec.campaign import ContactPolicySpec
-from kequn.ops.catalog.contracts import Mark, Product
 from kequn.ops.catalog.content import marks
+from kequn.ops.catalog.contracts import Mark, Product
 from kequn.ops.catalog.models import CatalogSpec, DefinitionVersion
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine
@@ -92,6 +92,11 @@ def pinned(kind: str, name: str, fingerprint: str) -> CatalogSpec:
     if row is None:
         raise UnknownDefinition(f"The {kind} {name!r} has no version {fingerprint}.", kind=kind, name=name)
     return row.spec
+
+
+def is_approved_version(kind: str, name: str, fingerprint: str) -> bool:
+    """Whether this very version was approved and not retired since."""
+    return DefinitionVersion.objects.filter(kind=kind, name=name, fingerprint=fingerprint, state="approved").exists()
 
 
 def policy() -> ContactPolicySpec:

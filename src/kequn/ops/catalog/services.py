@@ -6,7 +6,7 @@ from django.db import IntegrityError, transaction
 
 from kequn.core.errors import Conflict, InvalidSpec
 from kequn.ops.catalog import states
-from kequn.ops.catalog.content import marks, merged_fields, render, sms_parts
+from kequn.ops.catalog.content import FIELDS, marks, sms_parts
 from kequn.ops.catalog.models import CatalogSpec, DefinitionVersion
 from kequn.ops.catalog.queries import definition_for
 from kequn.ops.governance.services import Approval, record, submit, withdraw
@@ -14,14 +14,16 @@ from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import now
 
 __all__ = [
+    "FIELDS",
+    "content_marks",
     "decide_definition",
-    "merged_fields",
-    "render",
     "retire_definition",
     "save_definition",
     "sms_parts",
     "submit_definition",
 ]
+
+content_marks = marks
 
 
 def save_definition(actor: Actor, spec: CatalogSpec) -> DefinitionVersion:

@@ -1,0 +1,201 @@
+"""Campaigns, how far their customers got, and who got what, within an actor's sight."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from datetime import date, datetime
+
+import numpy as np
+from django.db.models import Q, QuerySet
+from pydantic import TypeAdapter
+
+from kequn.core.errors import Conflict, NotAllowed
+from kequn.core.spec.campaign import CampaignSpec
+from kequn.core.spec.metric import MetricSpec
+from kequn.ops.audiences.queries import latest_date, ordinals
+from kequn.ops.campaigns import states
+from kequn.ops.campaigns.contracts import Design, FrozenAudience, Funnel, Got
+from kequn.ops.campaigns.definitions import find_definitions
+from kequn.ops.campaigns.freezing import audience_table, row_of
+from kequn.ops.campaigns.models import Audience, Campaign
+from kequn.ops.campaigns.planning import design_of, make_plan
+from kequn.ops.catalog import queries as catalog
+from kequn.ops.delivery.queries import contacts_since, outcomes_by_state, suppressed_by_reason, touches_for
+from kequn.ops.orgs.actor import Actor
+from kequn.ops.runtime import now
+
+_designs = TypeAdapter(Design)
+
+
+def campaigns_for(actor: Actor, *, state: str | None = None) -> QuerySet[Campaign]:
+    """Return the campaigns an actor sees: those of her branches and of the branches above her."""
+    actor.must("campaign.view")
+    rows = Campaign.objects.select_related("audience")
+    if not actor.sees_all_branches:
+        parts = actor.branch_path.strip("/").split("/")
+        above = ["/", *("/" + "/".join(parts[:n]) + "/" for n in range(1, len(parts) + 1))]
+        rows = rows.filter(Q(branch_path__in=above) | Q(branch_path__startswith=actor.branch_path))
+    return rows.filter(state=state) if state else rows
+
+
+def campaign_for(actor: Actor, campaign_id: int) -> Campaign:
+    """Return one campaign.
+
+    Raises:
+        NotAllowed: not there, or not in the actor's sight; the two look the same.
+    """
+    row = campaigns_for(actor).filter(pk=campaign_id).first()
+    if row is None:
+        raise NotAllowed("There is no such campaign in your scope.", campaign=campaign_id)
+    return row
+
+
+def campaign_named(actor: Actor, name: str) -> Campaign:
+    """Return the campaign of a name.
+
+    Raises:
+        NotAllowed: there is none such in the actor's sight.
+    """
+    row = campaigns_for(actor).filter(name=name).first()
+    if row is None:
+        raise NotAllowed(f"There is no campaign {name!r} in your scope.", campaign=name)
+    return row
+
+
+def design_campaign(actor: Actor, what: CampaignSpec | int, *, as_of: date | None = None) -> Design:
+    """Return the design of a campaign, saved or being written, on the latest data: a dry run of all but the draw.
+
+    Raises:
+        Conflict: it refers to so much that is not there that nothing can be computed; with what is missing.
+    """
+    actor.must("campaign.view")
+    spec = what if isinstance(what, CampaignSpec) else campaign_for(actor, what).spec
+    found = find_definitions(spec)
+    if not found.can_be_planned:
+        missing = [f for f in found.blocks if f.code.startswith(("unknown_", "no_policy", "invalid_"))]
+        raise Conflict(
+            "; ".join(f.en for f in missing) + ".", hint="Save what is missing first.", codes=[f.code for f in missing]
+        )
+    moment = now()
+    plan = make_plan(actor, spec, found, as_of=as_of or latest_date(), now=moment, as_if_approved=True)
+    return design_of(spec, found, plan, today=moment.date())
+
+
+def submitted_design(campaign: Campaign) -> Design | None:
+    """Return the design that the checker decided on."""
+    return _designs.validate_python(campaign.design) if campaign.design else None
+
+
+def funnel_for(actor: Actor, campaign_id: int) -> Funnel | None:
+    """Return how many got how far; ``None`` before the freeze."""
+    campaign = campaign_for(actor, campaign_id)
+    audience = audience_of(campaign)
+    if audience is None:
+        return None
+    later: Counter[str] = Counter()
+    for reason, n in suppressed_by_reason(actor, campaign.name).items():
+        state, _, codes = reason.partition(": ")
+        if state == "suppressed":
+            for code in codes.split(","):
+                later[code] += n
+    return Funnel(
+        members=audience.members,
+        excluded=audience.excluded,
+        passed=audience.passed,
+        treated=audience.treated,
+        control=audience.control,
+        touches=outcomes_by_state(actor, campaign.name),
+        by_channel=_by_channel(actor, campaign.name),
+        blocks=audience.blocks,
+        blocked_later=dict(later.most_common()),
+    )
+
+
+def got_by(actor: Actor, customer_id: str) -> list[Got]:
+    """Return what each frozen campaign meant for one customer, and why, the latest first."""
+    actor.must("campaign.view")
+    ordinal = int(ordinals([customer_id])[0])
+    if ordinal < 0:
+        raise NotAllowed("There is no such customer.", customer=customer_id)
+    touches: dict[str, list[tuple[str, str, str]]] = {}
+    for touch in touches_for(actor, customer_id=customer_id):
+        touches.setdefault(touch.sending.campaign, []).append((touch.channel, touch.state, touch.reason))
+    found = []
+    for campaign in campaigns_for(actor).filter(state__in=states.AFTER_FREEZE).order_by("-audience__frozen_at"):
+        row = row_of(campaign.audience.key, ordinal)
+        if row is not None:
+            reasons = tuple(tuple(reason.split(":", 1)) for reason in row["reasons"])
+            title = campaign.spec.title
+            found.append(
+                Got(
+                    campaign.name,
+                    title.zh,
+                    title.to("en"),
+                    campaign.audience.as_of,
+                    row["arm"],
+                    row["channel"] or "",
+                    reasons,
+                    tuple(touches.get(campaign.name, ())),
+                )  # fmt: skip
+            )
+    return found
+
+
+def audience_of(campaign: Campaign) -> Audience | None:
+    """Return the frozen audience of a campaign."""
+    return Audience.objects.select_related("campaign").filter(campaign=campaign).first()
+
+
+def frozen_audience(actor: Actor, campaign_id: int) -> FrozenAudience:
+    """Return the arms of a frozen audience with all that was pinned, for the review.
+
+    Raises:
+        Conflict: it is not frozen.
+    """
+    campaign = campaign_for(actor, campaign_id)
+    audience = audience_of(campaign)
+    if audience is None:
+        raise Conflict("The audience is not frozen yet.", hint="Freeze it first.", campaign=campaign.name)
+    table = audience_table(audience.key)
+    arm = np.array(table["arm"].to_pylist())
+    inside = arm != "blocked"
+    metrics = audience.pins["definitions"].get("metric", {})
+    return FrozenAudience(
+        campaign=campaign.name,
+        spec=campaign.spec,
+        as_of=audience.as_of,
+        ordinals=table["ordinal"].to_numpy()[inside],
+        treated=arm[inside] == "treated",
+        strata=table["stratum"].to_numpy()[inside],
+        channels=np.array([c or "" for c in table["channel"].to_pylist()])[inside],
+        metrics={name: _metric(name, metrics.get(name)) for name in (campaign.spec.goal, *campaign.spec.guardrails)},
+        pins=audience.pins,
+    )
+
+
+def _metric(name: str, fingerprint: str | None) -> MetricSpec:
+    spec = catalog.pinned("metric", name, fingerprint) if fingerprint else catalog.spec_of("metric", name)
+    assert isinstance(spec, MetricSpec)
+    return spec
+
+
+def _by_channel(actor: Actor, campaign: str) -> dict[str, dict[str, int]]:
+    counted: dict[str, Counter[str]] = {}
+    for channel, state in touches_for(actor, campaign=campaign).values_list("channel", "state"):
+        counted.setdefault(channel, Counter())[state] += 1
+    return {channel: dict(found) for channel, found in sorted(counted.items())}
+
+
+def recent_contacts(
+    customer_ids: Collection[str] | None, since: date, without: Collection[str]
+) -> Iterable[tuple[str, str, date]]:
+    """Return the marketing contacts that kequn itself made, for the gate."""
+    made = contacts_since(customer_ids, since, without=without)
+    return [(c.customer_id, c.channel, c.on) for c in made if c.purpose == "marketing"]
+
+
+def running_now(moment: datetime) -> QuerySet[Campaign]:
+    """Return campaigns whose last day is over but which still run (for the worker)."""
+    over = [c.pk for c in Campaign.objects.filter(state=states.RUNNING) if c.spec.end_on < moment.date()]
+    return Campaign.objects.filter(pk__in=over)

@@ -1,0 +1,339 @@
+"""Save, submit, freeze, launch, stop and finish campaigns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from pydantic import TypeAdapter
+
+from kequn.core.errors import Conflict, InvalidSpec, KequnError, NotAllowed, NotApproved
+from kequn.core.spec.campaign import CampaignSpec
+from kequn.ops.audiences.queries import latest_date
+from kequn.ops.campaigns import states
+from kequn.ops.campaigns.contracts import Design
+from kequn.ops.campaigns.freezing import Frozen, forget, freeze
+from kequn.ops.campaigns.launching import touches_of, wave_of
+from kequn.ops.campaigns.models import Audience, Campaign
+from kequn.ops.campaigns.queries import audience_of, campaign_for, design_campaign, running_now
+from kequn.ops.delivery.services import cancel, create_touches
+from kequn.ops.delivery.services import resume as lift_stop
+from kequn.ops.delivery.services import stop as stop_delivery
+from kequn.ops.governance.queries import is_approved
+from kequn.ops.governance.services import Approval, record, submit, withdraw
+from kequn.ops.jobs.services import Job, Running, enqueue
+from kequn.ops.orgs.actor import Actor
+from kequn.ops.runtime import now
+
+Progress = Callable[[int, int | None, str], None]
+_designs = TypeAdapter(Design)
+
+
+def _silent(done: int, total: int | None = None, message: str = "") -> None:
+    del done, total, message
+
+
+# -- before the freeze --------------------------------------------------------------------------------------------------
+
+
+def save_campaign(actor: Actor, spec: CampaignSpec) -> Campaign:
+    """Create a campaign, or change it as long as its audience is not frozen. A change of meaning voids an approval.
+
+    Raises:
+        Conflict: the audience is frozen.
+        NotAllowed: the name belongs to a campaign outside the actor's branches.
+    """
+    actor.must("campaign.edit")
+    moment, fingerprint = now(), spec.fingerprint()
+    try:
+        with transaction.atomic():
+            campaign = Campaign.objects.create(
+                name=spec.name, spec=spec, fingerprint=fingerprint, owner_id=actor.user_id, owner_name=actor.display_name,
+                branch_path=actor.branch_path, created_at=moment, changed_at=moment,
+            )  # fmt: skip
+            record(actor, "campaign.saved", campaign, name=spec.name, fingerprint=fingerprint)
+    except IntegrityError:
+        return _change(actor, Campaign.objects.get(name=spec.name), spec)
+    return campaign
+
+
+def _change(actor: Actor, campaign: Campaign, spec: CampaignSpec) -> Campaign:
+    if not campaign.branch_path.startswith(actor.branch_path):
+        raise NotAllowed(f"The name {spec.name!r} is taken.", hint="Choose another name.", campaign=spec.name)
+    if campaign.spec == spec:
+        return campaign
+    if campaign.state not in states.EDITABLE:
+        raise Conflict(
+            f"The campaign is {campaign.state}; it no longer changes.", hint="Make a new one.", campaign=spec.name
+        )
+    fingerprint, before = spec.fingerprint(), campaign.fingerprint
+    fields: dict[str, Any] = {"spec": spec, "fingerprint": fingerprint, "changed_at": now()}
+    if fingerprint != before:
+        fields |= {
+            "state": states.DRAFT, "design": None, "approved_fingerprint": "", "approved_at": None, "approved_by": "",
+        }  # fmt: skip
+    with transaction.atomic():
+        if fingerprint != before:
+            withdraw(actor, "campaign", campaign.name, before)
+        moved = Campaign.objects.filter(pk=campaign.pk, state=campaign.state, fingerprint=before).update(**fields)
+        if not moved:
+            raise Conflict("Somebody was faster.", hint="Reload.", campaign=spec.name)
+        record(actor, "campaign.changed", campaign, before=before, after=fingerprint)
+    campaign.refresh_from_db()
+    return campaign
+
+
+def submit_campaign(actor: Actor, campaign_id: int, *, reason: str = "") -> Campaign:
+    """Ask for approval; the checker is shown the design. Asking twice gives the same submission.
+
+    Raises:
+        InvalidSpec: the design has blocks.
+        Conflict: nothing can be computed yet, or the campaign is past that.
+    """
+    actor.must("campaign.submit")
+    campaign = campaign_for(actor, campaign_id)
+    if campaign.state in (states.SUBMITTED, states.APPROVED):
+        return campaign
+    _may_move(campaign, states.SUBMITTED)
+    design = design_campaign(actor, campaign_id)
+    if design.blocks:
+        raise InvalidSpec(
+            "; ".join(f.en for f in design.blocks) + ".",
+            hint="Cure what is named, then submit again.",
+            codes=",".join(f.code for f in design.blocks),
+        )
+    if campaign.spec.evaluation == "reach_all" and campaign.spec.purpose == "marketing" and not reason.strip():
+        raise InvalidSpec(
+            "Contacting everybody leaves nothing to compare with.", hint="Say why no control group can be held out."
+        )
+    plain = _designs.dump_python(design, mode="json")
+    with transaction.atomic():
+        _move(actor, campaign, states.SUBMITTED, design=plain, submitted_at=now())
+        summary = {
+            "design": plain,
+            "reason": reason[:500],
+            "spec": campaign.spec.model_dump(mode="json", by_alias=True),
+        }
+        submit(actor, "campaign", campaign.name, campaign.fingerprint, title=campaign.spec.title.zh, summary=summary)
+    return campaign
+
+
+def decide_campaign(actor: Actor, approval: Approval) -> None:
+    """Follow a decision. Runs within the decision's transaction.
+
+    Raises:
+        Conflict: the campaign was changed since; what the checker saw is no longer there.
+    """
+    campaign = Campaign.objects.filter(name=approval.name).first()
+    if campaign is None or campaign.fingerprint != approval.fingerprint:
+        raise Conflict("The campaign was changed since.", hint="Reload.", campaign=approval.name)
+    if approval.state == Approval.State.REFUSED:
+        _move(actor, campaign, states.REFUSED)
+        return
+    _move(
+        actor, campaign, states.APPROVED, approved_at=now(), approved_by=actor.display_name,
+        approved_fingerprint=approval.fingerprint,
+    )  # fmt: skip
+
+
+# -- the freeze ---------------------------------------------------------------------------------------------------------
+
+
+def request_freeze(actor: Actor, campaign_id: int, *, as_of: date | None = None) -> Job:
+    """Queue the freeze."""
+    actor.must("audience.freeze")
+    campaign = _must_be_approved(campaign_for(actor, campaign_id))
+    params = {"campaign": campaign.pk, "as_of": as_of.isoformat() if as_of else None}
+    return enqueue(actor, "campaign.freeze", params, key=campaign.name)
+
+
+def freeze_campaign(
+    actor: Actor, campaign_id: int, *, as_of: date | None = None, progress: Progress = _silent
+) -> Audience:
+    """Fix who is in, in which arm and why, on one business date; the second call returns the first answer.
+
+    Raises:
+        NotApproved: the campaign, or something it refers to, is not approved.
+    """
+    actor.must("audience.freeze")
+    campaign = campaign_for(actor, campaign_id)
+    if (before := audience_of(campaign)) is not None:
+        return before
+    _must_be_approved(campaign)
+    moment = now()
+    frozen = freeze(actor, campaign.spec, as_of=as_of or latest_date(), now=moment, progress=progress)
+    try:
+        with transaction.atomic():
+            audience = Audience.objects.create(
+                campaign=campaign, frozen_by=actor.username, frozen_at=moment, **_counts(frozen)
+            )
+            _move(actor, campaign, states.FROZEN, audit=False)
+            record(
+                actor,
+                "audience.frozen",
+                audience,
+                campaign=campaign.name,
+                treated=frozen.treated,
+                control=frozen.control,
+            )
+    except (IntegrityError, Conflict):
+        forget(frozen.key, now=now())
+        first = audience_of(campaign)
+        if first is None:
+            raise
+        return first
+    return audience
+
+
+def freeze_job(running: Running) -> dict[str, Any]:
+    """Do a queued freeze."""
+    day = running.params.get("as_of")
+    audience = freeze_campaign(
+        running.actor,
+        running.params["campaign"],
+        as_of=date.fromisoformat(day) if day else None,
+        progress=running.progress,
+    )
+    return {"campaign": running.params["campaign"], "treated": audience.treated, "control": audience.control}
+
+
+def _counts(frozen: Frozen) -> dict[str, Any]:
+    return {
+        "key": frozen.key, "as_of": frozen.as_of, "members": frozen.members, "excluded": frozen.excluded,
+        "passed": frozen.treated + frozen.control, "treated": frozen.treated, "control": frozen.control,
+        "blocks": frozen.blocks, "by_channel": frozen.by_channel, "pins": frozen.pins,
+    }  # fmt: skip
+
+
+def _must_be_approved(campaign: Campaign) -> Campaign:
+    approved = campaign.approved_fingerprint == campaign.fingerprint
+    if not approved or not is_approved("campaign", campaign.name, campaign.fingerprint):
+        raise NotApproved(
+            f"The campaign {campaign.name!r} awaits approval.", hint="Ask a checker.", campaign=campaign.name
+        )
+    return campaign
+
+
+# -- running ------------------------------------------------------------------------------------------------------------
+
+
+def request_launch(actor: Actor, campaign_id: int) -> Job:
+    """Queue the launch."""
+    actor.must("campaign.launch")
+    campaign = campaign_for(actor, campaign_id)
+    return enqueue(actor, "campaign.launch", {"campaign": campaign.pk}, key=campaign.name)
+
+
+def launch_campaign(actor: Actor, campaign_id: int, *, progress: Progress = _silent) -> int:
+    """Put the touches of the treated in line and start; return how many were added. The control group gets none.
+
+    A call that was cut off is repeated: touches are made once each.
+
+    Raises:
+        Conflict: the audience is not frozen, or the campaign is stopped or finished.
+        NotApproved: it is not approved as it stands.
+    """
+    actor.must("campaign.launch")
+    campaign = campaign_for(actor, campaign_id)
+    audience = audience_of(campaign)
+    if audience is None or campaign.state not in (states.FROZEN, states.RUNNING):
+        raise Conflict(
+            f"A campaign that is {campaign.state} cannot be launched.", hint="Freeze it first.", campaign=campaign.name
+        )
+    _must_be_approved(campaign)
+    progress(0, audience.treated, "touches")
+    added = create_touches(actor, wave_of(audience), touches_of(actor, audience, now=now()))
+    progress(audience.treated, audience.treated, "done")
+    if campaign.state == states.FROZEN:
+        with transaction.atomic():
+            _move(actor, campaign, states.RUNNING, launched_at=now())
+    return added
+
+
+def launch_job(running: Running) -> dict[str, Any]:
+    """Do a queued launch."""
+    return {"touches": launch_campaign(running.actor, running.params["campaign"], progress=running.progress)}
+
+
+def stop_campaign(actor: Actor, campaign_id: int, *, reason: str) -> Campaign:
+    """Stop a running campaign at once: at most the claim under way still leaves.
+
+    Raises:
+        Conflict: it does not run, or no reason was given.
+    """
+    actor.must("campaign.stop")
+    campaign = campaign_for(actor, campaign_id)
+    if campaign.state == states.STOPPED:
+        return campaign
+    if not reason.strip():
+        raise Conflict("Say why it is stopped.", hint="The checker who starts it again reads it.")
+    with transaction.atomic():
+        _move(actor, campaign, states.STOPPED, stopped_at=now(), stop_reason=reason[:200])
+        stop_delivery(actor, "campaign", campaign.name, reason=reason)
+    return campaign
+
+
+def resume_campaign(actor: Actor, campaign_id: int) -> Campaign:
+    """Start a stopped campaign again; only a checker may.
+
+    Raises:
+        NotApproved: it is not approved as it stands.
+    """
+    actor.must("approval.decide")
+    campaign = campaign_for(actor, campaign_id)
+    if campaign.state == states.RUNNING:
+        return campaign
+    if campaign.state != states.STOPPED:
+        raise Conflict(f"A campaign that is {campaign.state} is not resumed.", campaign=campaign.name)
+    _must_be_approved(campaign)
+    with transaction.atomic():
+        _move(actor, campaign, states.RUNNING)
+        lift_stop(actor, "campaign", campaign.name)
+    return campaign
+
+
+def finish_campaign(actor: Actor, campaign_id: int) -> Campaign:
+    """End a campaign for good: what still waits is cancelled."""
+    if not (actor.may("campaign.launch") or actor.may("job.run")):
+        actor.must("campaign.launch")
+    campaign = campaign_for(actor, campaign_id)
+    if campaign.state == states.FINISHED:
+        return campaign
+    with transaction.atomic():
+        _move(actor, campaign, states.FINISHED, finished_at=now())
+        cancel(actor, "campaign", campaign.name, reason="finished")
+    return campaign
+
+
+def finish_due_campaigns(actor: Actor) -> int:
+    """End the campaigns whose last day is over (the worker, daily); return how many."""
+    actor.must("job.run")
+    ended = 0
+    for campaign in running_now(now()):
+        try:
+            finish_campaign(actor, campaign.pk)
+            ended += 1
+        except KequnError:  # somebody ended or stopped it meanwhile
+            continue
+    return ended
+
+
+# -- the state machine --------------------------------------------------------------------------------------------------
+
+
+def _may_move(campaign: Campaign, state: str) -> None:
+    if state not in states.TRANSITIONS[campaign.state]:
+        raise Conflict(f"A campaign that is {campaign.state} cannot become {state}.", campaign=campaign.name)
+
+
+def _move(actor: Actor, campaign: Campaign, state: str, *, audit: bool = True, **fields: object) -> None:
+    """Take one step by compare-and-set, within the caller's transaction."""
+    _may_move(campaign, state)
+    rows = Campaign.objects.filter(pk=campaign.pk, state=campaign.state, fingerprint=campaign.fingerprint)
+    if not rows.update(state=state, changed_at=now(), **fields):
+        raise Conflict("Somebody was faster.", hint="Reload.", campaign=campaign.name)
+    if audit:
+        record(actor, f"campaign.{state}", campaign, name=campaign.name, fingerprint=campaign.fingerprint)
+    campaign.refresh_from_db()
