@@ -6,7 +6,7 @@
     evt_log.parquet    behaviour                         contact.csv.gz    contacts and responses
     service.csv        service calls                     consent.csv.gz    consents
 
-A few seeded rows are wrong in ways that happen (``DIRT``); ``Truth.rejects`` says how many a load has to refuse.
+A few seeded rows are wrong in ways that happen (``dirt.DIRT``); ``Truth.rejects`` says how many a load has to refuse.
 ``truth/`` lies beside the files and is never loaded.
 """
 
@@ -14,37 +14,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import pyarrow as pa
 
-from kequn.core.data.starter import behaviour, flows, people, places, raw
-from kequn.core.data.starter.draws import BLOCK, Bools, Ints, day, month_ends
-from kequn.core.data.starter.files import CsvFile, ParquetFile, words, write_workbook
-from kequn.core.data.starter.people import People
-from kequn.core.data.starter.positions import Debts, Positions, debts, holding_rows, positions
-from kequn.core.data.starter.products import PRODUCTS
-
-FILES = {
-    "customers": "cust_info.csv.gz",
-    "accounts": "acct_sign.txt.gz",
-    "products": "prod_list.xlsx",
-    "branches": "org.csv",
-    "staff": "staff.csv",
-    "holdings": "hold_bal.parquet",
-    "transactions": "txn.parquet",
-    "events": "evt_log.parquet",
-    "contacts": "contact.csv.gz",
-    "service": "service.csv",
-    "consents": "consent.csv.gz",
-}
-"""Source name -> raw file."""
+from kequn.core.data.starter import behaviour, places, raw
+from kequn.core.data.starter.block import Block, block_of
+from kequn.core.data.starter.dirt import DIRT, spoil
+from kequn.core.data.starter.draws import BLOCK, day, month_ends
+from kequn.core.data.starter.files import FILES, CsvFile, ParquetFile, opened, write_workbook
+from kequn.core.data.starter.flows import ledger_of
+from kequn.core.data.starter.groups import groups_of, labels
+from kequn.core.data.starter.history import holding_rows
+from kequn.core.data.starter.ledger import Span
+from kequn.core.data.starter.people import blocks
+from kequn.core.data.starter.products import PRODUCTS, RAW_FAMILIES
 
 Progress = Callable[[int, int | None, str], None]
 DETAIL_DAYS = 185
@@ -72,19 +61,22 @@ class Truth:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """One block of the bank: its people (the whole block) and what they have, and how many of them the bank has."""
+class _Wanted:
+    """What one bank is to be."""
 
-    who: People
-    held: Positions
-    owed: Debts
-    size: int
+    customers: int
+    seed: int
+    as_of: date
+    months: int
+    volume: float
 
+    @property
+    def start(self) -> date:
+        return month_ends(self.as_of, self.months)[0].replace(day=1)
 
-def block_of(seed: int, block: int, size: int, as_of: date) -> Block:
-    """Make one block; what is drawn for a customer does not depend on how many of the block the bank has."""
-    who = people.people(seed, block, as_of)
-    return Block(who, positions(seed, who, as_of), debts(seed, who, as_of), size)
+    @property
+    def recent(self) -> date:
+        return max(self.start, self.as_of - timedelta(days=DETAIL_DAYS))
 
 
 def generate(
@@ -101,157 +93,102 @@ def generate(
     """Write the raw files of a bank with ``customers`` customers into ``folder`` and return what is true about it.
 
     The same arguments give the same bytes, and the first customers are the same in a larger bank (but for their RM).
-    ``volume`` scales shopping, transfers and takings (1 gives some 30 transactions a customer); ``transactions="csv"``
+    ``volume`` scales shopping and transfers (1 gives some 33 transactions a customer in all); ``transactions="csv"``
     writes ``txn.csv`` in place of ``txn.parquet``.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "truth").mkdir(exist_ok=True)
+    wanted = _Wanted(customers, seed, as_of, months, volume)
+    (folder / "truth").mkdir(parents=True, exist_ok=True)
     names = FILES | ({"transactions": "txn.csv"} if transactions == "csv" else {})
     rows = _small_files(folder, customers)
     counts: dict[str, int] = {}
     aum = 0
     with ExitStack() as stack:
-        files: dict[str, Any] = {
-            name: stack.enter_context(_opened(folder, name, file)) for name, file in names.items() if name not in rows
-        }
-        labels = stack.enter_context(ParquetFile(folder / "truth" / "labels.parquet"))
-        for block, size in people.blocks(customers):
+        files: dict[str, CsvFile | ParquetFile] = {}
+        for name, file in names.items():
+            if name not in rows:
+                files[name] = opened(folder / file, name)
+                stack.callback(files[name].close)
+        answers = ParquetFile(folder / "truth" / "labels.parquet")
+        stack.callback(answers.close)
+        for block, size in blocks(customers):
             part = block_of(seed, block, size, as_of)
-            aum += _write_block(files, part, seed=seed, customers=customers, as_of=as_of, months=months, volume=volume)
-            truths = groups_of(part.who, part.held, as_of)
-            for name, members in truths.items():
-                counts[name] = counts.get(name, 0) + int(members[:size].sum())
-            labels.write(_labels(part, truths))
+            aum += _write_block(files, part, wanted)
+            groups = groups_of(part, as_of)
+            counts = {name: counts.get(name, 0) + int(members[:size].sum()) for name, members in groups.items()}
+            answers.write(labels(part, groups))
             if progress is not None:
                 progress(min((block + 1) * BLOCK, customers), customers, "customers")
-        rows |= {name: file.rows for name, file in files.items()}
-    truth = Truth(folder, customers, seed, as_of, months, rows, {n: len(DIRT.get(n, ())) for n in FILES}, counts,
-                  Decimal(aum) / 100, folder / "truth" / "labels.parquet")  # fmt: skip
+        rows |= {name: written.rows for name, written in files.items()}
+    truth = Truth(
+        folder=folder, customers=customers, seed=seed, as_of=as_of, months=months, rows=rows,
+        rejects={name: len(DIRT.get(name, ())) for name in FILES}, groups=counts, aum=Decimal(aum) / 100,
+        labels=folder / "truth" / "labels.parquet",
+    )  # fmt: skip
     _write_truth(truth)
     return truth
 
 
 def read_truth(folder: Path) -> Truth:
     """Return what is true of the bank that was generated into ``folder``."""
-    facts = json.loads((folder / "truth" / "truth.json").read_text(encoding="utf-8"))
-    return Truth(folder, facts["customers"], facts["seed"], date.fromisoformat(facts["as_of"]), facts["months"], facts["rows"],
-                 facts["rejects"], facts["groups"], Decimal(facts["aum"]), folder / "truth" / "labels.parquet")  # fmt: skip
+    facts: dict[str, Any] = json.loads((folder / "truth" / "truth.json").read_text(encoding="utf-8"))
+    facts |= {"as_of": date.fromisoformat(facts["as_of"]), "aum": Decimal(facts["aum"])}
+    return Truth(folder=folder, labels=folder / "truth" / "labels.parquet", **facts)
 
 
 def _write_truth(truth: Truth) -> None:
-    facts = {"customers": truth.customers, "seed": truth.seed, "as_of": truth.as_of.isoformat(), "months": truth.months,
-             "rows": truth.rows, "rejects": truth.rejects, "groups": truth.groups, "aum": str(truth.aum)}  # fmt: skip
-    (truth.folder / "truth" / "truth.json").write_text(
-        json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8"
-    )
+    facts = {k: v for k, v in asdict(truth).items() if k not in ("folder", "labels")}
+    facts |= {"as_of": truth.as_of.isoformat(), "aum": str(truth.aum)}
+    text = json.dumps(facts, indent=1, sort_keys=True) + "\n"
+    (truth.folder / "truth" / "truth.json").write_text(text, encoding="utf-8")
 
 
-def _opened(folder: Path, name: str, file: str) -> CsvFile | ParquetFile:
-    if file.endswith(".parquet"):
-        return ParquetFile(folder / file)
-    return CsvFile(
-        folder / file, separator="|" if name == "accounts" else ",", encoding="gbk" if name == "customers" else "utf-8"
-    )
-
-
-def _write_block(
-    files: dict[str, Any], part: Block, *, seed: int, customers: int, as_of: date, months: int, volume: float
-) -> int:
+def _write_block(files: dict[str, CsvFile | ParquetFile], part: Block, wanted: _Wanted) -> int:
     """Write one block into every file, the wrong rows after the first; return its month-average assets in fen."""
-    who, held, owed = part.who, part.held, part.owed
-    today, size = day(as_of), part.size
-    history = month_ends(as_of, months)[0].replace(day=1)
-    recent = max(history, as_of - timedelta(days=DETAIL_DAYS))
-    rows = holding_rows(seed, who, as_of, months)
-    book = flows.ledger(seed, who, held, owed, as_of=as_of, start=history, end=as_of, detail_from=recent, volume=volume)
-    base = who.block * raw.ROW_BASE
+    who, seed, size = part.who, part.seed, part.size
+    today, base = day(wanted.as_of), who.block * raw.ROW_BASE
+    year_ago = wanted.as_of - timedelta(days=364)
+    positions = holding_rows(part, wanted.as_of, wanted.months)
+    span = Span(wanted.start, wanted.recent, wanted.as_of, wanted.as_of, wanted.volume)
+    book = ledger_of(part, span).sorted_columns(day(wanted.start), today, who.opened, size)
+    events = behaviour.events(seed, who, start=wanted.recent, end=wanted.as_of)
+    contacts = behaviour.contacts(seed, who, start=year_ago, end=wanted.as_of)
+    services = behaviour.services(seed, who, start=year_ago, end=wanted.as_of)
     tables = {
-        "customers": raw.customer_table(seed, who, customers, today).slice(0, size),
-        "accounts": only(raw.account_table(seed, who, held, owed, today), who, size),
-        "holdings": raw.holding_table(who, rows).filter(pa.array(rows.who < size)),
-        "transactions": raw.transaction_table(who, book.sorted_columns(day(history), today, who.opened, size), base),
-        "events": only(raw.event_table(who, behaviour.events(seed, who, start=recent, end=as_of), base), who, size),
-        "contacts": only(
-            raw.contact_table(who, behaviour.contacts(seed, who, start=as_of - timedelta(days=364), end=as_of), base),
-            who,
-            size,
-        ),
-        "service": only(
-            raw.service_table(who, behaviour.services(seed, who, start=as_of - timedelta(days=364), end=as_of), base),
-            who,
-            size,
-        ),
-        "consents": only(raw.consent_table(who, behaviour.consents(seed, who, as_of=as_of)), who, size),
+        "customers": raw.customer_table(seed, who, wanted.customers, today),
+        "accounts": raw.account_table(part, today),
+        "holdings": raw.holding_table(who, positions),
+        "transactions": raw.transaction_table(who, book, base),
+        "events": raw.event_table(who, events, base),
+        "contacts": raw.contact_table(who, contacts, base),
+        "service": raw.service_table(who, services, base),
+        "consents": raw.consent_table(who, behaviour.consents(seed, who, as_of=wanted.as_of)),
     }
     for name, table in tables.items():
-        files[name].write(table)
+        kept = raw.only(table, part)
+        files[name].write(kept)
         if who.block == 0:
-            _spoil(files[name], name, table)
-    mine = (rows.who < size) & (rows.as_of == today) & (rows.average >= 0) & (rows.slot < 20)
-    return int(rows.average[mine].sum())
-
-
-def only(table: pa.Table, who: People, size: int) -> pa.Table:
-    """Keep the rows of the first ``size`` customers of a block."""
-    if size >= len(who):
-        return table
-    numbers = raw.customer_numbers(who.number[:size])
-    return table.filter(pa.compute.is_in(table["CUST_NO"], value_set=numbers))
-
-
-DIRT: dict[str, tuple[dict[str, Any] | str, ...]] = {
-    "customers": (
-        {"CUST_NO": "6099999901", "OPEN_DT": "99999999"},
-        {"CUST_NO": "6099999902", "性别": "X"},
-        "6099999903,缺字段的行,20200101",
-        {"CUST_NM": "重复客户"},
-    ),
-    "accounts": ({"ACCT_NO": "880000000001", "BIZ_TYP": "ZZ"}, {"ACCT_NO": "880000000002", "OPEN_DT": "20259999"}),
-    "holdings": ({"POS_NO": "90", "PROD_TYP": "??"},),
-    "transactions": (
-        {"TXN_SEQ": -1, "TXN_DT": "20260231"},
-        {"TXN_SEQ": -2, "TX_CD": "ZZ99"},
-        {"TXN_SEQ": -3, "AMT": -100},
-        {"TXN_SEQ": -4, "CUST_NO": "6099999904"},
-    ),
-    "events": ({"EVT_ID": -1, "CUST_NO": "6099999904"},),
-    "contacts": ({"CT_NO": -1, "CT_DT": "2026-13-01"},),
-    "service": ({"SVC_NO": -1, "SVC_TYP": "??"}, "8,坏行"),
-    "consents": ({"AGR_FLG": "MAYBE"},),
-}
-"""Wrong rows, added after the first block: the columns that differ from the file's first row, or a whole ragged line.
-
-Dates that do not exist, codes nobody knows, a negative amount, customers the bank does not have, a customer twice.
-"""
-
-
-def _spoil(file: CsvFile | ParquetFile, name: str, table: pa.Table) -> None:
-    sample = table.slice(0, 1).to_pylist()[0]
-    for wrong in DIRT.get(name, ()):
-        if isinstance(wrong, str):
-            assert isinstance(file, CsvFile)
-            file.write_line(wrong)
-        else:
-            file.write(pa.Table.from_pylist([sample | wrong], schema=table.schema))
+            spoil(files[name], name, kept)
+    mine = (positions.who < size) & (positions.as_of == today) & (positions.slot < 20)
+    return int(positions.average[mine].sum())
 
 
 def _small_files(folder: Path, customers: int) -> dict[str, int]:
     """Write products, branches and staff; return their rows."""
-    kinds = {"demand": "HQ", "time": "DQ", "cd": "CD", "wmp": "LC", "fund": "JJ", "insurance": "BX", "bond": "GZ", "gold": "GJS",
-             "trust": "XT", "pension": "YL", "mortgage": "FD", "consumer_loan": "XD", "biz_loan": "JD", "credit_card": "XYK", "custody": "SF"}  # fmt: skip
     header: list[Any] = ["产品代码", "产品名称", "英文名称", "产品类型", "风险等级", "权益类", "年化毛利率", "起点金额"]
-    write_workbook(folder / FILES["products"], "产品", [header] + [
-        [p.code, p.name, p.name_en, kinds[p.family], f"R{p.risk}", "是" if p.equity else "否", p.margin, p.minimum] for p in PRODUCTS
-    ])  # fmt: skip
+    listed: list[list[Any]] = [
+        [p.code, p.name, p.name_en, RAW_FAMILIES[p.family], f"R{p.risk}", "否是"[p.equity], p.margin, p.minimum]
+        for p in PRODUCTS
+    ]
+    write_workbook(folder / FILES["products"], "产品", [header, *listed])
     tree, team = places.branches(), places.staff(customers)
-    with CsvFile(folder / FILES["branches"]) as file:
+    with closing(CsvFile(folder / FILES["branches"])) as file:
         levels = {"head_office": "1", "province": "2", "city": "3", "branch": "4"}
         file.write(pa.table({
             "ORG_NO": [b.code for b in tree], "ORG_NM": [b.name for b in tree], "ORG_EN": [b.name_en for b in tree],
             "UP_ORG": [b.parent or None for b in tree], "LVL": [levels[b.level] for b in tree],
             "CITY": [b.city or None for b in tree], "PROV": [b.province for b in tree],
         }))  # fmt: skip
-    with CsvFile(folder / FILES["staff"]) as file:
+    with closing(CsvFile(folder / FILES["staff"])) as file:
         posts = {
             "rm": "理财经理",
             "branch_head": "支行长",
@@ -265,43 +202,3 @@ def _small_files(folder: Path, customers: int) -> dict[str, int]:
             "ORG_NO": [p.branch for p in team], "CAP": [p.capacity or None for p in team],
         }))  # fmt: skip
     return {"products": len(PRODUCTS), "branches": len(tree), "staff": len(team)}
-
-
-def groups_of(who: People, held: Positions, as_of: date) -> dict[str, Bools]:
-    """Return who truly belongs to each of the bank's groups, by what the customers are and not by their tags."""
-    soon = (held.matures > day(as_of)) & (held.matures <= day(as_of) + 30)
-    due: Any = (np.where(soon, held.average, 0.0)).sum(axis=1)
-    child: Ints = who.child_age
-    return {
-        "payroll": who.employer >= 0,
-        "senior": (who.age >= 55) & (who.role == people.PENSIONER),
-        "merchant": who.role == people.MERCHANT,
-        "owner": who.role == people.OWNER,
-        "family": (child >= 0) & (child < 18),
-        "genz": (who.role == people.YOUNG) & who.active,
-        "midclass": (who.age >= 30)
-        & (who.age <= 45)
-        & np.isin(who.tier, (3, 4))
-        & ((who.mortgage > 0) | (who.pay >= 15_000)),
-        "public": who.role == people.PUBLIC,
-        "county": who.area > 0,
-        "car": who.car,
-        "card": who.card,
-        "private": who.tier >= 5,
-        "mortgage": who.mortgage > 0,
-        "newcitizen": who.newcomer,
-        "windfall": who.windfall > 0,
-        "maturity": due >= 10_000,
-        "churn": who.leaving,
-        "dormant": ~who.active,
-    }
-
-
-def _labels(part: Block, truths: dict[str, Bools]) -> pa.Table:
-    who, size = part.who, part.size
-    columns = {
-        "customer_no": raw.customer_numbers(who.number),
-        "role": words(who.role, people.ROLES),
-        "tier": pa.array(who.tier.astype(np.int8)),
-    }
-    return pa.table(columns | {f"is_{name}": pa.array(members) for name, members in truths.items()}).slice(0, size)

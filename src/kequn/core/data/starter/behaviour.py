@@ -1,4 +1,4 @@
-"""What the starter bank's customers do besides money: events on the app and in branches, contacts, service calls, consents."""
+"""What the starter bank's customers do besides money: app and branch events, contacts, service calls, consents."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EVENTS = (
 )
 LOGIN, WMP, FUND, LOAN, INS, DEP, CONFIRM, BRANCH, LIVE, WECOM, PREPAY, PUSH = range(12)
 
-CONTACT_CHANNELS = ("SMS", "PUSH", "WECOM", "CALL", "EMAIL", "RM")
+CONTACT_CHANNELS = ("SMS", "PUSH", "WECOM", "CALL", "EMAIL", "RM", "FILE")
 RESPONSE = np.array((0.05, 0.06, 0.12, 0.14, 0.03, 0.24))
 OUTCOMES = ("DLV", "FAIL", "CLICK", "ANSWER", "NOANS", "REFUSE", "INTENT", "READ")
 BENEFITS = ("", "PTS", "CASH", "RATE", "GIFT", "SERV")
@@ -146,15 +146,17 @@ def contacts(seed: int, who: People, *, start: date, end: date) -> Contacts:
     )
     answered_on = np.where(answered, np.minimum(on + np.minimum(rng.geometric(0.5, n) - 1, 6), day(end)), -1)
     keep = on >= who.opened[w]
-    parts = (w, on, rng.integers(9, 20, n), channel, purpose, rng.integers(0, len(CAMPAIGNS), n), outcome, answered_on,
-             np.where(answered, rng.integers(9, 22, n), -1), choose(rng, (0.45, 0.2, 0.15, 0.1, 0.05, 0.05), n))  # fmt: skip
+    answer_hour = np.where(answered, rng.integers(9, 22, n), -1)
+    benefit = choose(rng, (0.45, 0.2, 0.15, 0.1, 0.05, 0.05), n)
+    hour, campaign = rng.integers(9, 20, n), rng.integers(0, len(CAMPAIGNS), n)
+    parts = (w, on, hour, channel, purpose, campaign, outcome, answered_on, answer_hour, benefit)
     order = np.lexsort((on[keep], w[keep]))
     return Contacts(*(a[keep][order] for a in parts))
 
 
 def favourite(who: People, w: Ints, channel: Ints) -> Floats:
     """How much more or less a customer answers on a channel than others do: each has one that suits."""
-    best = (who.number[w] * 7 + who.age[w]) % len(CONTACT_CHANNELS)
+    best = (who.number[w] * 7 + who.age[w]) % len(RESPONSE)
     return np.asarray(np.where(best == channel, 2.2, 0.8) * np.where(who.active[w], 1.0, 0.15), dtype=np.float64)
 
 
@@ -186,10 +188,10 @@ def consents(seed: int, who: People, *, as_of: date) -> Consents:
     expires = np.where(happens(rng, 0.5, len(w)), given + 1_096, -1)
     undone = granted & happens(rng, 0.03, len(w)) & (given < today - 30)
     later = given[undone] + 1 + (rng.random(int(undone.sum())) * (today - given[undone] - 1)).astype(np.int64)
-    parts = (
-        np.concatenate((w, w[undone])), np.concatenate((channel, channel[undone])),
-        np.concatenate((granted, np.zeros(int(undone.sum()), dtype=np.bool_))), np.concatenate((given, later)),
-        np.concatenate((expires, np.full(int(undone.sum()), -1))),
-    )  # fmt: skip
-    order = np.lexsort((parts[3], parts[1], parts[0]))
-    return Consents(*(a[order] for a in parts))
+    n_undone = int(undone.sum())
+    who_all, channels = np.concatenate((w, w[undone])), np.concatenate((channel, channel[undone]))
+    yes = np.concatenate((granted, np.zeros(n_undone, dtype=np.bool_)))
+    days = np.concatenate((given, later))
+    until = np.concatenate((expires, np.full(n_undone, -1)))
+    order = np.lexsort((days, channels, who_all))
+    return Consents(who_all[order], channels[order], yes[order], days[order], until[order])

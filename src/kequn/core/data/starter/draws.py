@@ -1,7 +1,7 @@
 """Reproducible draws and calendar arithmetic shared by the parts of the starter bank.
 
-Everything is drawn a block of customers at a time from generators named by (seed, stream, block): the same customer comes out the
-same whatever the size of the bank, and parts can be made again one by one.
+Everything is drawn a block of customers at a time from generators named by (seed, stream, block): the same customer
+comes out the same whatever the size of the bank, and parts can be made again one by one.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ def _calendar() -> Ints:
     year = days.astype("datetime64[Y]").astype(np.int64) + 1970
     month = days.astype("datetime64[M]").astype(np.int64) % 12 + 1
     of_month = (days - days.astype("datetime64[M]")).astype(np.int64) + 1
-    return (year * 10_000 + month * 100 + of_month).astype(np.int64)
+    return np.asarray(year * 10_000 + month * 100 + of_month, dtype=np.int64)
 
 
 def yyyymmdd(days: Ints) -> Ints:
     """Turn day numbers (1900 to 2100) into integers like 20260630."""
-    return _calendar()[days - day(date(1900, 1, 1))]
+    return np.asarray(_calendar()[days - day(date(1900, 1, 1))], dtype=np.int64)
 
 
 def month_ends(as_of: date, months: int) -> list[date]:
@@ -65,16 +65,16 @@ def month_ends(as_of: date, months: int) -> list[date]:
 def choose(rng: np.random.Generator, weights: Sequence[float] | Floats, size: int) -> Ints:
     """Draw ``size`` positions in proportion to ``weights``."""
     edges = np.cumsum(np.asarray(weights, dtype=np.float64))
-    return np.minimum(np.searchsorted(edges, rng.random(size) * edges[-1], side="right"), len(edges) - 1).astype(
-        np.int64
-    )
+    drawn = np.searchsorted(edges, rng.random(size) * edges[-1], side="right")
+    return np.asarray(np.minimum(drawn, len(edges) - 1), dtype=np.int64)
 
 
 def choose_by(rng: np.random.Generator, table: Floats, row: Ints) -> Ints:
     """Draw one column a row: ``table[row]`` holds the weights, ``row`` says whose weights each draw uses."""
     edges = np.cumsum(table, axis=1)
     edges /= edges[:, -1:]
-    return (rng.random(len(row))[:, None] > edges[row]).sum(axis=1).clip(0, table.shape[1] - 1).astype(np.int64)
+    above = (rng.random(len(row))[:, None] > edges[row]).sum(axis=1)
+    return np.asarray(above.clip(0, table.shape[1] - 1), dtype=np.int64)
 
 
 def happens(rng: np.random.Generator, probability: float | Floats, size: int) -> Bools:

@@ -6,7 +6,6 @@ import gzip
 import io
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
 import numpy as np
@@ -17,6 +16,21 @@ import pyarrow.parquet as pq
 import xlsxwriter
 
 from kequn.core.data.starter.draws import Bools, Ints, yyyymmdd
+
+FILES = {
+    "customers": "cust_info.csv.gz",
+    "accounts": "acct_sign.txt.gz",
+    "products": "prod_list.xlsx",
+    "branches": "org.csv",
+    "staff": "staff.csv",
+    "holdings": "hold_bal.parquet",
+    "transactions": "txn.parquet",
+    "events": "evt_log.parquet",
+    "contacts": "contact.csv.gz",
+    "service": "service.csv",
+    "consents": "consent.csv.gz",
+}
+"""Source name -> raw file."""
 
 
 class CsvFile:
@@ -50,12 +64,8 @@ class CsvFile:
         self._file.write((line + "\n").encode(self._encoding))
         self.rows += 1
 
-    def __enter__(self) -> CsvFile:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Finish the file."""
         self._file.close()
         self._raw.close()
 
@@ -75,14 +85,18 @@ class ParquetFile:
         self._writer.write_table(table, row_group_size=max(table.num_rows, 1))
         self.rows += table.num_rows
 
-    def __enter__(self) -> ParquetFile:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Finish the file."""
         if self._writer is not None:
             self._writer.close()
+
+
+def opened(path: Path, name: str) -> CsvFile | ParquetFile:
+    """Open the raw file of one source for writing, in the form that the bank gives it."""
+    if path.suffix == ".parquet":
+        return ParquetFile(path)
+    encoding = "gbk" if name == "customers" else "utf-8"
+    return CsvFile(path, separator="|" if name == "accounts" else ",", encoding=encoding)
 
 
 def write_workbook(path: Path, sheet: str, rows: list[list[Any]]) -> None:

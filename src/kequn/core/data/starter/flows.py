@@ -1,43 +1,32 @@
-"""The ledger of the starter bank: wages, pensions, shopping, takings, transfers, loans and purchases between two days.
+"""Money that moves: wages, pensions, shopping, takings, transfers, loans and purchases of the starter bank's customers.
 
-It is a believable sample of a ledger and not a double-entry one: its sums do not have to equal the changes of the balances.
+The ledger is a believable sample, not a double-entry one: its sums need not equal the changes of the balances.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
 import numpy as np
 
-from kequn.core.data.starter.draws import (
-    Bools,
-    Floats,
-    Ints,
-    as_date,
-    choose,
-    choose_by,
-    day,
-    fen,
-    happens,
-    repeated,
-    stream,
+from kequn.core.data.starter.block import Block
+from kequn.core.data.starter.draws import Bools, Floats, choose, choose_by, day, repeated, stream
+from kequn.core.data.starter.ledger import (
+    APP,
+    ATM,
+    CNT,
+    POS,
+    SYS,
+    TPP,
+    Ledger,
+    Span,
+    months_between,
+    on_day,
+    shopping_weights,
 )
 from kequn.core.data.starter.people import CYCLES, IDLE, MERCHANT, OWNER, PENSIONER, SAVER, YOUNG, People, employers
-from kequn.core.data.starter.positions import Debts, Positions
+from kequn.core.data.starter.positions import Debts
 from kequn.core.data.starter.products import NUMBER, PRODUCTS
-
-CATEGORIES = {
-    "payroll": 1001, "pension": 1002, "bonus": 1003, "transfer": 2001, "own_transfer": 2002, "cash": 2101,
-    "consumption": 3001, "household": 3101, "insurance": 3201, "loan_payment": 4001, "loan_payout": 4002, "interest": 5001,
-    "fee": 5002, "merchant_receipt": 6001, "broker": 6101, "purchase": 7001, "redemption": 7002, "maturity": 7003, "other": 9001,
-}  # fmt: skip
-"""Canonical category -> the bank's own transaction code."""
-
-CHANNELS = ("CNT", "ATM", "APP", "WEB", "POS", "TPP", "SYS")
-CNT, ATM, APP, WEB, POS, TPP, SYS = range(7)
-"""Counter, machine, mobile bank, web bank, card terminal, third-party payment, the system itself."""
 
 MCC = (
     0,
@@ -70,123 +59,32 @@ MCC_MEAN = np.array(
 MCC_WEIGHT = np.array((0, 20, 11, 12, 4, 5, 1, 3, 0.8, 2, 7, 2, 0.5, 0.7, 0.2, 0, 0, 0, 0, 0, 1, 22), dtype=np.float64)
 CAR_MCC, BABY_MCC, SCHOOL_MCC, ONLINE_MCC, TRAVEL_MCC = (15, 16), 17, (18, 19), 21, (12, 13, 14)
 
-NEW_YEAR = {2024: (2, 10), 2025: (1, 29), 2026: (2, 17), 2027: (2, 6), 2028: (1, 26)}
-"""Spring festival: (month, day) of the lunar new year."""
 
-COLUMNS = (
-    "who",
-    "day",
-    "second",
-    "amount",
-    "category",
-    "into",
-    "channel",
-    "mcc",
-    "product",
-    "other",
-    "external",
-    "initiated",
-    "online",
-    "foreign",
-    "card",
-)
-
-
-@dataclass(slots=True)
-class Ledger:
-    """Transactions of one block in the making; after ``sorted_columns`` by customer and day."""
-
-    n: int
-    parts: list[dict[str, Any]] = field(default_factory=list)
-
-    def add(
-        self, who: Ints, day: Ints | int, amount: Floats, category: str, *, into: bool | Bools, **more: Any
-    ) -> None:
-        """Add one transaction a row of ``who``; ``amount`` in yuan, everything else an array or one value for all."""
-        usual = {"channel": SYS, "mcc": 0, "product": -1, "other": 0, "external": True, "initiated": True, "online": False,
-                 "foreign": False, "card": False, "second": 9 * 3600}  # fmt: skip
-        columns = {
-            "who": who,
-            "day": day,
-            "amount": np.maximum(fen(amount), 1),
-            "category": CATEGORIES[category],
-            "into": into,
-        }
-        values = usual | columns | more
-        self.parts.append({c: np.broadcast_to(np.asarray(values[c]), who.shape) for c in COLUMNS})
-
-    def sorted_columns(self, start: int, end: int, opened: Ints, size: int) -> dict[str, Any]:
-        """Join the parts: what lies between two days, after the customer came, of the first ``size`` customers."""
-        joined = {c: np.concatenate([p[c] for p in self.parts]) for c in COLUMNS}
-        inside = (joined["day"] >= start) & (joined["day"] <= end) & (joined["day"] >= opened[joined["who"]])
-        inside &= joined["who"] < size
-        kept = {c: v[inside] for c, v in joined.items()}
-        order = np.lexsort((kept["second"], kept["day"], kept["who"]))
-        return {c: v[order] for c, v in kept.items()}
-
-
-def months_between(start: date, end: date) -> list[tuple[int, int]]:
-    """Return (year, month) of every month that has a day in the span."""
-    first, last = start.year * 12 + start.month - 1, end.year * 12 + end.month - 1
-    return [(m // 12, m % 12 + 1) for m in range(first, last + 1)]
-
-
-def on_day(year: int, month: int, wanted: Ints | int) -> Ints:
-    """Return day numbers of a day of the month; a weekend moves it to the Friday before."""
-    start = day(date(year, month, 1))
-    days = start + np.asarray(wanted) - 1
-    weekday = (days + 3) % 7
-    return np.asarray(days - np.where((weekday >= 5) & (np.asarray(wanted) > 2), weekday - 4, 0), dtype=np.int64)
-
-
-def shopping_weights(start: date, end: date) -> Floats:
-    """Relative spending on each day of a span: weekends, the sales of June and November, the spring festival."""
-    days = np.arange(day(start), day(end) + 1)
-    weights = np.where((days + 3) % 7 >= 5, 1.25, 1.0)
-    for i, number in enumerate(days):
-        on = as_date(int(number))
-        feast = date(on.year, *NEW_YEAR.get(on.year, (2, 5)))
-        if -12 <= (on - feast).days <= 0:
-            weights[i] *= 1.6
-        if (on.month, on.day) in ((6, 18), (11, 11), (11, 10)):
-            weights[i] *= 1.8
-    return np.asarray(weights, dtype=np.float64)
-
-
-def ledger(
-    seed: int,
-    who: People,
-    held: Positions,
-    owed: Debts,
-    *,
-    as_of: date,
-    start: date,
-    end: date,
-    detail_from: date,
-    volume: float = 1.0,
-) -> Ledger:
-    """Make one block's transactions of a span; shopping, transfers and takings only from ``detail_from`` on.
-
-    ``as_of`` is the day for which ``who``, ``held`` and ``owed`` were made; the span may lie before or after it.
-    """
-    rng = stream(seed, f"flows {start}", who.block)
-    book = Ledger(len(who))
-    _income(rng, book, who, start, end, seed)
-    _takings(rng, book, who, max(start, detail_from), end, volume)
-    _cycles(rng, book, who, start, end)
-    _shopping(rng, book, who, owed, max(start, detail_from), end, volume)
-    _transfers(rng, book, who, max(start, detail_from), end, volume)
-    _household(rng, book, who, max(start, detail_from), end)
-    _loans(rng, book, who, owed, max(start, detail_from), end)
-    _interest(rng, book, who, start, end)
-    _leaving(rng, book, who, as_of)
-    _investing(rng, book, who, held, as_of, start, end)
-    _large(rng, book, who, as_of)
+def ledger_of(part: Block, span: Span) -> Ledger:
+    """Make one block's transactions of a span; cut them with ``Ledger.sorted_columns``."""
+    rng = stream(part.seed, f"flows {span.start}", part.who.block)
+    book = Ledger(len(part.who))
+    for flow in (
+        _income,
+        _takings,
+        _cycles,
+        _shopping,
+        _transfers,
+        _household,
+        _loans,
+        _interest,
+        _leaving,
+        _investing,
+        _large,
+    ):
+        flow(rng, book, part, span)
     return book
 
 
-def _income(rng: np.random.Generator, book: Ledger, who: People, start: date, end: date, seed: int) -> None:
-    firms = employers(seed)
+def _income(rng: np.random.Generator, book: Ledger, part: Block, span: Span) -> None:
+    who = part.who
+    start, end = span.start, span.end
+    firms = employers(part.seed)
     paid = np.flatnonzero(who.pay > 0)
     firm = who.employer[paid]
     retired = np.flatnonzero(who.pension > 0)
@@ -211,22 +109,27 @@ def _income(rng: np.random.Generator, book: Ledger, who: People, start: date, en
         )
 
 
-def _takings(rng: np.random.Generator, book: Ledger, who: People, start: date, end: date, volume: float) -> None:
-    """One row a trading day of a merchant's last ninety days (settled the next morning); some trade on few days only."""
+def _takings(rng: np.random.Generator, book: Ledger, part: Block, span: Span) -> None:
+    """One row a trading day of a merchant's last ninety days (300 for those who live from day to day)."""
+    who = part.who
     shops = np.flatnonzero((who.role == MERCHANT) | ((who.role == OWNER) & (who.number % 3 == 0)))
-    first = max(day(start), day(end) - 89)
-    span = day(end) - first + 1
-    if not len(shops) or span < 1:
+    back = np.where(who.cycle[shops] == CYCLES.index("daily"), 300, 90)
+    n_days = min(300, day(span.end) - day(span.start) + 1)
+    if not len(shops):
         return
-    open_share = np.clip(rng.beta(6, 2, len(shops)), 0.05, 0.98) * np.where(rng.random(len(shops)) < 0.15, 0.25, 1.0)
-    w, d = np.nonzero(rng.random((len(shops), span)) < open_share[:, None] * min(volume, 1.0))
+    trades = np.clip(rng.beta(6, 2, len(shops)), 0.05, 0.98) * np.where(rng.random(len(shops)) < 0.15, 0.25, 1.0)
+    ago = np.arange(n_days)
+    w, d = np.nonzero((rng.random((len(shops), n_days)) < trades[:, None]) & (ago < back[:, None]))
+    on = day(span.end) - ago[d]
     daily = who.turnover[shops] / 26
-    amount = daily[w] * rng.lognormal(-0.1, 0.45, len(w)) * np.where((first + d + 3) % 7 >= 5, 1.3, 1.0)
-    book.add(shops[w], first + d, amount, "merchant_receipt", into=True, other=998, initiated=False, second=6 * 3600)
+    amount = daily[w] * rng.lognormal(-0.1, 0.45, len(w)) * np.where((on + 3) % 7 >= 5, 1.3, 1.0)
+    book.add(shops[w], on, amount, "merchant_receipt", into=True, other=998, initiated=False, second=6 * 3600)
 
 
-def _cycles(rng: np.random.Generator, book: Ledger, who: People, start: date, end: date) -> None:
+def _cycles(rng: np.random.Generator, book: Ledger, part: Block, span: Span) -> None:
     """Payments from business partners that come in by week, month, quarter or year, by the customer's cycle."""
+    who = part.who
+    start, end = span.start, span.end
     shops = np.flatnonzero(np.isin(who.role, (MERCHANT, OWNER)))
     size = who.turnover[shops]
     cycle = who.cycle[shops]
@@ -235,7 +138,7 @@ def _cycles(rng: np.random.Generator, book: Ledger, who: People, start: date, en
         for name, due in (("monthly", True), ("quarter_end", month % 3 == 0), ("year_end", month in (12, 1))):
             here = cycle == CYCLES.index(name)
             if due and here.any():
-                scale = {"monthly": 1.0, "quarter_end": 2.5, "year_end": 5.0}[name]
+                scale = {"monthly": 1.0, "quarter_end": 6.0, "year_end": 6.0}[name]
                 on = on_day(year, month, 28) + rng.integers(-2, 3, int(here.sum()))
                 amount = size[here] * scale * rng.lognormal(0, 0.2, int(here.sum()))
                 book.add(
@@ -256,12 +159,13 @@ def _cycles(rng: np.random.Generator, book: Ledger, who: People, start: date, en
             )
 
 
-def _shopping(
-    rng: np.random.Generator, book: Ledger, who: People, owed: Debts, start: date, end: date, volume: float
-) -> None:
+def _shopping(rng: np.random.Generator, book: Ledger, part: Block, span: Span) -> None:
+    who = part.who
+    owed = part.owed
+    start, end = span.recent, span.end
     weights = shopping_weights(start, end)
     months = len(weights) / 30.4
-    rate = np.array((0.0, 1.6, 5.2, 5.4, 8.5, 1.8, 4.0, 5.0))[who.role] * who.lively * who.active * months * volume
+    rate = np.array((0.0, 1.6, 5.2, 5.4, 8.5, 1.8, 4.0, 5.0))[who.role] * who.lively * who.active * months * span.volume
     copies, _ = repeated(rng.poisson(rate).astype(np.int64))
     n = len(copies)
     on = day(start) + choose(rng, weights, n)
@@ -302,16 +206,18 @@ def _tastes(who: People) -> Floats:
     return taste
 
 
-def _transfers(rng: np.random.Generator, book: Ledger, who: People, start: date, end: date, volume: float) -> None:
+def _transfers(rng: np.random.Generator, book: Ledger, part: Block, span: Span) -> None:
+    who = part.who
+    start, end = span.recent, span.end
     days = day(end) - day(start) + 1
     months = days / 30.4
-    size = np.clip(who.wealth * 0.06, 120, 60_000)
+    size: Floats = np.clip(who.wealth * 0.06, 120, 60_000)
     for into, rate, own in ((True, 0.42, 0.25), (False, 0.5, 0.30)):
-        copies, _ = repeated(rng.poisson(rate * who.lively * who.active * months * volume).astype(np.int64))
+        copies, _ = repeated(rng.poisson(rate * who.lively * who.active * months * span.volume).astype(np.int64))
         n = len(copies)
         same = rng.random(n) < own
         on = day(start) + rng.integers(0, days, n)
-        amount = size[copies] * rng.lognormal(-0.3, 0.9, n)
+        amount: Floats = (size[copies] * rng.lognormal(-0.3, 0.9, n)).round(-1)
         for mask, category in ((same, "own_transfer"), (~same, "transfer")):
             who_here = copies[mask]
             other = np.where(
@@ -319,27 +225,31 @@ def _transfers(rng: np.random.Generator, book: Ledger, who: People, start: date,
                 5_000_000_000 + who.number[who_here],
                 4_000_000 + rng.integers(0, 90_000, len(who_here)),
             )
-            book.add(who_here, on[mask], amount[mask].round(-1), category, into=into, other=other,
+            book.add(who_here, on[mask], amount[mask], category, into=into, other=other,
                      initiated=not into or category == "own_transfer", channel=np.where(who.app[who_here], APP, CNT),
                      second=rng.integers(8 * 3600, 22 * 3600, len(who_here)))  # fmt: skip
     old = np.isin(who.role, (PENSIONER, SAVER, MERCHANT))
-    copies, _ = repeated(rng.poisson(np.where(old, 0.32, 0.06) * who.active * months * volume).astype(np.int64))
+    copies, _ = repeated(rng.poisson(np.where(old, 0.32, 0.06) * who.active * months * span.volume).astype(np.int64))
     on = day(start) + rng.integers(0, days, len(copies))
-    book.add(copies, on, rng.integers(2, 40, len(copies)) * 100.0, "cash", into=rng.random(len(copies)) < 0.3,
+    notes = rng.integers(2, 40, len(copies)).astype(np.float64) * 100
+    book.add(copies, on, notes, "cash", into=rng.random(len(copies)) < 0.3,
              channel=np.where(rng.random(len(copies)) < 0.4, CNT, ATM), external=True, second=10 * 3600)  # fmt: skip
 
 
-def _leaving(rng: np.random.Generator, book: Ledger, who: People, as_of: date) -> None:
+def _leaving(rng: np.random.Generator, book: Ledger, part: Block, span: Span) -> None:
     """Customers on their way out send money to themselves at another bank."""
+    who = part.who
     going = np.flatnonzero(who.leaving)
     copies = np.repeat(going, 4)
-    on = day(as_of) - rng.integers(0, 80, len(copies))
+    on = day(span.as_of) - rng.integers(0, 80, len(copies))
     amount = who.wealth[copies] * rng.uniform(0.08, 0.25, len(copies))
     book.add(copies, on, amount, "own_transfer", into=False, other=5_000_000_000 + who.number[copies],
              channel=np.where(who.app[copies], APP, CNT), second=14 * 3600)  # fmt: skip
 
 
-def _household(rng: np.random.Generator, book: Ledger, who: People, start: date, end: date) -> None:
+def _household(rng: np.random.Generator, book: Ledger, part: Block, span: Span) -> None:
+    who = part.who
+    start, end = span.recent, span.end
     bills = np.flatnonzero(who.active & (who.number % 5 == 0))
     for year, month in months_between(start, end):
         on = on_day(year, month, 6 + who.number[bills] % 15)
@@ -359,7 +269,9 @@ def _household(rng: np.random.Generator, book: Ledger, who: People, start: date,
     )
 
 
-def _loans(rng: np.random.Generator, book: Ledger, who: People, owed: Debts, start: date, end: date) -> None:
+def _loans(rng: np.random.Generator, book: Ledger, part: Block, span: Span) -> None:
+    owed = part.owed
+    start, end = span.recent, span.end
     loans = np.flatnonzero(~_is_card(owed))
     for year, month in months_between(start, end):
         on = day(date(year, month, 1)) + owed.repay_day[loans] - 1
@@ -373,16 +285,19 @@ def _loans(rng: np.random.Generator, book: Ledger, who: People, owed: Debts, sta
     cards = np.flatnonzero(_is_card(owed))
     for year, month in months_between(start, end):
         on = day(date(year, month, 1)) + owed.repay_day[cards] - 1
-        book.add(owed.who[cards], on, owed.owed[cards] * rng.uniform(0.5, 1, len(cards)) + 1, "loan_payment", into=False,
-                 initiated=False, product=owed.product[cards], external=False)  # fmt: skip
+        paid = owed.owed[cards] * rng.uniform(0.5, 1, len(cards)) + 1
+        book.add(owed.who[cards], on, paid, "loan_payment", into=False, initiated=False, product=owed.product[cards],
+                 external=False)  # fmt: skip
 
 
-def _interest(rng: np.random.Generator, book: Ledger, who: People, start: date, end: date) -> None:
+def _interest(rng: np.random.Generator, book: Ledger, part: Block, span: Span) -> None:
     """Interest on demand money on the 21st of the quarter's last month: the only row of most sleeping customers."""
+    who = part.who
+    start, end = span.start, span.end
     some = np.flatnonzero((who.wealth > 30) & (who.closed < 0))
     for year, month in months_between(start, end):
         if month % 3 == 0:
-            amount = np.maximum(who.wealth[some] * 0.0002, 0.01)
+            amount = np.maximum(who.wealth[some] * rng.uniform(0.0001, 0.0003, len(some)), 0.01)
             book.add(
                 some,
                 day(date(year, month, 21)),
@@ -405,16 +320,18 @@ def _interest(rng: np.random.Generator, book: Ledger, who: People, start: date, 
     )
 
 
-def _investing(
-    rng: np.random.Generator, book: Ledger, who: People, held: Positions, as_of: date, start: date, end: date
-) -> None:
+def _investing(rng: np.random.Generator, book: Ledger, part: Block, span: Span) -> None:
     """Purchases of what is held now, earlier purchases with their maturities, and transfers to and from brokers."""
+    who = part.who
+    held = part.held
+    start, end = span.start, span.end
     w, slot = np.nonzero((held.average[:, 1:] > 0) & (held.opened[:, 1:] >= day(start)))
     slot += 1
     amount = held.average[w, slot]
     book.add(w, held.opened[w, slot], amount, "purchase", into=False, product=held.product[w, slot], external=False,
-             channel=np.where(who.app[w], APP, CNT), online=who.app[w], second=rng.integers(9 * 3600, 20 * 3600, len(w)))  # fmt: skip
-    w, slot = np.nonzero(held.matures >= day(as_of))
+             channel=np.where(who.app[w], APP, CNT), online=who.app[w],
+             second=rng.integers(9 * 3600, 20 * 3600, len(w)))  # fmt: skip
+    w, slot = np.nonzero(held.matures >= day(span.as_of))
     w, slot = w[held.average[w, slot] > 0], slot[held.average[w, slot] > 0]
     book.add(w, held.matures[w, slot], held.average[w, slot], "maturity", into=True, product=held.product[w, slot],
              initiated=False, external=False)  # fmt: skip
@@ -437,7 +354,7 @@ def _investing(
     book.add(w, was - term, held.average[w, slot] * 0.96, "purchase", into=False, product=held.product[w, slot],
              channel=np.where(who.app[w], APP, CNT), external=False)  # fmt: skip
     funds = np.flatnonzero((held.average[:, 6] > 0) & (rng.random(len(who)) < 0.35))
-    on = day(as_of) - rng.integers(0, 300, len(funds))
+    on = day(span.as_of) - rng.integers(0, 300, len(funds))
     book.add(funds, on, held.average[funds, 6] * rng.uniform(0.1, 0.6, len(funds)), "redemption", into=True,
              product=held.product[funds, 6], channel=APP, external=False)  # fmt: skip
     brokers = np.flatnonzero(who.active & (who.tier >= 1) & (who.number % 11 == 0))
@@ -447,20 +364,18 @@ def _investing(
              into=rng.random(len(copies)) < 0.45, channel=APP, online=True, other=997)  # fmt: skip
 
 
-def _large(rng: np.random.Generator, book: Ledger, who: People, as_of: date) -> None:
+def _large(rng: np.random.Generator, book: Ledger, part: Block, span: Span) -> None:
     """Compensation, dividends, house sales: large sums that came in the last three days."""
+    who = part.who
     lucky = np.flatnonzero(who.windfall > 0)
     ago = who.windfall[lucky].astype(np.int64)
     amount = 0.85 * who.wealth[lucky] * 30 / ago
     book.add(
         lucky,
-        day(as_of) + 1 - ago,
+        day(span.as_of) + 1 - ago,
         amount.round(-2),
         "transfer",
         into=True,
         initiated=False,
         other=7_000_000 + rng.integers(0, 90, len(lucky)),
     )
-
-
-__all__ = ["CATEGORIES", "CHANNELS", "MCC", "Ledger", "ledger", "months_between", "on_day"]

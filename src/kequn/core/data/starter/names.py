@@ -1,7 +1,8 @@
 """Chinese names, and the numbers a person has: all of them impossible outside this bank.
 
-Identity numbers have the area code 99, which no place has, and a check digit that is wrong on purpose; telephone numbers have
-eleven digits but begin with 101, where mobile numbers begin with 13 to 19; mail addresses end in ``.test``.
+Identity numbers have the area code 99, which no place has, and a check digit that is wrong on purpose; telephone
+numbers have eleven digits but begin with 101, where mobile numbers begin with 13 to 19; mail addresses end in
+``.test``.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ SURNAMES: tuple[tuple[float, str], ...] = (
 FEMALE = (
     "芳娟敏静丽艳娜秀英玲桂兰珍霞红梅燕洁倩雪琳璐婷瑶欣怡妍颖蕾薇莹媛佳悦慧岚萍莉菊淑惠凤琴云蓉露晴彤雅诗涵梦琪萱菲茜"
 )
-MALE = "伟强磊军洋勇杰涛明超刚平辉鹏华飞鑫波斌峰宇浩凯健俊帆志建国文博轩昊宏毅振海龙彬东亮永林成康坤翔旭晨阳泽睿铭皓楠栋晖锋钧胜"
+MALE = (
+    "伟强磊军洋勇杰涛明超刚平辉鹏华飞鑫波斌峰宇浩凯健俊帆志建国文博"
+    "轩昊宏毅振海龙彬东亮永林成康坤翔旭晨阳泽睿铭皓楠栋晖锋钧胜"
+)
 EITHER = "春秋思安宁青子晓小嘉一之清远文景若言书林禾乐天元新心月和舒然可予初星河川简希辰柏"
 
 
@@ -57,7 +61,7 @@ CHECK_DIGITS = "10X98765432"
 
 
 def identity_numbers(rng: np.random.Generator, born: Ints, male: Bools) -> pa.Array:
-    """Return 18-place numbers of the usual form (area, birth date, sequence odd for men, check digit) that cannot exist."""
+    """Return 18-place numbers of the usual form (area, birth, sequence odd for men, check digit) that cannot exist."""
     n = len(born)
     area = 990_000 + rng.integers(1, 50, n) * 100 + rng.integers(1, 30, n)
     sequence = rng.integers(0, 500, n) * 2 + male

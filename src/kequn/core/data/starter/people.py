@@ -1,7 +1,7 @@
 """Who the starter bank's customers are: one block of people with their roles, families, work, habits and consents.
 
-The wealth of each is drawn first (calibrated in ``wealth``); everything else is drawn given it, so that groups correlate with
-wealth as they do in a bank without bending its distribution.
+The wealth of each is drawn first (calibrated in ``wealth``); everything else is drawn given it, so that groups
+correlate with wealth as they do in a bank without bending its distribution.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ CYCLES = ("daily", "weekly", "monthly", "quarter_end", "year_end")
 
 @dataclass(frozen=True, slots=True)
 class Employers:
-    """The companies whose wages the bank pays: industry, kind, payday, pay level, share of its people with a bonus month."""
+    """The companies whose wages the bank pays: industry, kind, payday, pay level, month of the bonus."""
 
     industry: Ints
     kind: Ints
@@ -181,7 +181,7 @@ def people(seed: int, block: int, as_of: date) -> People:
         education=_education(rng, role, age),
         employer=employer,
         newcomer=happens(rng, np.where(np.isin(role, (PAYROLL, YOUNG)), 0.16, 0.03), BLOCK),
-        household=_households(rng, block, branch, male, age, marital),
+        household=_households(rng, block, branch, (male, age, marital)),
         active=active,
         app=happens(rng, np.array(APP)[role], BLOCK),
         lively=rng.gamma(2.5, 0.4, BLOCK),
@@ -211,14 +211,6 @@ def people(seed: int, block: int, as_of: date) -> People:
         managed=happens(rng, np.array((0.0, 0.012, 0.25, 0.88, 0.98, 1.0, 1.0))[tier], BLOCK) & (closed < 0),
         rm_draw=rng.random(BLOCK),
     )  # fmt: skip
-
-
-def first(whole: People, size: int) -> People:
-    """Return the first ``size`` customers of a block."""
-    if size >= len(whole):
-        return whole
-    parts = {name: getattr(whole, name) for name in People.__slots__}
-    return People(**{k: v[:size] if isinstance(v, np.ndarray) else v for k, v in parts.items()})
 
 
 def blocks(customers: int) -> list[tuple[int, int]]:
@@ -301,9 +293,10 @@ def _risk_day(rng: np.random.Generator, active: Bools, tier: Ints, opened: Ints,
     return np.asarray(np.where(happens(rng, chance, n), np.maximum(today - ago, opened), -1), dtype=np.int64)
 
 
-def _households(rng: np.random.Generator, block: int, branch: Ints, male: Bools, age: Ints, marital: Ints) -> Ints:
+def _households(rng: np.random.Generator, block: int, branch: Ints, person: tuple[Bools, Ints, Ints]) -> Ints:
     """Join some married men and women of the same branch and about the same age; -1 for those who told of nobody."""
     n = len(branch)
+    male, age, marital = person
     told = (marital == 1) & happens(rng, 0.42, n)
     household = np.full(n, -1, dtype=np.int64)
     wives, husbands = np.flatnonzero(told & ~male), np.flatnonzero(told & male)

@@ -1,4 +1,4 @@
-"""What the starter bank's customers hold: positions whose month averages add up to their wealth, and their month-end history."""
+"""What the starter bank's customers hold and owe: positions whose month averages add up to their wealth."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import date
 
 import numpy as np
 
-from kequn.core.data.starter.draws import Bools, Floats, Ints, choose, day, fen, happens, month_ends, stream
+from kequn.core.data.starter.draws import Bools, Floats, Ints, choose, day, happens, stream
 from kequn.core.data.starter.people import MERCHANT, OWNER, PENSIONER, YOUNG, People
 from kequn.core.data.starter.products import NUMBER, PRODUCTS, of_family
 
@@ -48,25 +48,6 @@ class Debts:
     owed: Floats
     limit: Floats
     opened: Ints
-    repay_day: Ints
-    overdue: Ints
-    instalment: Bools
-
-
-@dataclass(frozen=True, slots=True)
-class HoldingRows:
-    """Rows of the holdings file for one block: the customer's row in the block, product, slot, day and money in fen."""
-
-    who: Ints
-    product: Ints
-    slot: Ints
-    as_of: Ints
-    balance: Ints
-    average: Ints
-    cost: Ints
-    limit: Ints
-    opened: Ints
-    matures: Ints
     repay_day: Ints
     overdue: Ints
     instalment: Bools
@@ -155,62 +136,3 @@ def debts(seed: int, who: People, as_of: date) -> Debts:
             (rng.random(len(w)) < 0.22) & (code == "CC001"),
         ))  # fmt: skip
     return Debts(*(np.concatenate([getattr(p, f) for p in parts]) for f in Debts.__slots__))
-
-
-def month_levels(seed: int, who: People, as_of: date, months: int) -> Floats:
-    """Month-average assets relative to those of the latest month, one column a month, oldest first; the last is 1."""
-    rng = stream(seed, "levels", who.block)
-    back = np.arange(months - 1, -1, -1)
-    noise = rng.normal(0, 0.05, (len(who), months)).cumsum(axis=1)
-    trend = -np.outer(np.where(who.leaving, -0.16, who.growth), back)
-    level = np.exp(trend + noise - noise[:, [-1]])
-    for column, end in enumerate(month_ends(as_of, months)):
-        if end.month in (12, 1, 2):
-            level[:, column] *= 1.03
-    return np.asarray(level / level[:, [-1]], dtype=np.float64)
-
-
-def holding_rows(seed: int, who: People, as_of: date, months: int) -> HoldingRows:
-    """Positions of one block at the last ``months`` month ends; before a term position was opened its money was on demand."""
-    mine = positions(seed, who, as_of)
-    level = month_levels(seed, who, as_of, months)
-    ends = month_ends(as_of, months)
-    parts = [_month(who, mine, level[:, m], day(end), day(as_of)) for m, end in enumerate(ends)]
-    owed = debts(seed, who, as_of)
-    parts += [_debt_rows(who, owed, day(end), months - 1 - m) for m, end in enumerate(ends)]
-    joined = HoldingRows(*(np.concatenate([getattr(p, f) for p in parts]) for f in HoldingRows.__slots__))
-    order = np.lexsort((joined.slot, joined.as_of, joined.who))
-    return HoldingRows(*(getattr(joined, f)[order] for f in HoldingRows.__slots__))
-
-
-def _month(who: People, mine: Positions, level: Floats, end: int, today: int) -> HoldingRows:
-    wealth = who.wealth * level
-    average, balance = mine.average, mine.balance
-    if end < today:
-        alive = (mine.opened <= end) & (mine.average > 0)
-        scale = np.where(mine.matures < 0, level[:, None], 1.0)
-        scale[:, 0] = 0.0
-        average = np.where(alive, mine.average * scale, 0.0)
-        still = np.clip((today - end - 190) / 60, 0.0, 1.0)  # what some had before they left, seven months ago
-        average[:, 0] = np.maximum(wealth - average.sum(axis=1), 0.02 * wealth) + who.fallen * still
-        balance = average
-    there = (average > 0) & ((who.opened <= end) & ((who.closed < 0) | (who.closed > end)))[:, None]
-    w, slot = np.nonzero(there)
-    cost = balance[w, slot] * mine.cost_rate[w, slot]
-    none = np.full(len(w), -1, dtype=np.int64)
-    return HoldingRows(
-        w, mine.product[w, slot], slot, np.full(len(w), end), fen(balance[w, slot]), fen(average[w, slot]), fen(cost), none,
-        np.where(slot == 0, who.opened[w], mine.opened[w, slot]), mine.matures[w, slot], none, none, np.zeros(len(w), dtype=np.bool_),
-    )  # fmt: skip
-
-
-def _debt_rows(who: People, owed: Debts, end: int, back: int) -> HoldingRows:
-    there = np.flatnonzero((owed.opened <= end) & (who.opened[owed.who] <= end))
-    term_loan = owed.limit[there] > 0
-    amount = owed.owed[there] * (1 + 0.006 * back * term_loan)
-    none = np.full(len(there), -1, dtype=np.int64)
-    return HoldingRows(
-        owed.who[there], owed.product[there], np.full(len(there), 20) + owed.product[there] % 10, np.full(len(there), end),
-        fen(amount), fen(amount), none, fen(owed.limit[there]), owed.opened[there], none, owed.repay_day[there],
-        np.where(back == 0, owed.overdue[there], 0), owed.instalment[there],
-    )  # fmt: skip

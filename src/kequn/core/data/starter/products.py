@@ -54,6 +54,13 @@ PRODUCTS: tuple[Product, ...] = (
     Product("CS001", "第三方存管", "Securities custody", "custody", 1),
 )
 
+RAW_FAMILIES = {
+    "demand": "HQ", "time": "DQ", "cd": "CD", "wmp": "LC", "fund": "JJ", "insurance": "BX", "bond": "GZ", "gold": "GJS",
+    "trust": "XT", "pension": "YL", "mortgage": "FD", "consumer_loan": "XD", "biz_loan": "JD", "credit_card": "XYK",
+    "custody": "SF",
+}  # fmt: skip
+"""Canonical family -> the bank's own product type."""
+
 CODES = tuple(p.code for p in PRODUCTS)
 NUMBER = {code: i for i, code in enumerate(CODES)}
 

@@ -9,9 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kequn.core.data.starter import behaviour, places
+from kequn.core.data.starter.block import Block
 from kequn.core.data.starter.draws import Bools, Ints, happens, stream
 from kequn.core.data.starter.files import birth_days, compact_days, flags, moments, words, yuan, yuan_or_null
-from kequn.core.data.starter.flows import CHANNELS, MCC
+from kequn.core.data.starter.flows import MCC
+from kequn.core.data.starter.history import HoldingRows
+from kequn.core.data.starter.ledger import CHANNELS
 from kequn.core.data.starter.names import full_names, identity_numbers, padded, telephone_numbers
 from kequn.core.data.starter.people import (
     INDUSTRIES,
@@ -22,8 +25,7 @@ from kequn.core.data.starter.people import (
     People,
     employers,
 )
-from kequn.core.data.starter.positions import Debts, HoldingRows, Positions
-from kequn.core.data.starter.products import CODES, PRODUCTS
+from kequn.core.data.starter.products import CODES, PRODUCTS, RAW_FAMILIES
 
 SCRAMBLE, SHIFT, MODULUS = 7_919, 1_234_567, 10**8
 ROW_BASE = 10**7
@@ -104,8 +106,8 @@ def customer_table(seed: int, who: People, customers: int, today: int) -> pa.Tab
         "CUST_NO": number,
         "CUST_NM": name,
         "CERT_NO": pc.if_else(pa.array(who.birth_known), document, pc.binary_join_element_wise("EX", number, "")),
-        "MOBILE": pc.if_else(pa.array(happens(rng, 0.985, n)), phone, pa.scalar(None, pa.string())),
-        "EMAIL": pc.if_else(pa.array(happens(rng, np.where(who.card, 0.85, 0.42), n)), mail, pa.scalar(None, pa.string())),
+        "MOBILE": _where(happens(rng, 0.985, n), phone),
+        "EMAIL": _where(happens(rng, np.where(who.card, 0.85, 0.42), n), mail),
         "ADDR": address,
         "OPEN_DT": compact_days(who.opened),
         "BIRTH_DT": birth_days(who.born, who.birth_known),
@@ -120,9 +122,9 @@ def customer_table(seed: int, who: People, customers: int, today: int) -> pa.Tab
         "OCC_NM": words(np.where(happens(rng, 0.15, n), -1, who.role), OCCUPATIONS),
         "IND_NM": words(industry, INDUSTRIES + MERCHANT_INDUSTRIES),
         "EMP_TYP": words(kind, ("JG", "SY", "GQ", "MQ", "WQ", "GT")),
-        "EMP_NO": pc.if_else(pa.array(who.employer >= 0), padded(who.employer + 1, 5, "EMP"), pa.scalar(None, pa.string())),
+        "EMP_NO": _where(who.employer >= 0, padded(who.employer + 1, 5, "EMP")),
         "RESID_TYP": words(resident, ("BD", "XSM", "GAT", "WJ")),
-        "HH_NO": pc.if_else(pa.array(who.household >= 0), padded(np.maximum(who.household, 0), 9, "H"), pa.scalar(None, pa.string())),
+        "HH_NO": _where(who.household >= 0, padded(np.maximum(who.household, 0), 9, "H")),
         "ORG_NO": words(who.branch, tuple(b.code for b in leaf)),
         "MGR_NO": rm_numbers(who, customers),
         "RISK_LV": words(np.where(who.risk_on >= 0, who.risk - 1, -1), ("C1", "C2", "C3", "C4", "C5")),
@@ -139,9 +141,15 @@ def customer_table(seed: int, who: People, customers: int, today: int) -> pa.Tab
     })  # fmt: skip
 
 
-def account_table(seed: int, who: People, held: Positions, owed: Debts, today: int) -> pa.Table:
+def _where(has: Bools, texts: pa.Array) -> pa.Array:
+    """Return the texts where there are any, null elsewhere."""
+    return pc.if_else(pa.array(has), texts, pa.scalar(None, pa.string()))
+
+
+def account_table(part: Block, today: int) -> pa.Table:
     """The accounts and agreements file: a row for each card, loan, wallet, debit order and signed service."""
-    rng = stream(seed, "agreements", who.block)
+    who, held, owed = part.who, part.held, part.owed
+    rng = stream(part.seed, "agreements", who.block)
     n = len(who)
     old, live = who.age >= 55, who.active
     shops = np.isin(who.role, (MERCHANT, OWNER))
@@ -203,10 +211,7 @@ def account_table(seed: int, who: People, held: Positions, owed: Debts, today: i
 
 def holding_table(who: People, rows: HoldingRows) -> pa.Table:
     """The holdings file: positions at month ends."""
-    family = np.array([p.family for p in PRODUCTS])
-    codes = {"demand": "HQ", "time": "DQ", "cd": "CD", "wmp": "LC", "fund": "JJ", "insurance": "BX", "bond": "GZ", "gold": "GJS",
-             "trust": "XT", "pension": "YL", "mortgage": "FD", "consumer_loan": "XD", "biz_loan": "JD", "credit_card": "XYK", "custody": "SF"}  # fmt: skip
-    kinds = pa.array([codes[f] for f in family])
+    kinds = pa.array([RAW_FAMILIES[p.family] for p in PRODUCTS])
     product = pa.array(rows.product)
     return pa.table({
         "CUST_NO": customer_numbers(who.number[rows.who]),
@@ -222,7 +227,7 @@ def holding_table(who: People, rows: HoldingRows) -> pa.Table:
         "MAT_DT": compact_days(rows.matures),
         "RPY_DAY": pa.array(rows.repay_day, mask=rows.repay_day < 0),
         "OVD_DAYS": pa.array(rows.overdue, mask=rows.overdue < 0),
-        "INST_FLG": pc.if_else(pa.array(rows.repay_day > 0), flags(rows.instalment), pa.scalar(None, pa.string())),
+        "INST_FLG": _where(rows.repay_day > 0, flags(rows.instalment)),
     })  # fmt: skip
 
 
@@ -245,7 +250,7 @@ def transaction_table(who: People, columns: dict[str, Any], base: int) -> pa.Tab
         "CHNL_CD": words(columns["channel"].astype(np.int64), CHANNELS),
         "MCC": words(np.where(columns["mcc"] > 0, columns["mcc"], -1), tuple(str(m) for m in MCC)),
         "PROD_CD": words(columns["product"].astype(np.int64), CODES),
-        "OPP_NO": pc.if_else(pa.array(other > 0), partner, pa.scalar(None, pa.string())),
+        "OPP_NO": _where(other > 0, partner),
         "EXT_FLG": pa.array(columns["external"].astype(np.int8)),
         "ACT_FLG": pa.array(columns["initiated"].astype(np.int8)),
         "ONL_FLG": pa.array(columns["online"].astype(np.int8)),
@@ -272,8 +277,10 @@ def event_table(who: People, rows: behaviour.Events, base: int) -> pa.Table:
     })  # fmt: skip
 
 
-def contact_table(who: People, rows: behaviour.Contacts, base: int) -> pa.Table:
-    """The contact history of all departments."""
+def contact_table(
+    who: People, rows: behaviour.Contacts, base: int, campaigns: tuple[str, ...] = behaviour.CAMPAIGNS
+) -> pa.Table:
+    """The contact history of all departments; ``campaigns`` are the names of what ``rows.campaign`` counts."""
     return pa.table({
         "CT_NO": pa.array(base + 1 + np.arange(len(rows.who), dtype=np.int64)),
         "CUST_NO": customer_numbers(who.number).take(pa.array(rows.who)),
@@ -281,7 +288,7 @@ def contact_table(who: People, rows: behaviour.Contacts, base: int) -> pa.Table:
         "CT_HH": pa.array(rows.hour),
         "CHNL": words(rows.channel, behaviour.CONTACT_CHANNELS),
         "PURP": words(rows.purpose, ("MKT", "SVC", "MAT")),
-        "ACT_NM": words(rows.campaign, behaviour.CAMPAIGNS),
+        "ACT_NM": words(rows.campaign, campaigns),
         "RSLT": words(rows.outcome, behaviour.OUTCOMES),
         "RSP_FLG": flags(rows.answered_on >= 0),
         "RSP_DT": compact_days(rows.answered_on),
@@ -313,3 +320,11 @@ def consent_table(who: People, rows: behaviour.Consents) -> pa.Table:
         "EXP_DT": compact_days(rows.expires),
         "PROOF": words(rows.channel % 2, ("电子授权书", "纸质授权书")),
     })  # fmt: skip
+
+
+def only(table: pa.Table, part: Block) -> pa.Table:
+    """Keep the rows of the customers whom the bank has."""
+    if part.size >= len(part.who):
+        return table
+    numbers = customer_numbers(part.who.number[: part.size])
+    return table.filter(pc.is_in(table["CUST_NO"], value_set=numbers))

@@ -1,8 +1,9 @@
 """How wealth is spread over the starter bank's customers.
 
-Calibrated to the distribution that China Merchants Bank published for the end of 2022 (month-average assets per customer):
-below 500,000 yuan 97.75% of customers with 18.62% of assets; up to ten million 2.18% with 50.10%; above 0.07% with 31.28%;
-about 66,000 yuan a customer. Inside a class wealth follows a bounded Pareto law whose exponent gives the class its mean.
+Calibrated to the distribution that China Merchants Bank published for the end of 2022, in month-average assets a
+customer: below 500,000 yuan 97.75% of customers with 18.62% of assets; up to ten million 2.18% with 50.10%; above 0.07%
+with 31.28%; about 66,000 yuan a customer. Inside a class wealth follows a bounded Pareto law whose exponent gives the
+class its mean.
 """
 
 from __future__ import annotations
