@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -92,9 +92,9 @@ def _raise_all(errors: list[KequnError]) -> None:
         raise SeveralErrors(errors)
 
 
-def _read(spec: TagSpec, specs: Iterable[str], file: Path | None) -> ReadTag:
+def _read(spec: TagSpec, specs: Collection[str], file: Path | None) -> ReadTag:
     try:
-        return read_tag(spec, tags=list(specs), expression_at=Where(field="expression"), where_at=Where(field="where"))
+        return read_tag(spec, tags=specs)
     except KequnError as error:
         error.where = _place(file, spec.name, error.where.field or "over")
         raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sqlglot import exp
 
@@ -34,45 +35,53 @@ class ReadTag:
         return self.table is None or self.table.name == CUSTOMER
 
 
-def read_tag(spec: TagSpec, *, tags: Collection[str], expression_at: Where, where_at: Where) -> ReadTag:
+def read_tag(spec: TagSpec, *, tags: Collection[str]) -> ReadTag:
     """Check the texts of a tag. ``tags`` are the names that a tag over ``tags`` may use.
 
     Raises:
-        InvalidSpec: ``over`` is not a table of customers' rows.
+        InvalidSpec: ``over`` is not a table of customers' rows; the place tells the field.
         BadExpression: an expression, condition, function or column that is not allowed.
         UnknownTag: a tag that is not in the catalogue.
     """
     if spec.over == TAGS:
-        return _over_tags(spec, tags, expression_at)
+        expression = _of_tags(spec.expression, frozenset(tags))
+        return ReadTag(spec, None, expression, None, (), tuple(sorted(names_in(expression) - {"as_of"})))
     table = TABLES.get(spec.over)
     if table is None or not table.per_customer:
         known = ", ".join([*(t.name for t in TABLES.values() if t.per_customer), TAGS])
-        raise InvalidSpec(
-            f"{spec.over!r} is not a table with customers' rows.", hint=f"One of: {known}.", where=expression_at
-        )
-    columns = columns_of(table.name)
-    many = table.name != CUSTOMER
+        message = f"{spec.over!r} is not a table with customers' rows."
+        raise InvalidSpec(message, hint=f"One of: {known}.", where=Where(field="over"))
+    expression = _of_rows(spec.expression, table.name)
+    condition = _of_row(spec.where, table.name) if spec.where else None
+    used = {n for e in (expression, condition) if e is not None for n in names_in(e)} - {"as_of"}
+    dated = [table.on] if table.on and table.name != CUSTOMER else []
+    return ReadTag(spec, table, expression, condition, tuple(_sources(table, (*sorted(used), *dated))), ())
+
+
+# Pages ask for the whole catalogue again and again; the trees that come out are copied by whoever changes them.
+@lru_cache(maxsize=4096)
+def _of_rows(text: str, table: str) -> exp.Expr:
+    many = table != CUSTOMER
     functions = frozenset(FUNCTIONS) if many else frozenset[str]()
-    expression = checked(spec.expression, columns=columns, aggregates=many, where=expression_at, functions=functions)
-    condition = (
-        checked(spec.where, columns=columns, aggregates=False, where=where_at, functions={"at_days_ago"})
-        if spec.where
-        else None
-    )
-    used = sorted({n for e in (expression, condition) if e is not None for n in names_in(e)} - {"as_of"})
-    dated = [table.on] if many and table.on else []
-    return ReadTag(spec, table, expression, condition, tuple(_sources(table, (*used, *dated))), ())
+    where = Where(field="expression")
+    return checked(text, columns=columns_of(table), aggregates=many, where=where, functions=functions)
 
 
-def _over_tags(spec: TagSpec, tags: Collection[str], at: Where) -> ReadTag:
-    others = set(tags) - {"as_of"}
+@lru_cache(maxsize=4096)
+def _of_row(text: str, table: str) -> exp.Expr:
+    where = Where(field="where")
+    return checked(text, columns=columns_of(table), aggregates=False, where=where, functions={"at_days_ago"})
+
+
+@lru_cache(maxsize=4096)
+def _of_tags(text: str, tags: frozenset[str]) -> exp.Expr:
     try:
-        expression = checked(spec.expression, columns=others, aggregates=False, where=at)
+        return checked(text, columns=tags - {"as_of"}, aggregates=False, where=Where(field="expression"))
     except BadExpression as error:
         if error.message.startswith("There is no column"):
-            raise UnknownTag(error.message.replace("column", "tag", 1), hint=error.hint, where=at) from None
+            message = error.message.replace("column", "tag", 1)
+            raise UnknownTag(message, hint=error.hint, where=error.where) from None
         raise
-    return ReadTag(spec, None, expression, None, (), tuple(sorted(names_in(expression) - {"as_of"})))
 
 
 def _sources(table: Table, names: Iterable[str]) -> Iterable[tuple[str, str]]:

@@ -1,0 +1,96 @@
+"""The ladder of tiers: up at once, a watch after three months below, down after six."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kequn.core.tags import catalogue
+from tests.core.small_bank import SmallBank
+
+WAN = 10_000 * 100
+BOUNDS = (100 * 100, 5 * WAN, 20 * WAN, 100 * WAN, 600 * WAN, 3000 * WAN)
+TIER = ("asset_tier", "asset_tier_level", "asset_tier_status", "asset_tier_unmet")
+
+
+def month_end(ago: int) -> date:
+    """The end of a month counted back from June 2026."""
+    number = 2026 * 12 + 6 - ago
+    return date(number // 12, number % 12 + 1, 1) - timedelta(days=1)
+
+
+def tier_of(fen: int) -> int:
+    """The tier of one month alone."""
+    return sum(fen >= bound for bound in BOUNDS)
+
+
+def ladder(months: list[int]) -> tuple[int, int]:
+    """The rule as a bank's handbook tells it: months oldest first -> (tier, months in a row below it)."""
+    tier, below = 0, 0
+    for i, fen in enumerate(months):
+        now = tier_of(fen)
+        if now >= tier:
+            tier, below = now, 0
+        elif below < 6:
+            below += 1
+        else:
+            tier = max(tier_of(m) for m in months[max(0, i - 6) : i + 1])
+            below = int(now < tier)
+    return tier, below
+
+
+def computed(folder: Path, histories: list[list[int]], as_of: date) -> SmallBank:
+    """Refresh a bank whose i-th customer had these month averages, the last in June 2026."""
+    bank = SmallBank(folder, customers=len(histories))
+    for who, months in enumerate(histories):
+        for i, fen in enumerate(months):
+            bank.hold(who, month_end(len(months) - 1 - i), "demand", fen)
+    bank.refresh(catalogue(), as_of, only=TIER)
+    return bank
+
+
+def test_the_worked_example_goes_down_to_the_best_of_six_months(tmp_path: Path) -> None:
+    wan = [120, 90, 80, 70, 60, 50, 40, 30]
+    bank = computed(tmp_path, [[w * WAN for w in wan[:n]] for n in range(1, 9)], month_end(0))
+    assert bank.column("asset_tier") == ["T4"] * 7 + ["T3"]
+    assert bank.column("asset_tier_status") == ["normal"] * 4 + ["watch"] * 3 + ["normal"]
+
+
+def test_a_month_at_the_old_tier_ends_the_watch(tmp_path: Path) -> None:
+    wan = [120, 90, 80, 70, 60, 105, 40]
+    bank = computed(tmp_path, [[w * WAN for w in wan]], month_end(0))
+    assert bank.value("asset_tier", 0) == "T4"
+    assert bank.value("asset_tier_status", 0) == "normal"
+    assert bank.value("asset_tier_unmet", 0) == 1
+
+
+def test_a_month_that_has_not_ended_does_not_count(tmp_path: Path) -> None:
+    bank = SmallBank(tmp_path, customers=1)
+    bank.hold(0, month_end(1), "demand", 30 * WAN)
+    bank.hold(0, date(2026, 6, 20), "demand", 200 * WAN)
+    bank.refresh(catalogue(), date(2026, 6, 20), only=TIER)
+    assert bank.value("asset_tier", 0) == "T3"
+
+
+def test_somebody_without_holdings_is_at_the_foot(tmp_path: Path) -> None:
+    bank = computed(tmp_path, [[], [5 * WAN]], month_end(0))
+    assert bank.column("asset_tier") == ["T0", "T2"]
+
+
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_the_tier_is_what_the_rule_says_month_by_month(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    amounts = st.sampled_from(
+        [0, 99_99, 100_00, 4 * WAN, 5 * WAN, 19 * WAN, 20 * WAN, 150 * WAN, 700 * WAN, 4000 * WAN]
+    )
+    histories = data.draw(st.lists(st.lists(amounts, min_size=13, max_size=13), min_size=1, max_size=20))
+    bank = computed(tmp_path_factory.mktemp("ladder"), histories, month_end(0))
+    expected = [ladder(months) for months in histories]
+    assert bank.column("asset_tier_level") == [tier for tier, _ in expected]
+    assert bank.column("asset_tier_unmet") == [below for _, below in expected]
