@@ -157,6 +157,7 @@ def _tag(engine: Engine, tag: str, ordinals: npt.ArrayLike, as_of: date) -> tupl
 def _placed(ordinals: npt.ArrayLike, who: npt.NDArray[Any], values: Floats) -> Floats:
     """Return the values in the order of ``ordinals``; NaN where there is none."""
     wanted = np.asarray(ordinals, dtype=np.int64)
+    who = who.astype(np.int64)  # ordinals are unsigned; -1 for "none" is not
     size = int(max(wanted.max(initial=-1), who.max(initial=-1))) + 1
     dense = np.full(size, np.nan)
     dense[who] = values
