@@ -88,6 +88,26 @@ def test_the_log_ratio_gives_katz_interval():
 def test_a_ratio_to_nothing_says_nothing():
     assert stats.relative_lift(5, 100, 0, 100) is None
     assert stats.ratio_interval(3.0, 0.1, -1.0, 0.1) is None
+    assert stats.ratio_interval(3.0, 250_000.0, 1.0, 250_000.0) is None
+
+
+@given(st.floats(-9, 9), st.floats(0.01, 9), st.floats(0.01, 9))
+def test_a_ratio_differs_from_one_exactly_when_the_difference_differs_from_zero(mean1, var1, var0):
+    mean0 = 10.0
+    found = stats.ratio_interval(mean0 + mean1, var1, mean0, var0)
+    reach = stats.normal_quantile(0.95) * (var1 + var0) ** 0.5
+    if abs(abs(mean1) - reach) > 1e-6:
+        assert (found.low > 1 or found.high < 1) == (abs(mean1) > reach)
+
+
+def test_the_ratio_of_two_means_covers_the_truth():
+    rng = np.random.default_rng(13)
+    covered = 0
+    for _ in range(2_000):
+        a, b = rng.exponential(3, 200), rng.exponential(2, 100)
+        found = stats.ratio_interval(a.mean(), a.var(ddof=1) / 200, b.mean(), b.var(ddof=1) / 100)
+        covered += found.low <= 1.5 <= found.high
+    assert covered / 2_000 == pytest.approx(0.95, abs=0.015)
 
 
 def test_conversions_per_contact_cover_the_truth():

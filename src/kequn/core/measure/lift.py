@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 import numpy as np
@@ -154,7 +155,7 @@ def lift(
         p_value=_p_value(found, adjusted.df if was_adjusted else plain_estimate.df),
         treated=arms[0],
         control=arms[1],
-        relative=_relative(adjusted if was_adjusted else plain_estimate, level),
+        relative=_relative(kind, adjusted if was_adjusted else plain_estimate, level),
         plain=plain,
         split=split,
         n_covariates=0 if x is None or not was_adjusted else x.shape[1],
@@ -268,11 +269,12 @@ def _t_interval(found: Estimate, level: float) -> Interval:
     return Interval(found.point, found.point - half, found.point + half, found.se, level)
 
 
-def _relative(found: Estimate, level: float) -> Interval | None:
+def _relative(kind: Kind, found: Estimate, level: float) -> Interval | None:
     ratio = ratio_interval(
         found.treated, found.var_treated, found.control, found.var_control, covariance=found.covariance, level=level
     )
-    return ratio and Interval(ratio.point - 1, ratio.low - 1, ratio.high - 1, ratio.se, level)
+    least = -1.0 if kind == "rate" else -inf  # a rate cannot fall by more than all of it
+    return ratio and Interval(ratio.point - 1, max(least, ratio.low - 1), ratio.high - 1, ratio.se, level)
 
 
 def _p_value(found: Interval, df: float) -> float:

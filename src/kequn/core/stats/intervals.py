@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, inf, log, sqrt
+from math import exp, inf, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -93,22 +93,29 @@ def welch_df(part1: float, df1: float, part0: float, df0: float) -> float:
 def ratio_interval(
     mean1: float, var1: float, mean0: float, var0: float, *, covariance: float = 0.0, level: float = 0.95
 ) -> Interval | None:
-    """Return mean1 ÷ mean0 with the interval of its logarithm; ``var`` are variances *of the means* (delta method).
+    """Return mean1 ÷ mean0 with Fieller's interval (1954); ``var`` are variances *of the means*.
 
-    ``None`` where either mean is not above 0: a ratio to nothing, or to a loss, says nothing.
+    It excludes 1 exactly when the normal interval of the difference excludes 0. ``None`` where ``mean0`` is not clearly
+    above 0: a ratio to nothing, or to a loss, says nothing.
     """
-    if mean1 <= 0 or mean0 <= 0:
+    z2 = normal_quantile(level) ** 2
+    below = mean0 * mean0 - z2 * var0
+    if mean0 <= 0 or below <= 0:
         return None
-    se = sqrt(max(0.0, var1 / mean1**2 + var0 / mean0**2 - 2 * covariance / (mean1 * mean0)))
-    point, half = mean1 / mean0, normal_quantile(level) * se
-    return Interval(point, exp(log(point) - half), exp(log(point) + half), point * se, level)
+    across = mean1 * mean0 - z2 * covariance
+    spread = sqrt(max(0.0, across * across - below * (mean1 * mean1 - z2 * var1)))
+    point = mean1 / mean0
+    se = sqrt(max(0.0, var1 - 2 * point * covariance + point * point * var0)) / mean0
+    return Interval(point, (across - spread) / below, (across + spread) / below, se, level)
 
 
 def relative_lift(k1: int, n1: int, k0: int, n0: int, level: float = 0.95) -> Interval | None:
     """Return rate1 ÷ rate0 − 1 with Katz's log interval (1978); ``None`` where a group has no event."""
-    p1, p0 = k1 / n1, k0 / n0
-    found = ratio_interval(p1, p1 * (1 - p1) / n1, p0, p0 * (1 - p0) / n0, level=level)
-    return found and Interval(found.point - 1, found.low - 1, found.high - 1, found.se, level)
+    if not k1 or not k0:
+        return None
+    ratio, se = (k1 / n1) / (k0 / n0), sqrt(1 / k1 - 1 / n1 + 1 / k0 - 1 / n0)
+    half = normal_quantile(level) * se
+    return Interval(ratio - 1, ratio * exp(-half) - 1, ratio * exp(half) - 1, ratio * se, level)
 
 
 def ratio_of_totals(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], level: float = 0.95) -> Interval:
