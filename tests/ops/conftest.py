@@ -62,3 +62,6 @@ def cast(db: None) -> dict[str, Actor]:
         for name, (shown, role, branch, staff_no) in CAST.items()
     }
     return {name: user.actor() for name, user in users.items()}
+
+
+from tests.ops.bank import bank, built, definitions, people  # noqa: E402, F401 - fixtures, after the ones they use
