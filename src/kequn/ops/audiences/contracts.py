@@ -9,6 +9,7 @@ from typing import Any
 
 from kequn.core.insight import Profile
 from kequn.core.segments import FunnelStep
+from kequn.core.segments.lists import LineFault
 from kequn.ops.customers.contracts import MaskedPerson
 
 
@@ -76,3 +77,19 @@ class Sheet:
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedListReport:
+    """What an upload came to: lines = matched + unmatched + duplicates + blanks + mangled."""
+
+    list_id: int
+    name: str
+    lines: int
+    matched: int
+    unmatched: int
+    duplicates: int
+    blanks: int
+    mangled: int
+    faults: tuple[LineFault, ...]
+    """The first 200 lines that brought no customer, numbers masked."""

@@ -70,6 +70,8 @@ class UploadedList(models.Model):
     matched = models.BigIntegerField()
     unmatched = models.BigIntegerField()
     duplicates = models.BigIntegerField()
+    unreadable = models.BigIntegerField(default=0)
+    """Blank lines, and numbers that a spreadsheet has spoilt."""
     owner_id = models.BigIntegerField(null=True)
     owner_name = models.CharField(max_length=40, blank=True)
     branch_path = models.CharField(max_length=200)
@@ -82,7 +84,9 @@ class UploadedList(models.Model):
         ordering = ["-created_at"]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(rows=models.F("matched") + models.F("unmatched") + models.F("duplicates")),
+                condition=models.Q(
+                    rows=models.F("matched") + models.F("unmatched") + models.F("duplicates") + models.F("unreadable")
+                ),
                 name="list_rows_add_up",
             )
         ]

@@ -116,9 +116,14 @@ def check_segment(spec: SegmentSpec) -> None:
 
 def sql_for(actor: Actor, version_id: int, *, as_of: date | None = None, dialect: str = "duckdb") -> str:
     """Return the SELECT a segment stands for, to be read."""
-    spec = segment_for(actor, version_id).spec
-    day = as_of or latest_date()
-    return members_sql(spec, tags=catalogue(), segments=segment_specs(), as_of=day, dialect=dialect)
+    return draft_sql(actor, segment_for(actor, version_id).spec, as_of=as_of, dialect=dialect)
+
+
+def draft_sql(actor: Actor, spec: SegmentSpec, *, as_of: date | None = None, dialect: str = "duckdb") -> str:
+    """Return the SELECT of a segment being written."""
+    actor.must("segment.view")
+    day, others = as_of or latest_date(), segment_specs() | {spec.name: spec}
+    return members_sql(spec, tags=catalogue(), segments=others, as_of=day, dialect=dialect)
 
 
 def draft_sql(actor: Actor, spec: SegmentSpec, *, as_of: date | None = None, dialect: str = "duckdb") -> str:
@@ -327,10 +332,14 @@ def list_for(actor: Actor, name: str) -> UploadedList:
     return row
 
 
+def bank_today() -> date:
+    """Return the day it is at the bank."""
+    return now().astimezone(ZoneInfo(engine().manifest.zone)).date()
+
+
 def usable_lists() -> set[str]:
     """Return the names of the lists that are there and have not expired."""
-    today = now().astimezone(ZoneInfo(engine().manifest.zone)).date()
-    known = UploadedList.objects.filter(is_removed=False, expires_on__gte=today).values_list("name", flat=True)
+    known = UploadedList.objects.filter(is_removed=False, expires_on__gte=bank_today()).values_list("name", flat=True)
     return set(known) & set(engine().manifest.lists)
 
 
