@@ -18,10 +18,11 @@ import pyarrow as pa
 from kequn.core.data.starter import behaviour, raw
 from kequn.core.data.starter.bank import read_truth
 from kequn.core.data.starter.block import Block, block_of
-from kequn.core.data.starter.causes import ANSWER_FORM, CHANNELS, DO_NOT_DISTURB, Minds, Touches, chances, gains, minds
+from kequn.core.data.starter.causes import ANSWER_FORM, CHANNELS, Minds, Touches, chances, gains, minds
 from kequn.core.data.starter.draws import BLOCK, Bools, Floats, Ints, day, stream, yyyymmdd
 from kequn.core.data.starter.files import FILES, CsvFile, ParquetFile, opened
 from kequn.core.data.starter.flows import ledger_of
+from kequn.core.data.starter.kinds import DO_NOT_DISTURB
 from kequn.core.data.starter.later import Purchases, later_rows
 from kequn.core.data.starter.ledger import APP, CNT, Span
 from kequn.core.data.starter.people import blocks
@@ -80,7 +81,7 @@ class Outcome:
     touched: Bools
 
     def effect(self, customer_nos: Sequence[str]) -> Effect:
-        """Return the true average effect on these customers: for a treated arm, its intention-to-treat effect."""
+        """Return the true average effect on these customers; for a treated arm its intention-to-treat effect."""
         mine = raw.positions_of(list(customer_nos))
         if not len(mine) or mine.max() >= len(self.bought):
             raise NoData("The set is empty or holds customers whom the starter bank does not have.")
@@ -108,8 +109,8 @@ def respond(
     """Let the customers of the bank in ``folder`` live through a window and write what they did into ``out``.
 
     The window is ``days`` days from ``start_on``. The same ``seed`` gives every customer the same answer in both
-    worlds and under any contacts. ``spillover`` is the share of a treated member's gain that reaches an untreated member of the
-    household; with 0 nobody is touched by the contacts of others.
+    worlds and under any contacts. ``spillover`` is the share of a treated member's gain that reaches an untreated
+    member of the household; with 0 nobody is touched by the contacts of others.
 
     Raises:
         NoData: a contact names a customer, channel or product that the bank does not have.

@@ -15,30 +15,11 @@ import numpy as np
 
 from kequn.core.data.starter.behaviour import favourite
 from kequn.core.data.starter.block import Block
-from kequn.core.data.starter.draws import Bools, Floats, Ints, choose_by, day, stream
+from kequn.core.data.starter.draws import Bools, Floats, Ints, day, stream
+from kequn.core.data.starter.kinds import inclination
 from kequn.core.data.starter.people import employers
 from kequn.core.data.starter.products import PRODUCTS
 
-KINDS = ("persuadable", "sure_thing", "lost_cause", "do_not_disturb")
-PERSUADABLE, SURE_THING, LOST_CAUSE, DO_NOT_DISTURB = range(4)
-
-KIND_BY_GROUP = np.array([
-    # persuadable, sure thing, lost cause, do not disturb
-    [0.04, 0.002, 0.953, 0.005],  # idle
-    [0.26, 0.090, 0.560, 0.090],  # saver
-    [0.36, 0.060, 0.500, 0.080],  # payroll
-    [0.36, 0.070, 0.490, 0.080],  # public
-    [0.32, 0.040, 0.570, 0.070],  # young
-    [0.26, 0.100, 0.540, 0.100],  # pensioner
-    [0.30, 0.050, 0.570, 0.080],  # merchant
-    [0.30, 0.070, 0.510, 0.120],  # owner
-    [0.02, 0.002, 0.973, 0.005],  # less than 1,000 yuan
-    [0.46, 0.200, 0.270, 0.070],  # money coming due within 35 days
-])  # fmt: skip
-TOO_POOR, MATURING = 8, 9
-
-BASE = np.array([0.025, 0.32, 0.004, 0.075])
-"""Chance to buy a savings or wealth product within 30 days when left alone, by kind."""
 GAIN = np.array([0.19, 0.02, 0.002, -0.055])
 """What a contact of full strength adds to it, by kind."""
 
@@ -78,23 +59,14 @@ def minds(part: Block, *, seed: int, start: date, days: int) -> Minds:
     """Draw what one block's customers would do within ``days`` from ``start``; ``seed`` is the run's."""
     who = part.who
     rng = stream(part.seed, "minds", who.block)
-    kind = choose_by(rng, KIND_BY_GROUP, _group(part, day(start)))
-    months = days / 30.0
-    alone = 1 - (1 - BASE[kind] * rng.uniform(0.6, 1.4, len(who))) ** months
+    kind, monthly = inclination(part, day(start))
+    alone = 1 - (1 - monthly) ** (days / 30.0)
     stake = np.maximum(who.wealth * rng.lognormal(-1.1, 0.5, len(who)), 1_000.0)
     fresh = stake * rng.beta(1.6, 2.4, len(who))
     internal = np.minimum(stake - fresh, 0.9 * part.held.balance[:, 0])
     tired = np.power(0.82, rng.poisson(np.where(who.tier >= 1, 0.35, 0.1)).astype(np.float64))
     answer = stream(seed, f"answers {start}", who.block).random(len(who))
     return Minds(kind, alone, internal.round(-2).clip(0), fresh.round(-2), answer, tired)
-
-
-def _group(part: Block, start: int) -> Ints:
-    who, held = part.who, part.held
-    due = ((held.matures >= start - 5) & (held.matures <= start + 35) & (held.average > 5_000)).any(axis=1)
-    return np.asarray(
-        np.where(who.wealth < 1_000, TOO_POOR, np.where(due & who.active, MATURING, who.role)), dtype=np.int64
-    )
 
 
 def gains(part: Block, mind: Minds, touches: Touches) -> Floats:

@@ -11,6 +11,7 @@ import numpy as np
 
 from kequn.core.data.starter.block import Block
 from kequn.core.data.starter.draws import Bools, Floats, choose, choose_by, day, repeated, stream
+from kequn.core.data.starter.kinds import inclination
 from kequn.core.data.starter.ledger import (
     APP,
     ATM,
@@ -64,19 +65,8 @@ def ledger_of(part: Block, span: Span) -> Ledger:
     """Make one block's transactions of a span; cut them with ``Ledger.sorted_columns``."""
     rng = stream(part.seed, f"flows {span.start}", part.who.block)
     book = Ledger(len(part.who))
-    for flow in (
-        _income,
-        _takings,
-        _cycles,
-        _shopping,
-        _transfers,
-        _household,
-        _loans,
-        _interest,
-        _leaving,
-        _investing,
-        _large,
-    ):
+    for flow in (_income, _takings, _cycles, _shopping, _transfers, _household, _loans, _interest, _leaving, _investing,
+                 _parking, _large):  # fmt: skip
         flow(rng, book, part, span)
     return book
 
@@ -362,6 +352,25 @@ def _investing(rng: np.random.Generator, book: Ledger, part: Block, span: Span) 
     on = day(end) - rng.integers(0, 150, len(copies))
     book.add(copies, on, np.clip(who.wealth[copies] * 0.05, 500, 2e5) * rng.lognormal(0, 0.5, len(copies)), "broker",
              into=rng.random(len(copies)) < 0.45, channel=APP, online=True, other=997)  # fmt: skip
+
+
+def _parking(rng: np.random.Generator, book: Ledger, part: Block, span: Span) -> None:
+    """Money put into cash management and taken out again some days later, in the months before ``as_of``.
+
+    How readily somebody does it is how readily the same customer buys later on when left alone.
+    """
+    who = part.who
+    _, chance = inclination(part, day(span.as_of) + 1)
+    for back in range(6):
+        w = np.flatnonzero(rng.random(len(who)) < chance)
+        on = day(span.as_of) - 30 * back - rng.integers(0, 30, len(w))
+        amount = np.maximum(who.wealth[w] * rng.uniform(0.05, 0.3, len(w)), 100.0).round(-2)
+        product = np.full(len(w), NUMBER["WM101"])
+        out = np.minimum(on + rng.integers(5, 26, len(w)), day(span.as_of))
+        book.add(w, on, amount, "purchase", into=False, product=product, external=False, channel=APP, second=11 * 3600)
+        book.add(
+            w, out, amount, "redemption", into=True, product=product, external=False, channel=APP, second=19 * 3600
+        )
 
 
 def _large(rng: np.random.Generator, book: Ledger, part: Block, span: Span) -> None:
