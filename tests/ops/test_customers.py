@@ -18,7 +18,15 @@ ZHANG = {
     "customer_id": "a" * 32, "customer_no": "C0000001", "branch_code": "0001", "rm_no": "R001", "name": "张晓明",
     "phone": "10012345678", "document_no": "990101199001011239", "email": "zhang@example.test", "address": "某路1号",
 }  # fmt: skip
-LI = ZHANG | {"customer_id": "b" * 32, "customer_no": "C0000002", "branch_code": "0002", "rm_no": "R002", "name": "李丽", "phone": "10087654321", "document_no": ""}
+LI = ZHANG | {
+    "customer_id": "b" * 32,
+    "customer_no": "C0000002",
+    "branch_code": "0002",
+    "rm_no": "R002",
+    "name": "李丽",
+    "phone": "10087654321",
+    "document_no": "",
+}
 
 
 @pytest.fixture
@@ -29,7 +37,9 @@ def people(cast: Cast) -> None:
 def test_nothing_personal_is_readable_in_the_database(people: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM customers_person")
-        stored = b"".join(bytes(v) if isinstance(v, bytes | memoryview) else str(v).encode() for row in cursor.fetchall() for v in row)
+        stored = b"".join(
+            bytes(v) if isinstance(v, bytes | memoryview) else str(v).encode() for row in cursor.fetchall() for v in row
+        )
     for clear in ("张晓明", "10012345678", "990101199001011239", "zhang@example.test", "C0000001"):
         assert clear.encode() not in stored
 
@@ -57,7 +67,9 @@ def test_an_rm_sees_her_book_and_finds_nobody_elses_customer(cast: Cast, people:
     assert queries.people_for(cast["zhaomin"]).count() == 0
 
 
-def test_a_reveal_needs_right_scope_and_reason_and_is_counted(cast: Cast, people: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reveal_needs_right_scope_and_reason_and_is_counted(
+    cast: Cast, people: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(Conflict, match="why"):
         services.reveal(cast["wangfang"], ZHANG["customer_id"], "phone", reason=" ")
     with pytest.raises(NotAllowed):

@@ -151,12 +151,30 @@ def profile(request: Request, name: str, as_of: date | None = None) -> Any:
     return 200, answer.profile.as_json()
 
 
-@router.get("/{name}/members", response=MembersOut, summary="Members by surrogate id; persons are masked and only where the caller may see them")
-def members(request: Request, name: str, as_of: date | None = None, page: int = 1, size: int = 50, tags: str = "", order_by: str = "") -> Any:
+@router.get(
+    "/{name}/members",
+    response=MembersOut,
+    summary="Members by surrogate id; persons are masked and only where the caller may see them",
+)
+def members(
+    request: Request,
+    name: str,
+    as_of: date | None = None,
+    page: int = 1,
+    size: int = 50,
+    tags: str = "",
+    order_by: str = "",
+) -> Any:
     wanted = [t for t in tags.split(",") if t]
-    found = queries.members_page(request.actor, _of(request, name).pk, as_of=as_of, page=page, size=size, tags=wanted, order_by=order_by)
+    found = queries.members_page(
+        request.actor, _of(request, name).pk, as_of=as_of, page=page, size=size, tags=wanted, order_by=order_by
+    )
     rows = [
-        {"customer_id": m.customer_id, "name": m.person.name if m.person else None, **dict(zip(found.tags, m.tags, strict=True))}
+        {
+            "customer_id": m.customer_id,
+            "name": m.person.name if m.person else None,
+            **dict(zip(found.tags, m.tags, strict=True)),
+        }
         for m in found.members
     ]
     return {"as_of": found.as_of, "total": found.total, "page": found.page, "tags": list(found.tags), "members": rows}
@@ -165,7 +183,9 @@ def members(request: Request, name: str, as_of: date | None = None, page: int = 
 @router.post("/{name}/exports", response={202: ExportOut}, summary="Export members: masked, watermarked, logged")
 def export(request: Request, name: str, wanted: ExportIn) -> Any:
     params = {"version": _of(request, name).pk, "subject": name}
-    return 202, services.request_export(request.actor, "segment.members", params, purpose=wanted.purpose, format=wanted.format)
+    return 202, services.request_export(
+        request.actor, "segment.members", params, purpose=wanted.purpose, format=wanted.format
+    )
 
 
 @router.get("/exports/{export_id}/file", summary="The file of one's own export")

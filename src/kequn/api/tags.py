@@ -48,7 +48,9 @@ def show(request: Request, name: str) -> TagSpec:
     return queries.tag_for(request.actor, name)
 
 
-@router.put("/{name}", response=TagSpec, by_alias=True, exclude_defaults=True, summary="Add or change a tag of the bank's own")
+@router.put(
+    "/{name}", response=TagSpec, by_alias=True, exclude_defaults=True, summary="Add or change a tag of the bank's own"
+)
 def save(request: Request, name: str, spec: TagSpec) -> TagSpec:
     services.save_tag(request.actor, spec)
     return spec

@@ -14,7 +14,18 @@ from kequn.core.spec.base import Definition
 from kequn.core.spec.reading import read_specs
 from kequn.ops.orgs.actor import Actor
 
-ORDER = ("source", "tag", "segment", "metric", "contact_policy", "offer", "template", "talk_track", "playbook", "campaign")
+ORDER = (
+    "source",
+    "tag",
+    "segment",
+    "metric",
+    "contact_policy",
+    "offer",
+    "template",
+    "talk_track",
+    "playbook",
+    "campaign",
+)
 """Definitions that others name come first."""
 
 
@@ -57,8 +68,12 @@ def apply(
 
 
 def load(
-    source: Annotated[str, typer.Argument(help="Name of a source; all of them without it. 数据源名称，缺省为全部。")] = "",
-    folder: Annotated[Path | None, typer.Option(exists=True, file_okay=False, help="Where the bank's files are. 数据目录。")] = None,
+    source: Annotated[
+        str, typer.Argument(help="Name of a source; all of them without it. 数据源名称，缺省为全部。")
+    ] = "",
+    folder: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="Where the bank's files are. 数据目录。")
+    ] = None,
     actor: As = "system",
     list_: Annotated[bool, typer.Option("--list", help="Show how the sources stand. 查看数据源状态。")] = False,
     rejects: Annotated[str, typer.Option(help="Show the rejected rows of a load. 查看某次加载的拒绝行。")] = "",
@@ -79,11 +94,16 @@ def load(
         if json:
             print_json(found)
         else:
-            print_rows(("file", "line", "column", "value", "reason"), [(r.file, r.line, r.column, r.value, r.reason) for r in found])
+            print_rows(
+                ("file", "line", "column", "value", "reason"),
+                [(r.file, r.line, r.column, r.value, r.reason) for r in found],
+            )
         return
     if list_:
         statuses = queries.statuses_for(who)
-        rows = [(s.spec.name, s.spec.table, s.light, s.rows, s.as_of, s.last.load_id if s.last else None) for s in statuses]
+        rows = [
+            (s.spec.name, s.spec.table, s.light, s.rows, s.as_of, s.last.load_id if s.last else None) for s in statuses
+        ]
         _show(("source", "table", "state", "rows", "as_of", "load_id"), rows, json=json)
         return
     names = [source] if source else [s.name for s in queries.sources_for(who)]
@@ -91,7 +111,10 @@ def load(
     for name in names:
         with out.status(f"{name} …") if not json else _quiet():
             loads.append(services.run_load(who, name, folder=folder))
-    rows = [(d.source, d.state, d.n_read, d.n_loaded, d.n_rejected, d.n_skipped, round(d.seconds, 2), d.load_id) for d in loads]
+    rows = [
+        (d.source, d.state, d.n_read, d.n_loaded, d.n_rejected, d.n_skipped, round(d.seconds, 2), d.load_id)
+        for d in loads
+    ]
     _show(("source", "state", "read", "loaded", "rejected", "skipped", "seconds", "load_id"), rows, json=json)
 
 

@@ -14,7 +14,10 @@ from kequn.cli.start import start
 tag = typer.Typer(no_args_is_help=True, help="The tag catalogue and its values. 标签目录与加工。")
 segment = typer.Typer(no_args_is_help=True, help="Segments: size, members' rule in SQL, profile. 客群。")
 
-Day = Annotated[datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="Business date; the latest by default. 业务日期。")]
+Day = Annotated[
+    datetime | None,
+    typer.Option("--as-of", formats=["%Y-%m-%d"], help="Business date; the latest by default. 业务日期。"),
+]
 
 
 @tag.command("list")
@@ -108,7 +111,10 @@ def count(name: str, as_of: Day = None, actor: As = "system", json: Json = False
     else:
         out.print(found.words_zh)
         print_rows(("members", "customers", "share", "as of"), [(found.size, found.bank, found.share, found.as_of)])
-        print_rows(("condition", "alone", "left after it", "unknown"), [(s.path, s.alone, s.left, s.unknown) for s in found.steps])
+        print_rows(
+            ("condition", "alone", "left after it", "unknown"),
+            [(s.path, s.alone, s.left, s.unknown) for s in found.steps],
+        )
 
 
 @segment.command("sql")
@@ -148,7 +154,15 @@ def profile(name: str, as_of: Day = None, actor: As = "system", json: Json = Fal
         print_rows(
             ("tag", "value", "n", "share", "bank", "TGI", "95 %"),
             [
-                (d.tag, d.cell.zh, d.cell.n, d.cell.share, d.cell.bank_share, d.cell.tgi, f"{d.cell.low:.0f}–{d.cell.high:.0f}")
+                (
+                    d.tag,
+                    d.cell.zh,
+                    d.cell.n,
+                    d.cell.share,
+                    d.cell.bank_share,
+                    d.cell.tgi,
+                    f"{d.cell.low:.0f}–{d.cell.high:.0f}",
+                )
                 for d in found.top_differences
             ],
         )

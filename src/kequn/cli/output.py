@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
-from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
+from kequn.api.shapes import plain
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table. 输出 JSON。")]
-As = Annotated[str, typer.Option("--as", help="Login name of the member of staff who acts. 操作人登录名。", show_default=True)]
+As = Annotated[
+    str, typer.Option("--as", help="Login name of the member of staff who acts. 操作人登录名。", show_default=True)
+]
 
 out = Console()
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON knows it."""
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json", by_alias=True)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(v) for v in value]
-    if isinstance(value, Decimal | date | datetime):
-        return str(value)
-    return value.item() if hasattr(value, "item") and callable(value.item) else value
 
 
 def print_json(value: Any) -> None:

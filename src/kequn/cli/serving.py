@@ -71,7 +71,10 @@ def list_users(actor: As = "system") -> None:
     start()
     from kequn.ops.orgs.queries import staff_for
 
-    rows = [(u.username, u.display_name, u.role, u.branch.code, "yes" if u.has_usable_password() else "no") for u in staff_for(acting(actor))]
+    rows = [
+        (u.username, u.display_name, u.role, u.branch.code, "yes" if u.has_usable_password() else "no")
+        for u in staff_for(acting(actor))
+    ]
     print_rows(("login", "name", "role", "branch", "password set"), rows)
 
 
@@ -107,7 +110,9 @@ def password(
     start()
     from kequn.ops.orgs.services import set_password
 
-    chosen = secrets.token_urlsafe(12) if generate else typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    chosen = (
+        secrets.token_urlsafe(12) if generate else typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    )
     set_password(acting(actor), username, chosen)
     if generate:
         typer.echo(chosen)

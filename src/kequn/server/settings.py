@@ -48,7 +48,9 @@ def _database(url: str) -> dict[str, object]:
         }
     parts = urlsplit(url)
     if parts.scheme not in ("postgres", "postgresql"):
-        raise SystemExit(f"KEQUN_DATABASE_URL: unknown scheme {parts.scheme!r}; use postgresql://user:password@host:port/name")
+        raise SystemExit(
+            f"KEQUN_DATABASE_URL: unknown scheme {parts.scheme!r}; use postgresql://user:password@host:port/name"
+        )
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": parts.path.lstrip("/"),
@@ -61,6 +63,8 @@ def _database(url: str) -> dict[str, object]:
     }
 
 
+CLOCK_OFFSET = float((HOME / "clock").read_text()) if (HOME / "clock").exists() else 0.0
+"""Seconds by which the bank's clock differs from the machine's: the demo's bank lives in its own year."""
 SECRET_KEY = _key("secret_key").hex()
 FIELD_KEY = _key("field_key")
 INDEX_KEY = _key("index_key")
@@ -79,6 +83,9 @@ SMTP_SENDER = os.environ.get("KEQUN_SMTP_SENDER", "noreply@bank.example")
 SMTP_USER = os.environ.get("KEQUN_SMTP_USER", "")
 SMTP_PASSWORD = os.environ.get("KEQUN_SMTP_PASSWORD", "")
 SMTP_TLS = os.environ.get("KEQUN_SMTP_TLS", "")
+SMS_RATE = float(os.environ.get("KEQUN_SMS_RATE", "0")) or None
+SMTP_RATE = float(os.environ.get("KEQUN_SMTP_RATE", "0")) or None
+"""Messages a second that the account allows; no limit when not set."""
 SMS_URL = os.environ.get("KEQUN_SMS_URL", "")
 SMS_SECRET = os.environ.get("KEQUN_SMS_SECRET", "")
 RECEIPT_SECRET = os.environ.get("KEQUN_RECEIPT_SECRET", "")

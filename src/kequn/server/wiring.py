@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
 from django.conf import settings
 
 from kequn.core.engine.store import Store
 from kequn.ops.runtime import Runtime, install
+from kequn.server.channels import wire_channels
 from kequn.server.settings import secret
 
 
@@ -21,5 +25,12 @@ def wire() -> None:
             audit_key=settings.AUDIT_KEY,
             pseudonym_key=settings.PSEUDONYM_KEY,
             secret=secret,
+            clock=_clock(settings.CLOCK_OFFSET),
         )
     )
+    wire_channels()
+
+
+def _clock(offset: float) -> Callable[[], datetime]:
+    shift = timedelta(seconds=offset)
+    return lambda: datetime.now(UTC) + shift
