@@ -73,11 +73,15 @@ def test_apps_have_the_same_files() -> None:
         parts = path.relative_to(SOURCE / "ops").parts
         if len(parts) == 2:
             own = MECHANISMS.get(parts[0], set())
-            assert own is None or path.stem in OPS_FILES | own, f"{path.relative_to(ROOT)}: which file of an app is this?"
+            assert own is None or path.stem in OPS_FILES | own, (
+                f"{path.relative_to(ROOT)}: which file of an app is this?"
+            )
 
 
 def test_core_and_channels_read_no_clock_environment_or_chance() -> None:
-    forbidden = re.compile(r"os\.environ|os\.getenv|datetime\.now\(|date\.today\(|time\.time\(|random\.(random|randint|choice)\(")
+    forbidden = re.compile(
+        r"os\.environ|os\.getenv|datetime\.now\(|date\.today\(|time\.time\(|random\.(random|randint|choice)\("
+    )
     for below in ("core", "channels"):
         for path, _ in modules(below):
             if "tests" in path.parts or path.name == "loopback.py":
@@ -103,13 +107,19 @@ def test_every_class_of_rows_and_specs_is_in_the_glossary() -> None:
     for path, tree in modules():
         if path.name == "models.py" or "spec" in path.parts:
             for node in tree.body:
-                bases = {b.attr if isinstance(b, ast.Attribute) else getattr(b, "id", "") for b in getattr(node, "bases", [])}
+                bases = {
+                    b.attr if isinstance(b, ast.Attribute) else getattr(b, "id", "") for b in getattr(node, "bases", [])
+                }
                 if isinstance(node, ast.ClassDef) and bases & {"Model", "Definition"}:
-                    assert node.name in named, f"{node.name} ({path.relative_to(ROOT)}) has no entry in docs/glossary.yaml"
+                    assert node.name in named, (
+                        f"{node.name} ({path.relative_to(ROOT)}) has no entry in docs/glossary.yaml"
+                    )
 
 
 def test_no_absolute_path_or_foreign_address_is_tracked() -> None:
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\n")
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split(
+        "\n"
+    )
     for name in tracked:
         path = ROOT / name
         if path.suffix in {".html", ".css", ".js"} and path.is_file():

@@ -18,9 +18,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from kequn.api.shapes import plain
 from kequn.channels.loopback import MailServer, SmsGateway
 from kequn.cli.data import apply_specs
-from kequn.api.shapes import plain
 from kequn.cli.output import out
 from kequn.cli.serving import migrate, serve
 from kequn.cli.start import start
@@ -276,9 +276,9 @@ class Loop:
         return outcome
 
     def _review(self, campaign: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
+        from kequn.ops.audiences.queries import customer_ids
         from kequn.ops.campaigns.queries import frozen_audience
         from kequn.ops.campaigns.services import finish_campaign
-        from kequn.ops.audiences.queries import customer_ids
         from kequn.ops.customers.services import numbers_of
         from kequn.ops.orgs.actor import system_actor
         from kequn.ops.reviews.services import run_review
@@ -356,7 +356,7 @@ def _listening(port: int) -> Iterator[None]:
     from kequn.server.wsgi import application
 
     class Quiet(WSGIRequestHandler):
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *_: object) -> None:
             return
 
     server = make_server("127.0.0.1", port, application, handler_class=Quiet)
@@ -372,8 +372,15 @@ def _listening(port: int) -> Iterator[None]:
 
 def _say_logins(port: int) -> None:
     out.print(f"\n[bold]http://127.0.0.1:{port}[/]  密码 password: [bold]{PASSWORD}[/]", highlight=False)
-    roles = {"zhaomin": "营销经理 marketer", "zhoulv": "复核 checker", "wangfang": "客户经理 RM (0001)", "liqiang": "网点负责人 branch head (0001)",
-             "chenjing": "客户经理 RM (0002)", "sunli": "数据分析 analyst", "admin": "系统管理 admin"}  # fmt: skip
+    roles = {
+        "zhaomin": "营销经理 marketer",
+        "zhoulv": "复核 checker",
+        "wangfang": "客户经理 RM (0001)",
+        "liqiang": "网点负责人 branch head (0001)",
+        "chenjing": "客户经理 RM (0002)",
+        "sunli": "数据分析 analyst",
+        "admin": "系统管理 admin",
+    }
     for username, role in roles.items():
         out.print(f"  {username:10} {role}", highlight=False)
     out.print("Ctrl+C 结束 / stops\n", highlight=False)

@@ -29,4 +29,11 @@ def number(value: str) -> str:
     return f"****{value[-4:]}" if len(value) > 6 else "*" * len(value)
 
 
-BY_FIELD = {"name": name, "phone": phone, "document_no": document, "email": email, "customer_no": number, "address": lambda v: "***" if v else ""}
+BY_FIELD = {
+    "name": name,
+    "phone": phone,
+    "document_no": document,
+    "email": email,
+    "customer_no": number,
+    "address": lambda v: "***" if v else "",
+}

@@ -32,10 +32,12 @@ def store_people(actor: Actor, people: Sequence[Mapping[str, str | None]], *, lo
     changed = 0
     for start in range(0, len(people), BATCH):
         rows = [_row(p) for p in people[start : start + BATCH]]
-        known = dict(
-            Person.objects.filter(pk__in=[r.pk for r in rows]).values_list("customer_id", "digest")
-        )
-        rows = [_sealed(r, p) for r, p in zip(rows, people[start : start + BATCH], strict=True) if known.get(r.pk) != r.digest]
+        known = dict(Person.objects.filter(pk__in=[r.pk for r in rows]).values_list("customer_id", "digest"))
+        rows = [
+            _sealed(r, p)
+            for r, p in zip(rows, people[start : start + BATCH], strict=True)
+            if known.get(r.pk) != r.digest
+        ]
         fields = [f.name for f in Person._meta.concrete_fields if f.name != "customer_id"]
         with transaction.atomic():
             Person.objects.bulk_create(

@@ -20,7 +20,9 @@ def approvals_for(actor: Actor, *, state: str | None = None) -> QuerySet[Approva
 
 def is_approved(kind: str, name: str, fingerprint: str) -> bool:
     """Whether this very version was approved."""
-    return Approval.objects.filter(kind=kind, name=name, fingerprint=fingerprint, state=Approval.State.APPROVED).exists()
+    return Approval.objects.filter(
+        kind=kind, name=name, fingerprint=fingerprint, state=Approval.State.APPROVED
+    ).exists()
 
 
 def audit_for(actor: Actor, *, object_kind: str | None = None, object_id: object = None) -> QuerySet[AuditEntry]:

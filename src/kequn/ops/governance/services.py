@@ -60,7 +60,11 @@ def decide(actor: Actor, approval_id: int, *, approve: bool, reason: str = "") -
     state = Approval.State.APPROVED if approve else Approval.State.REFUSED
     with transaction.atomic():
         moved = Approval.objects.filter(pk=approval_id, state=Approval.State.WAITING).update(
-            state=state, checker_id=actor.user_id, checker_name=actor.display_name, reason=reason[:500], decided_at=now()
+            state=state,
+            checker_id=actor.user_id,
+            checker_name=actor.display_name,
+            reason=reason[:500],
+            decided_at=now(),
         )
         if not moved:
             raise Conflict("This was decided already.", hint="Reload to see by whom.", approval=approval_id)
@@ -82,14 +86,27 @@ def withdraw(actor: Actor, kind: str, name: str, fingerprint: str) -> None:
 
 
 def record_consent(
-    actor: Actor, customer_id: str, *, channel: str, granted: bool, source: str, at: datetime | None = None, proof: str = ""
+    actor: Actor,
+    customer_id: str,
+    *,
+    channel: str,
+    granted: bool,
+    source: str,
+    at: datetime | None = None,
+    proof: str = "",
 ) -> ConsentEntry:
     """Append the customer's word. The latest word counts, here and in the bank's own consents; nothing is overwritten."""
     with transaction.atomic():
         entry = ConsentEntry.objects.create(
             customer_id=customer_id, channel=channel, granted=granted, at=at or now(), source=source, proof=proof[:200]
         )
-        record(actor, "consent.granted" if granted else "consent.withdrawn", ("customer", customer_id), channel=channel, source=source)
+        record(
+            actor,
+            "consent.granted" if granted else "consent.withdrawn",
+            ("customer", customer_id),
+            channel=channel,
+            source=source,
+        )
     return entry
 
 
@@ -97,7 +114,9 @@ def suppress(actor: Actor, customer_id: str, *, reason: str, until: datetime | N
     """Put a customer on the do-not-contact list."""
     with transaction.atomic():
         row, _ = Suppression.objects.update_or_create(
-            customer_id=customer_id, reason=reason, defaults={"since": now(), "until": until, "added_by": actor.username}
+            customer_id=customer_id,
+            reason=reason,
+            defaults={"since": now(), "until": until, "added_by": actor.username},
         )
         record(actor, "customer.suppressed", ("customer", customer_id), reason=reason)
     return row

@@ -97,7 +97,9 @@ def run_next() -> Job | None:
         _finish(job, token, state=Job.State.FAILED, error=as_facts(error))
     except Exception as error:
         log.exception("job %s (%s) crashed", job.pk, job.kind)
-        _finish(job, token, state=Job.State.FAILED, error={"code": "crash", "message": f"{type(error).__name__}: {error}"})
+        _finish(
+            job, token, state=Job.State.FAILED, error={"code": "crash", "message": f"{type(error).__name__}: {error}"}
+        )
     else:
         _finish(job, token, state=Job.State.DONE, result=result)
     return Job.objects.get(pk=job.pk)
@@ -134,7 +136,11 @@ def _claim() -> tuple[Job, str] | None:
             continue
         mine = Job.objects.filter(pk=job.pk, token=job.token, state=job.state, attempts=job.attempts)
         if mine.update(
-            state=Job.State.RUNNING, token=token, lease_until=moment + LEASE, started_at=moment, attempts=F("attempts") + 1
+            state=Job.State.RUNNING,
+            token=token,
+            lease_until=moment + LEASE,
+            started_at=moment,
+            attempts=F("attempts") + 1,
         ):
             job.refresh_from_db()
             return job, token

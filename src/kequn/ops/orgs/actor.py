@@ -35,7 +35,9 @@ class Actor:
             NotAllowed: with the right's name, so that the page can say whom to ask.
         """
         if not self.may(right):
-            raise NotAllowed(f"Your role may not do this ({right}).", hint="Ask an administrator for the right.", right=right)
+            raise NotAllowed(
+                f"Your role may not do this ({right}).", hint="Ask an administrator for the right.", right=right
+            )
 
     @property
     def sees_all_branches(self) -> bool:

@@ -11,7 +11,9 @@ from kequn.ops.orgs.models import Branch, User
 
 def branches_for(actor: Actor) -> QuerySet[Branch]:
     """Return the actor's branch and everything below it."""
-    return Branch.objects.all() if actor.sees_all_branches else Branch.objects.filter(path__startswith=actor.branch_path)
+    return (
+        Branch.objects.all() if actor.sees_all_branches else Branch.objects.filter(path__startswith=actor.branch_path)
+    )
 
 
 def branch_codes_for(actor: Actor) -> list[str] | None:

@@ -13,14 +13,32 @@ ROLES = {
     "admin": _("系统管理"),
 }
 
-_LOOK = {"home.view", "source.view", "tag.view", "segment.view", "campaign.view", "catalog.view", "review.view", "job.view"}
+_LOOK = {
+    "home.view",
+    "source.view",
+    "tag.view",
+    "segment.view",
+    "campaign.view",
+    "catalog.view",
+    "review.view",
+    "job.view",
+}
 
 RIGHTS: dict[str, frozenset[str]] = {
     "marketer": frozenset(
         _LOOK
         | {
-            "segment.edit", "list.upload", "audience.freeze", "catalog.edit", "campaign.edit", "campaign.submit",
-            "campaign.launch", "campaign.stop", "review.run", "export.run", "consent.view",
+            "segment.edit",
+            "list.upload",
+            "audience.freeze",
+            "catalog.edit",
+            "campaign.edit",
+            "campaign.submit",
+            "campaign.launch",
+            "campaign.stop",
+            "review.run",
+            "export.run",
+            "consent.view",
         }
     ),
     "checker": frozenset(
@@ -28,15 +46,43 @@ RIGHTS: dict[str, frozenset[str]] = {
     ),
     "rm": frozenset({"home.view", "task.view", "task.work", "customer.view", "customer.reveal", "consent.edit"}),
     "branch_head": frozenset(
-        {"home.view", "segment.view", "campaign.view", "review.view", "task.view", "task.assign", "customer.view",
-         "campaign.stop", "export.run"}
+        {
+            "home.view",
+            "segment.view",
+            "campaign.view",
+            "review.view",
+            "task.view",
+            "task.assign",
+            "customer.view",
+            "campaign.stop",
+            "export.run",
+        }
     ),
     "analyst": frozenset(
-        _LOOK | {"source.edit", "source.load", "tag.edit", "tag.refresh", "segment.edit", "list.upload", "review.run", "export.run"}
+        _LOOK
+        | {
+            "source.edit",
+            "source.load",
+            "tag.edit",
+            "tag.refresh",
+            "segment.edit",
+            "list.upload",
+            "review.run",
+            "export.run",
+        }
     ),
     "admin": frozenset(
         _LOOK
-        | {"source.edit", "source.load", "tag.edit", "tag.refresh", "user.manage", "audit.view", "job.cancel", "campaign.stop"}
+        | {
+            "source.edit",
+            "source.load",
+            "tag.edit",
+            "tag.refresh",
+            "user.manage",
+            "audit.view",
+            "job.cancel",
+            "campaign.stop",
+        }
     ),
 }
 

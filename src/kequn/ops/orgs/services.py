@@ -19,6 +19,9 @@ from kequn.ops.orgs.queries import staff_for
 from kequn.ops.orgs.rights import ROLES
 from kequn.ops.runtime import now
 
+NO_PASSWORD = "!"
+"""What Django reads as: nobody can log in with any password."""
+
 
 def sync_branches(rows: Iterable[Mapping[str, Any]]) -> int:
     """Make the branch tree equal to the bank's table; return how many branches there are.
@@ -62,11 +65,20 @@ def sync_staff(rows: Iterable[Mapping[str, Any]]) -> int:
     for row in rows:
         branch = branches.get(row["branch_code"])
         if branch is None:
-            raise InvalidSpec(f"Staff {row['staff_no']!r} belongs to branch {row['branch_code']!r}, which is not known.")
-        fields = {"display_name": row["name"], "role": row["role"], "branch": branch, "capacity": row.get("capacity") or 20}
+            raise InvalidSpec(
+                f"Staff {row['staff_no']!r} belongs to branch {row['branch_code']!r}, which is not known."
+            )
+        fields = {
+            "display_name": row["name"],
+            "role": row["role"],
+            "branch": branch,
+            "capacity": row.get("capacity") or 20,
+        }
         user = known.get(row["staff_no"])
         if user is None:
-            fresh.append(User(username=row["staff_no"].lower(), staff_no=row["staff_no"], password="!", **fields))
+            fresh.append(
+                User(username=row["staff_no"].lower(), staff_no=row["staff_no"], password=NO_PASSWORD, **fields)
+            )
         elif any(getattr(user, k) != v for k, v in fields.items()):
             User.objects.filter(pk=user.pk).update(**fields)
     User.objects.bulk_create(fresh)
@@ -89,7 +101,9 @@ def set_password(actor: Actor, username: str, password: str) -> None:
     user.save(update_fields=["password"])
 
 
-def save_user(actor: Actor, username: str, *, display_name: str, role: str, branch_code: str, staff_no: str = "") -> User:
+def save_user(
+    actor: Actor, username: str, *, display_name: str, role: str, branch_code: str, staff_no: str = ""
+) -> User:
     """Add or change a user."""
     actor.must("user.manage")
     if role not in ROLES:
@@ -98,7 +112,9 @@ def save_user(actor: Actor, username: str, *, display_name: str, role: str, bran
     if branch is None:
         raise InvalidSpec(f"There is no branch {branch_code!r}.", branch=branch_code)
     fields = {"display_name": display_name, "role": role, "branch": branch, "staff_no": staff_no}
-    user, _ = User.objects.update_or_create(username=username, defaults=fields, create_defaults=fields | {"password": "!"})
+    user, _ = User.objects.update_or_create(
+        username=username, defaults=fields, create_defaults=fields | {"password": NO_PASSWORD}
+    )
     return user
 
 
@@ -130,7 +146,11 @@ def issue_token(actor: Actor, username: str, *, label: str, days: int = 90) -> s
         raise InvalidSpec("A token lives between 1 and 366 days.", hint="Issue a new one before it ends.", days=days)
     key = f"kq_{secrets.token_urlsafe(32)}"
     Token.objects.create(
-        user=_user(username), label=label, digest=_digest(key), created_at=now(), expires_at=now() + timedelta(days=days)
+        user=_user(username),
+        label=label,
+        digest=_digest(key),
+        created_at=now(),
+        expires_at=now() + timedelta(days=days),
     )
     return key
 

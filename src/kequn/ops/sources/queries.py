@@ -93,9 +93,13 @@ def statuses_for(actor: Actor) -> list[SourceStatus]:
             light = "late"
         found.append(
             SourceStatus(
-                spec=spec, last=last, rows=table.rows if table else 0, as_of=table.as_of if table else None,
-                age_days=age, light=light,
-            )  # fmt: skip
+                spec=spec,
+                last=last,
+                rows=table.rows if table else 0,
+                as_of=table.as_of if table else None,
+                age_days=age,
+                light=light,
+            )
         )
     return found
 

@@ -20,7 +20,9 @@ class TagVersion(models.Model):
 
     class Meta:
         ordering = ["name", "-id"]
-        constraints = [models.UniqueConstraint(fields=["name"], condition=models.Q(is_current=True), name="tag_one_current")]
+        constraints = [
+            models.UniqueConstraint(fields=["name"], condition=models.Q(is_current=True), name="tag_one_current")
+        ]
 
 
 class Refresh(models.Model):

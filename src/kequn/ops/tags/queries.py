@@ -12,7 +12,8 @@ from django.db.models import QuerySet
 from kequn.core.engine.store import TagState
 from kequn.core.errors import UnknownTag
 from kequn.core.spec.tag import TagSpec
-from kequn.core.tags import Lineage, catalogue as shipped, lineage, near_tag, statistics, unavailable
+from kequn.core.tags import Lineage, lineage, near_tag, statistics, unavailable
+from kequn.core.tags import catalogue as shipped
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine, runtime
 from kequn.ops.tags.models import Refresh, TagStatistic, TagVersion

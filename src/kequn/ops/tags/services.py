@@ -51,7 +51,9 @@ def latest_data_date() -> date:
         NoData: nothing was loaded.
     """
     tables = runtime().store.manifest().tables
-    dates = [state.as_of for name, state in tables.items() if state.as_of and name in ("holding", "transaction", "event")]
+    dates = [
+        state.as_of for name, state in tables.items() if state.as_of and name in ("holding", "transaction", "event")
+    ]
     if "holding" in tables and tables["holding"].as_of:
         return tables["holding"].as_of
     if not dates:
