@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from kequn.core.errors import KequnError
 
@@ -105,7 +105,7 @@ class TransportError(KequnError):
 
     code = "transport_error"
 
-    def __init__(self, message: str, *, permanent: bool, hint: str = "", **facts: object) -> None:
+    def __init__(self, message: str, *, permanent: bool, hint: str = "", **facts: Any) -> None:
         super().__init__(message, hint=hint, **facts)
         self.permanent = permanent
 

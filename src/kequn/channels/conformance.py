@@ -59,7 +59,16 @@ def check_channel(
         broken: returns a transport whose gateway is down.
     """
     result = Conformance()
-    for name, check in _checks(make, channel, to, received, broken):
+    made: list[Transport] = []
+
+    def kept(factory: Make) -> Make:
+        def build() -> Transport:
+            made.append(factory())
+            return made[-1]
+
+        return build
+
+    for name, check in _checks(kept(make), channel, to, received=received, broken=kept(broken) if broken else None):
         try:
             check()
         except AssertionError as found:
@@ -68,11 +77,9 @@ def check_channel(
             result.faults.append(Fault(name, f"raised {type(error).__name__}: {error}"))
         else:
             result.passed.append(name)
+    for transport in made:
+        getattr(transport, "close", lambda: None)()
     return result
-
-
-def _key(n: int) -> str:
-    return f"{n:032x}"
 
 
 def _answer(transport: Transport, message: Message) -> Answer:
@@ -82,8 +89,12 @@ def _answer(transport: Transport, message: Message) -> Answer:
         return Refused(error.code) if error.permanent else TryLater(error.code)
 
 
+def _key(n: int) -> str:
+    return f"{n:032x}"
+
+
 def _checks(
-    make: Make, channel: str, to: str, received: Callable[[str], int], broken: Make | None
+    make: Make, channel: str, to: str, *, received: Callable[[str], int], broken: Make | None
 ) -> Iterator[tuple[str, Callable[[], None]]]:
     def message(n: int, body: str = "您好", subject: str = "") -> Message:
         return Message(key=_key(n), channel=channel, to=to, body=body, subject=subject or "通知", customer_ref=_key(n))

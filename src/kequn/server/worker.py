@@ -92,7 +92,7 @@ def run(*, jobs: bool = True, sending: bool = True) -> None:
 
 
 def run_until_idle(*, seconds: float = 60.0) -> None:
-    """Run jobs, send and settle in the caller's thread until nothing is left to do (the demo, tests, a worker by hand)."""
+    """Run jobs, send and settle in the caller's thread until nothing is left to do (the demo, tests)."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         ran = run_next() is not None

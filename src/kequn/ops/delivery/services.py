@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from itertools import islice
+from pathlib import Path
 
 from django.db import transaction
 from django.db.models import F
@@ -16,7 +17,7 @@ from kequn.channels.signature import is_genuine
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed
 from kequn.core.spec.merge import MergeText, compile_text
 from kequn.ops.customers.services import addresses as customer_addresses
-from kequn.ops.delivery import accounts, receipts
+from kequn.ops.delivery import accounts, quarantine, receipts
 from kequn.ops.delivery.clocks import bank_day
 from kequn.ops.delivery.contracts import (
     Addresses,
@@ -182,8 +183,10 @@ def _touch(sending: Sending, key: str, row: NewTouch, text: tuple[str, str], mom
 # the dispatcher's rounds
 
 
-def dispatch_once(limit: int = 500, *, outbox: Outbox | None = None) -> DispatchReport:
-    """Send up to ``limit`` touches of each channel that is in service; return what happened.
+def dispatch_once(
+    limit: int = 500, *, only: Collection[str] | None = None, outbox: Outbox | None = None
+) -> DispatchReport:
+    """Send up to ``limit`` touches of each channel that is in service (or of ``only`` some); return what happened.
 
     Raises:
         NoGate: no compliance gate is installed.
@@ -193,7 +196,7 @@ def dispatch_once(limit: int = 500, *, outbox: Outbox | None = None) -> Dispatch
         raise NoGate("No compliance gate is installed.", hint="Start the process through kequn.server.")
     outbox = outbox or Outbox()
     total = DispatchReport()
-    for line in list(_lines.values()):
+    for line in [line for line in _lines.values() if only is None or line.channel in only]:
         left = limit
         while left > 0:
             report = DispatchReport()
@@ -206,13 +209,15 @@ def dispatch_once(limit: int = 500, *, outbox: Outbox | None = None) -> Dispatch
     return total
 
 
-def settle_unknown(limit: int = 500, *, outbox: Outbox | None = None) -> SettleReport:
+def settle_unknown(
+    limit: int = 500, *, only: Collection[str] | None = None, outbox: Outbox | None = None
+) -> SettleReport:
     """Take over what dead workers left, and find out about unknown outcomes as far as each channel allows."""
     outbox = outbox or Outbox()
     report = SettleReport()
     transports = channels()
     report.swept = outbox.sweep(lambda channel: transports[channel].terms if channel in transports else None)
-    for line in list(_lines.values()):
+    for line in [line for line in _lines.values() if only is None or line.channel in only]:
         for _ in settle_channel(outbox, line, report, limit=limit):
             pass
     return report
@@ -326,6 +331,46 @@ def record_contact(actor: Actor, customer_id: str, channel: str, *, ref: str, pu
         if is_new:
             raise_versions([customer_id])
     return is_new
+
+
+# a restored backup
+
+
+def beat(file: Path) -> int:
+    """Raise the number that tells a restored backup from the present, in the database and in a file beside it.
+
+    Raises:
+        RestoredPast: the file is ahead of the database.
+    """
+    return quarantine.beat(file)
+
+
+def check_heartbeat(file: Path) -> None:
+    """Refuse to go on in a restored past.
+
+    Raises:
+        RestoredPast: the file is ahead of the database.
+    """
+    quarantine.check(file)
+
+
+def quarantine_restored(actor: Actor, file: Path) -> int:
+    """After a restore: move all that may have been sent since the backup to the unknown; return how many touches.
+
+    Opt-outs made since the backup have to be replayed first.
+    """
+    actor.must("user.manage")
+    moved = quarantine.quarantine(file, at=now())
+    record(actor, "delivery.quarantined", ("delivery", "all"), n=moved)
+    return moved
+
+
+def release_quarantined(actor: Actor, campaign: str, *, send: bool) -> int:
+    """Decide about a campaign's quarantined touches that no gateway can answer for: send them, or presume them sent."""
+    actor.must("approval.decide")
+    n = quarantine.release(campaign, send=send, at=now())
+    record(actor, "delivery.released", ("campaign", campaign), n=n, sent=send)
+    return n
 
 
 def _cancel(waiting, reason: str) -> int:  # type: ignore[no-untyped-def]  # a queryset of Ready rows

@@ -1,0 +1,1 @@
+"""Files put into a folder for another system of the bank."""
