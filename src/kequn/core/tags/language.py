@@ -275,7 +275,7 @@ MACROS = (
     "CREATE OR REPLACE TEMP MACRO top_keys(counts, n) AS nullif(by_frequency(counts)[1:n], [])",
     "CREATE OR REPLACE TEMP MACRO best_rate_key(tries, hits, a, b) AS CASE WHEN hits IS NOT NULL THEN"
     " list_sort(list_transform(map_entries(tries), lambda e:"
-    " {'r': -(coalesce(hits[e.key], 0) + a) / (e.value + b), 'k': e.key}))[1].k END",
+    " {'r': -CAST(coalesce(hits[e.key], 0) + a AS DOUBLE) / (e.value + b), 'k': e.key}))[1].k END",
     "CREATE OR REPLACE TEMP MACRO tier_of(x, bounds) AS len(list_filter(bounds, lambda b: x >= b))",
     "CREATE OR REPLACE TEMP MACRO tiers_of(newest_first, bounds) AS"
     " list_transform(list_reverse(newest_first), lambda x: tier_of(x, bounds))",
