@@ -1,18 +1,8 @@
 """Segments: rules over tags and behaviour, and who belongs to them on a date."""
 
+from kequn.core.segments.funnel import FunnelStep, Preview, funnel, preview
 from kequn.core.segments.lists import LineFault, ListMatch, drop_list, extend_list, match_list, save_list
-from kequn.core.segments.members import (
-    FunnelStep,
-    Overlap,
-    Preview,
-    count,
-    count_by,
-    funnel,
-    members,
-    members_sql,
-    overlap,
-    preview,
-)
+from kequn.core.segments.members import Overlap, count, count_by, members, members_sql, overlap
 from kequn.core.segments.rule import lists_in, segments_in, tables_in, tags_in
 from kequn.core.segments.typed import OPERATORS
 from kequn.core.segments.understand import check, sensitive_tags, understand

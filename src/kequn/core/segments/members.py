@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,46 +12,11 @@ from sqlglot import exp
 
 from kequn.core.engine.duck import Engine, with_query
 from kequn.core.errors import NoData, UnknownTag
-from kequn.core.segments.rule import (
-    EveryRule,
-    Rule,
-    TagRule,
-    lists_in,
-    own_leaves,
-    tables_in,
-    tags_in,
-)
+from kequn.core.segments.rule import Rule, lists_in, steps, tables_in, tags_in
 from kequn.core.segments.sql import TAGS, Target, joined, on_day, predicate, rendered
 from kequn.core.segments.understand import understand
 from kequn.core.spec.segment import Condition, SegmentSpec
 from kequn.core.spec.tag import TagSpec
-
-
-@dataclass(frozen=True, slots=True)
-class FunnelStep:
-    """One condition of a segment: how many meet it alone, and how many are left after it and those above it."""
-
-    path: str
-    alone: int
-    left: int
-    unknown: int
-    """Customers for whom a tag that the condition tests has no value."""
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What an editor shows while a segment is being written; all of it from one pass over the bank."""
-
-    customers: int
-    size: int
-    steps: tuple[FunnelStep, ...]
-    unknown: dict[str, int]
-    """Path of each test on a tag in the document -> customers without a value."""
-
-    @property
-    def share(self) -> float | None:
-        """Members ÷ customers of the bank; ``None`` for an empty bank."""
-        return self.size / self.customers if self.customers else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +43,11 @@ def members_sql(
     rule = understand(spec, tags=tags, segments=segments)
     target = Target("customer_id", as_of, dialect)
     on_date = exp.EQ(this=exp.column("as_of", table=TAGS), expression=on_day(as_of))
-    query = exp.select("customer_id").from_(TAGS).where(joined(exp.And, [on_date, *_parts(rule, target)]))
+    query = (
+        exp.select("customer_id")
+        .from_(TAGS)
+        .where(joined(exp.And, [on_date, *(predicate(step, target) for step in steps(rule))]))
+    )
     return rendered(query, dialect=dialect, pretty=True)
 
 
@@ -98,7 +67,7 @@ def count(
     """
     rule = understand(spec, tags=tags, segments=segments)
     query = exp.select("COUNT(*)").from_(TAGS).where(predicate(rule, Target("ordinal", as_of)))
-    return int(_run(engine, query, [rule], as_of)[0][0])
+    return int(engine.rows(statement(engine, query, [rule], as_of))[0][0])
 
 
 def members(
@@ -112,50 +81,8 @@ def members(
     """Return the ordinals of the members, sorted. Raises as `count` does."""
     rule = understand(spec, tags=tags, segments=segments)
     query = exp.select("ordinal").from_(TAGS).where(predicate(rule, Target("ordinal", as_of)))
-    found = engine.columns(_statement(engine, query, [rule], as_of))["ordinal"]
+    found = engine.columns(statement(engine, query, [rule], as_of))["ordinal"]
     return np.sort(np.asarray(found, dtype=np.uint32))
-
-
-def preview(
-    engine: Engine,
-    spec: SegmentSpec | Condition,
-    *,
-    tags: Mapping[str, TagSpec],
-    segments: Mapping[str, SegmentSpec],
-    as_of: date,
-) -> Preview:
-    """Return size, funnel and unknowns in one query. Raises as `count` does."""
-    rule = understand(spec, tags=tags, segments=segments)
-    steps, tests = _steps(rule), [leaf for leaf in own_leaves(rule) if isinstance(leaf, TagRule)]
-    target = Target("ordinal", as_of)
-    holds = [exp.alias_(predicate(step, target), f"step_{i}") for i, step in enumerate(steps)]
-    tested = tags_in(rule)
-    unknown = [exp.alias_(_is_unknown(name), f"unknown_{i}") for i, name in enumerate(tested)]
-    per_customer = exp.select(*holds, *unknown, exp.alias_(exp.true(), "here")).from_(TAGS)
-    figures: list[exp.Expr] = [exp.Count(this=exp.Star())]
-    for i, step in enumerate(steps):
-        missing = [f"unknown_{tested.index(name)}" for name in tags_in(step)]
-        figures += [_how_many([f"step_{i}"]), _how_many([f"step_{j}" for j in range(i + 1)])]
-        figures.append(_how_many(missing, exp.Or))
-    figures += [_how_many([f"unknown_{i}"]) for i in range(len(tested))]
-    query = exp.select(*figures).from_(per_customer.subquery("customers"))
-    row = [int(n) for n in _run(engine, query, [rule], as_of)[0]]
-    funnel_steps = tuple(FunnelStep(s.path, *row[1 + 3 * i : 4 + 3 * i]) for i, s in enumerate(steps))
-    by_tag = dict(zip(tested, row[1 + 3 * len(steps) :], strict=True))
-    size = funnel_steps[-1].left if steps else row[0]
-    return Preview(row[0], size, funnel_steps, {t.path: by_tag[t.tag.name] for t in tests})
-
-
-def funnel(
-    engine: Engine,
-    spec: SegmentSpec | Condition,
-    *,
-    tags: Mapping[str, TagSpec],
-    segments: Mapping[str, SegmentSpec],
-    as_of: date,
-) -> list[FunnelStep]:
-    """Return for each condition of a top-level ``all``, in turn, how many meet it alone and how many are left then."""
-    return list(preview(engine, spec, tags=tags, segments=segments, as_of=as_of).steps)
 
 
 def overlap(
@@ -173,9 +100,9 @@ def overlap(
         return Overlap((), ())
     target = Target("ordinal", as_of)
     holds = [exp.alias_(predicate(rule, target), f"member_{i}") for i, rule in enumerate(rules)]
-    statement = _statement(engine, exp.select(*holds).from_(TAGS), rules, as_of)
+    query = statement(engine, exp.select(*holds).from_(TAGS), rules, as_of)
     both = np.zeros((len(rules), len(rules)), dtype=np.int64)
-    for batch in engine.batches(statement, size=2**17):
+    for batch in engine.batches(query, size=2**17):
         here = np.stack([column.to_numpy(zero_copy_only=False) for column in batch.columns]).astype(np.float32)
         both += (here @ here.T).astype(np.int64)  # exact: a batch has fewer rows than a float32 has integers
     return Overlap(tuple(spec.name for spec in chosen), tuple(tuple(int(n) for n in row) for row in both))
@@ -200,34 +127,17 @@ def count_by(
     rule = understand(spec, tags=tags, segments=segments)
     query = exp.select(exp.column(tag), "COUNT(*)").from_(TAGS).where(predicate(rule, Target("ordinal", as_of)))
     query = query.group_by("1").order_by("2 DESC", "1 NULLS LAST")
-    return {value: int(n) for value, n in engine.rows(_statement(engine, query, [rule], as_of, extra=(tag,)))}
+    return {value: int(n) for value, n in engine.rows(statement(engine, query, [rule], as_of, extra=(tag,)))}
 
 
-def _parts(rule: Rule, target: Target) -> list[exp.Expr]:
-    return [predicate(step, target) for step in _steps(rule)]
-
-
-def _steps(rule: Rule) -> tuple[Rule, ...]:
-    return rule.parts if isinstance(rule, EveryRule) else (rule,)
-
-
-def _is_unknown(tag: str) -> exp.Expr:
-    return exp.Is(this=exp.column(tag), expression=exp.null())
-
-
-def _how_many(flags: list[str], connective: type[exp.Connector] = exp.And) -> exp.Expr:
-    holds = joined(connective, [exp.column(flag) for flag in flags])
-    return exp.Filter(this=exp.Count(this=exp.Star()), expression=exp.Where(this=holds))
-
-
-def _run(engine: Engine, query: exp.Select, rules: list[Rule], as_of: date) -> list[tuple[Any, ...]]:
-    return engine.rows(_statement(engine, query, rules, as_of))
-
-
-def _statement(
-    engine: Engine, query: exp.Select, rules: list[Rule], as_of: date, *, extra: tuple[str, ...] = ()
+def statement(
+    engine: Engine, query: exp.Select, rules: Sequence[Rule], as_of: date, *, extra: tuple[str, ...] = ()
 ) -> str:
-    """The query with ``customer_tags`` before it, made of the tags that it reads and no others."""
+    """Return the query with ``customer_tags`` before it, made of the tags that the rules test, and of ``extra``.
+
+    Raises:
+        NoData: tags, rows or a list that the rules need are not there.
+    """
     for rule in rules:
         _there(engine, rule)
     needed = [*extra, *(name for rule in rules for name in tags_in(rule))]

@@ -102,6 +102,11 @@ Rule: TypeAlias = TagRule | DidRule | ListRule | MemberRule | EveryRule | AnyRul
 Leaf: TypeAlias = TagRule | DidRule | ListRule
 
 
+def steps(rule: Rule) -> tuple[Rule, ...]:
+    """Return the conditions of a top-level ``all``; any other rule is one step."""
+    return rule.parts if isinstance(rule, EveryRule) else (rule,)
+
+
 def leaves(rule: Rule) -> Iterator[Leaf]:
     """Yield the tests of a rule from left to right, those of inlined segments included."""
     match rule:
