@@ -42,7 +42,7 @@ def fault(where: dict[str, Any], **more: Any) -> KequnError:
 
 
 def test_an_unknown_tag_gets_the_nearest_name_and_its_place():
-    found = fault({"all": [{"tag": "demo_age"} | {"op": "known"}, {"tag": "asset_amu", "op": ">=", "value": 1}]})
+    found = fault({"all": [{"tag": "demo_age", "op": "known"}, {"tag": "asset_amu", "op": ">=", "value": 1}]})
     assert isinstance(found, UnknownTag)
     assert found.where.field == "where.all.1.tag"
     assert found.hint == "Did you mean 'asset_aum' (月日均资产)?"

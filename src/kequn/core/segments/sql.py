@@ -144,7 +144,7 @@ def _test(column: exp.Expr, type: str, op: TestOp, values: tuple[Value, ...], di
     if op == "between":
         return exp.Between(this=column, low=literals[0], high=literals[1])
     if type == "list":
-        return joined(exp.Or, [_contains(column, literal, dialect) for literal in literals])
+        return _overlaps(column, literals, dialect)
     if op == "in":
         return exp.In(this=column, expressions=literals)
     if op == "contains":
@@ -152,10 +152,11 @@ def _test(column: exp.Expr, type: str, op: TestOp, values: tuple[Value, ...], di
     return COMPARE[op](this=column, expression=literals[0])
 
 
-def _contains(column: exp.Expr, element: exp.Expr, dialect: str) -> exp.Expr:
+def _overlaps(column: exp.Expr, elements: list[exp.Expr], dialect: str) -> exp.Expr:
     if dialect == "postgres":
-        return exp.EQ(this=element, expression=exp.Any(this=column.copy()))
-    return exp.ArrayContains(this=column.copy(), expression=element)
+        return exp.ArrayOverlaps(this=column, expression=exp.Array(expressions=elements))
+    contains = [exp.ArrayContains(this=column.copy(), expression=element) for element in elements]
+    return joined(exp.Or, contains)
 
 
 def _substring(column: exp.Expr, text: str) -> exp.Expr:
