@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -167,12 +168,18 @@ class Store:
             os.close(folder)
 
     def _sweep(self, manifest: Manifest) -> None:
-        """Remove files of writers that died and of versions no reader can still hold (the last two are kept)."""
+        """Remove files of writers that died and of versions no reader can still hold (the last two are kept).
+
+        Rejects are kept: they tell of loads that failed as well. ``tmp/load-*`` are the work folders of loads.
+        """
         keep = set(_named_files(manifest)) | set(manifest.extra.get("previous_files", []))
         manifest.extra["previous_files"] = sorted(_named_files(manifest))
         for path in self.root.rglob("*.parquet"):
-            if path.relative_to(self.root).as_posix() not in keep:
+            relative = path.relative_to(self.root)
+            if relative.as_posix() not in keep and relative.parts[0] != "rejects":
                 path.unlink(missing_ok=True)
+        for folder in self.root.glob("tmp/load-*"):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _named_files(manifest: Manifest) -> list[str]:

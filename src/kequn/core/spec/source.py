@@ -54,9 +54,24 @@ class PostgresInput(Spec):
 Input = CsvInput | ParquetInput | ExcelInput | PostgresInput
 
 
+class Lookup(Spec):
+    """Columns brought from another file by key, before the columns are mapped; lookups are taken one after the other.
+
+    ``on`` says which of our columns meets which column there, ``columns`` what each brought column is called here. Each key
+    stands there at most once (checked); a row without a partner has no value in the brought columns.
+    """
+
+    input: Input = Field(discriminator="format")
+    on: dict[str, str] = Field(min_length=1)
+    columns: dict[str, str] = Field(min_length=1)
+    where: str | None = None
+    """A checked SQL condition over the columns there: only these rows are looked at."""
+
+
 class ColumnMap(Spec):
     """Where one canonical column comes from: a column as it is, or a checked SQL expression over the source's columns.
 
+    ``row_number`` is a column of every source: the number of the record within its file, from 1.
     ``codes`` translates values after reading; a value that is not a key of it rejects the row, unless ``"*"`` is given.
     ``date_format`` is a strptime pattern for dates and times that are not ISO.
     """
@@ -85,6 +100,7 @@ class SourceSpec(Definition):
     kind: Literal["source"] = "source"
     table: Name
     input: Input = Field(discriminator="format")
+    lookup: tuple[Lookup, ...] = ()
     load: Literal["replace", "append"] = "replace"
     """`replace`: the source is the whole table; `append`: its rows are added, by key, to those already there."""
     columns: dict[str, ColumnMap]
