@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from django.db.models import Q, QuerySet
 
 from kequn.core import segments as rules
@@ -21,6 +22,7 @@ from kequn.core.gate import Facts
 from kequn.core.segments import Overlap, check, members, members_sql, overlap, preview, segments_in, tags_in, understand
 from kequn.core.spec.campaign import ContactPolicySpec
 from kequn.core.spec.segment import SegmentSpec
+from kequn.core.spec.tag import TagSpec
 from kequn.ops.audiences import contactability, dictionary, states
 from kequn.ops.audiences.contracts import Member, MembersPage, SegmentPreview
 from kequn.ops.audiences.models import Export, SegmentVersion, UploadedList
@@ -387,3 +389,36 @@ def ordinals(customer_ids: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int64]]
 def tags_within(spec: SegmentSpec, segments: Mapping[str, SegmentSpec]) -> tuple[str, ...]:
     """Return the tags that a segment and the segments within it read."""
     return tuple(sorted(tags_in(understand(spec, tags=catalogue(), segments=segments))))
+
+
+def shown_value(tag: TagSpec, value: Any, language: str) -> str:
+    """Return a tag's value as a person reads it: codes in words, money in yuan, yes and no."""
+    if isinstance(value, bool):
+        return {"zh": ("否", "是"), "en": ("no", "yes")}["en" if language.startswith("en") else "zh"][value]
+    if tag.type == "money":
+        return f"{value / 100:,.0f} 元" if not language.startswith("en") else f"{value / 100:,.0f} CNY"
+    if isinstance(value, str) and value in tag.values:
+        return tag.values[value].to(language)
+    if isinstance(value, list):
+        return "、".join(shown_value(tag, v, language) for v in value)
+    unit = f" {tag.unit.to(language)}" if tag.unit and isinstance(value, int | float) else ""
+    return f"{value:,.2f}{unit}" if isinstance(value, float) else f"{value}{unit}"
+
+
+def tags_of_one(ordinal: int, as_of: date) -> dict[str, Any]:
+    """Return all tags of one customer on a date; only the row groups she is in are read."""
+    day = engine().manifest.dates.get(as_of.isoformat())
+    if day is None:
+        return {}
+    return {name: _one(engine().store.path(state.file), ordinal) for name, state in day.tags.items()}
+
+
+def _one(path: Path, ordinal: int) -> Any:
+    with pq.ParquetFile(path) as file:
+        first = 0
+        for group in range(file.num_row_groups):
+            rows = file.metadata.row_group(group).num_rows
+            if ordinal < first + rows:
+                return file.read_row_group(group, columns=["value"])["value"][ordinal - first].as_py()
+            first += rows
+    return None

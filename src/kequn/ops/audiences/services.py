@@ -321,7 +321,9 @@ def remove_expired_lists(actor: Actor) -> int:
 def _check_list(actor: Actor, name: str, purpose: str, expires_on: date) -> None:
     today = bank_today()
     if not purpose.strip():
-        raise InvalidSpec("Say what the list is for.", hint="The purpose is kept with it.", where=Where(field="purpose"))
+        raise InvalidSpec(
+            "Say what the list is for.", hint="The purpose is kept with it.", where=Where(field="purpose")
+        )
     if not today <= expires_on <= today + LONGEST_LIST:
         raise InvalidSpec(
             f"A list is kept until a day between {today} and {today + LONGEST_LIST}.", where=Where(field="expires_on")

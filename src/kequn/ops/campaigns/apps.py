@@ -16,9 +16,11 @@ class CampaignsConfig(AppConfig):
         from kequn.ops.delivery.services import install_gate
         from kequn.ops.governance.services import on_decision
         from kequn.ops.jobs.services import register
+        from kequn.ops.workbench.services import tell_campaigns
 
         on_decision("campaign", services.decide_campaign)
         register("campaign.freeze", services.freeze_job)
         register("campaign.launch", services.launch_job)
         install_gate(sending.gate_at_sending)
         tell_touches("delivery", queries.recent_contacts)
+        tell_campaigns(queries.brief_of)

@@ -17,7 +17,7 @@ from kequn.core.spec.merge import compile_text
 from kequn.core.spec.offer import OfferSpec, TemplateSpec
 from kequn.core.spec.segment import SegmentSpec
 from kequn.core.spec.tag import TagSpec
-from kequn.ops.audiences.queries import customer_ids, segment_specs, tag_values
+from kequn.ops.audiences.queries import customer_ids, segment_specs, shown_value, tag_values
 from kequn.ops.campaigns.freezing import audience_table
 from kequn.ops.campaigns.models import Audience
 from kequn.ops.campaigns.planning import planned_moment
@@ -176,19 +176,7 @@ class _Reasons:
     def _told(self, row: tuple[Any, ...], language: str) -> str:
         known = [(tag, value) for tag, value in zip(self.tags, row, strict=True) if value is not None]
         separator, colon = (";", ":") if language == "zh" else ("; ", ": ")
-        facts = separator.join(f"{tag.title.to(language)}{colon}{shown(tag, value, language)}" for tag, value in known)
+        facts = separator.join(
+            f"{tag.title.to(language)}{colon}{shown_value(tag, value, language)}" for tag, value in known
+        )
         return f"{self.head[language]}\n{facts}" if facts else self.head[language]
-
-
-def shown(tag: TagSpec, value: Any, language: str) -> str:
-    """Return a tag's value as a person reads it: codes in words, money in yuan, yes and no."""
-    if isinstance(value, bool):
-        return {"zh": ("否", "是"), "en": ("no", "yes")}["en" if language.startswith("en") else "zh"][value]
-    if tag.type == "money":
-        return f"{value / 100:,.0f} 元" if not language.startswith("en") else f"{value / 100:,.0f} CNY"
-    if isinstance(value, str) and value in tag.values:
-        return tag.values[value].to(language)
-    if isinstance(value, list):
-        return "、".join(shown(tag, v, language) for v in value)
-    unit = f" {tag.unit.to(language)}" if tag.unit and isinstance(value, int | float) else ""
-    return f"{value:,.2f}{unit}" if isinstance(value, float) else f"{value}{unit}"

@@ -24,6 +24,7 @@ from kequn.ops.catalog import queries as catalog
 from kequn.ops.delivery.queries import contacts_since, outcomes_by_state, suppressed_by_reason, touches_for
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import now
+from kequn.ops.workbench.contracts import CampaignBrief
 
 _designs = TypeAdapter(Design)
 
@@ -193,6 +194,15 @@ def recent_contacts(
     """Return the marketing contacts that kequn itself made, for the gate."""
     made = contacts_since(customer_ids, since, without=without)
     return [(c.customer_id, c.channel, c.on) for c in made if c.purpose == "marketing"]
+
+
+def brief_of(name: str) -> CampaignBrief | None:
+    """Return what an RM's task takes from its campaign."""
+    campaign = Campaign.objects.filter(name=name).first()
+    if campaign is None:
+        return None
+    title = campaign.spec.title
+    return CampaignBrief(title.zh, title.to("en"), campaign.spec.priority)
 
 
 def running_now(moment: datetime) -> QuerySet[Campaign]:

@@ -94,6 +94,12 @@ def pinned(kind: str, name: str, fingerprint: str) -> CatalogSpec:
     return row.spec
 
 
+def by_fingerprint(kind: str, fingerprint: str) -> CatalogSpec | None:
+    """Return a version that a task or touch names by its fingerprint alone."""
+    row = DefinitionVersion.objects.filter(kind=kind, fingerprint=fingerprint).first()
+    return row.spec if row else None
+
+
 def is_approved_version(kind: str, name: str, fingerprint: str) -> bool:
     """Whether this very version was approved and not retired since."""
     return DefinitionVersion.objects.filter(kind=kind, name=name, fingerprint=fingerprint, state="approved").exists()

@@ -8,3 +8,14 @@ class WorkbenchConfig(AppConfig):
 
     name = "kequn.ops.workbench"
     label = "workbench"
+
+    def ready(self) -> None:
+        """Send on the channel ``rm_task``, and tell the gate what RMs are at."""
+        from kequn.ops.audiences.services import tell_complaints, tell_work
+        from kequn.ops.delivery.services import register
+        from kequn.ops.workbench.queries import complaints_of, worked_on
+        from kequn.ops.workbench.services import RmTaskTransport
+
+        register("rm_task", RmTaskTransport())
+        tell_complaints("workbench", complaints_of)
+        tell_work("workbench", worked_on)

@@ -1,0 +1,116 @@
+"""Tasks and follow-ups within an actor's scope: an RM's own, a branch head's branches."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from django.db.models import QuerySet
+
+from kequn.core.errors import NotAllowed
+from kequn.core.spec.offer import OfferSpec, TalkTrackSpec
+from kequn.ops.audiences.queries import bank_today
+from kequn.ops.catalog import queries as catalog
+from kequn.ops.orgs.actor import Actor
+from kequn.ops.orgs.queries import branch_codes_for
+from kequn.ops.runtime import engine, now
+from kequn.ops.workbench import states
+from kequn.ops.workbench.models import FollowUp, Task
+
+PROTECTED = timedelta(days=14)
+"""An opportunity is worked for so long after the last word on it; other campaigns keep away."""
+
+
+def tasks_for(
+    actor: Actor,
+    *,
+    state: str | None = states.OPEN,
+    campaign: str | None = None,
+    staff_no: str | None = None,
+    due: str | None = None,
+    customer_id: str | None = None,
+) -> QuerySet[Task]:
+    """Return tasks, the most urgent first. ``due`` is ``today`` (with what is overdue), ``overdue`` or ``later``."""
+    actor.must("task.view")
+    rows = Task.objects.all()
+    if actor.role == "rm":
+        rows = rows.filter(staff_no=actor.staff_no).exclude(staff_no="")
+    elif (codes := branch_codes_for(actor)) is not None:
+        rows = rows.filter(branch_code__in=codes)
+    wanted = {"state": state, "campaign": campaign, "staff_no": staff_no, "customer_id": customer_id}
+    rows = rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+    moment, evening = now(), end_of_day()
+    match due:
+        case "overdue":
+            return rows.filter(due_at__lt=moment)
+        case "today":
+            return rows.filter(due_at__lte=evening)
+        case "later":
+            return rows.filter(due_at__gt=evening)
+    return rows
+
+
+def end_of_day() -> datetime:
+    """Return the instant at which the bank's day is over."""
+    return datetime.combine(bank_today() + timedelta(days=1), time(0), ZoneInfo(engine().manifest.zone))
+
+
+def task_for(actor: Actor, task_id: int) -> Task:
+    """Return one task.
+
+    Raises:
+        NotAllowed: not there, or not within the actor's scope; the two look the same.
+    """
+    row = tasks_for(actor, state=None).filter(pk=task_id).first()
+    if row is None:
+        raise NotAllowed("There is no such task in your scope.", task=task_id)
+    return row
+
+
+def follow_ups_for(actor: Actor, *, customer_id: str | None = None, task_id: int | None = None) -> QuerySet[FollowUp]:
+    """Return what was recorded, the latest first; what was taken back is not among them."""
+    rows = FollowUp.objects.filter(task__in=tasks_for(actor, state=None), undone_at__isnull=True).select_related("task")
+    rows = rows.filter(customer_id=customer_id) if customer_id else rows
+    return rows.filter(task_id=task_id) if task_id else rows
+
+
+def task_counts(actor: Actor) -> dict[str, int]:
+    """Return how many tasks are open, due today, overdue and done today (the head of the page)."""
+    morning = end_of_day() - timedelta(days=1)
+    return {
+        "open": tasks_for(actor).count(),
+        "today": tasks_for(actor, due="today").count(),
+        "overdue": tasks_for(actor, due="overdue").count(),
+        "done": tasks_for(actor, state=states.DONE).filter(closed_at__gte=morning).count(),
+    }
+
+
+def offer_of(task: Task) -> OfferSpec | None:
+    """Return the offer a task is about."""
+    row = catalog.newest("offer", task.offer) if task.offer else None
+    return row.spec if row else None
+
+
+def talk_track_of(task: Task) -> TalkTrackSpec | None:
+    """Return the talk track of a task, in the very version that was approved for it."""
+    return catalog.by_fingerprint("talk_track", task.talk_track) if task.talk_track else None
+
+
+def worked_on(customer_ids: Collection[str] | None, at: datetime) -> Iterable[str]:
+    """Return the customers whose opportunity an RM works at a moment, for the gate."""
+    rows = (
+        FollowUp.objects.filter(at__gt=at - PROTECTED, undone_at__isnull=True).exclude(intent="").order_by("at", "id")
+    )
+    if customer_ids is not None:
+        rows = rows.filter(customer_id__in=list(customer_ids))
+    last = dict(rows.values_list("customer_id", "intent"))
+    return [customer_id for customer_id, intent in last.items() if intent in states.GOES_ON]
+
+
+def complaints_of(customer_ids: Collection[str] | None) -> Iterable[tuple[str, date, bool]]:
+    """Return the complaints that RMs recorded, for the gate; closing them is the bank's system's business."""
+    rows = FollowUp.objects.filter(intent="complaint", undone_at__isnull=True)
+    if customer_ids is not None:
+        rows = rows.filter(customer_id__in=list(customer_ids))
+    return [(customer_id, at.date(), False) for customer_id, at in rows.values_list("customer_id", "at")]
