@@ -181,7 +181,7 @@ def people(seed: int, block: int, as_of: date) -> People:
         education=_education(rng, role, age),
         employer=employer,
         newcomer=happens(rng, np.where(np.isin(role, (PAYROLL, YOUNG)), 0.16, 0.03), BLOCK),
-        household=_households(rng, block, branch, (male, age, marital)),
+        household=_households(rng, block, branch, (male, years + 1_000.0 * (active & (wealth >= 2_000)), marital)),
         active=active,
         app=happens(rng, np.array(APP)[role], BLOCK),
         lively=rng.gamma(2.5, 0.4, BLOCK),
@@ -293,19 +293,18 @@ def _risk_day(rng: np.random.Generator, active: Bools, tier: Ints, opened: Ints,
     return np.asarray(np.where(happens(rng, chance, n), np.maximum(today - ago, opened), -1), dtype=np.int64)
 
 
-def _households(rng: np.random.Generator, block: int, branch: Ints, person: tuple[Bools, Ints, Ints]) -> Ints:
-    """Join some married men and women of the same branch and about the same age; -1 for those who told of nobody."""
-    n = len(branch)
-    male, age, marital = person
-    told = (marital == 1) & happens(rng, 0.42, n)
-    household = np.full(n, -1, dtype=np.int64)
+def _households(rng: np.random.Generator, block: int, branch: Ints, person: tuple[Bools, Floats, Ints]) -> Ints:
+    """Join married men and women of a branch, alike in age and in whether they bank; -1 for those who told of nobody.
+
+    ``person`` is sex, rank (who sorts together) and marital status.
+    """
+    male, rank, marital = person
+    told = (marital == 1) & happens(rng, 0.42, len(branch))
+    household = np.full(len(branch), -1, dtype=np.int64)
     wives, husbands = np.flatnonzero(told & ~male), np.flatnonzero(told & male)
     for b in range(N_BRANCHES):
-        w, h = wives[branch[wives] == b], husbands[branch[husbands] == b]
+        w, h = (people[branch[people] == b] for people in (wives, husbands))
+        w, h = (people[np.argsort(-rank[people], kind="stable")] for people in (w, h))
         pairs = min(len(w), len(h))
-        w, h = (
-            w[:pairs][np.argsort(age[w[:pairs]], kind="stable")],
-            h[:pairs][np.argsort(age[h[:pairs]], kind="stable")],
-        )
-        household[w] = household[h] = block * BLOCK + w
+        household[w[:pairs]] = household[h[:pairs]] = block * BLOCK + w[:pairs]
     return household
