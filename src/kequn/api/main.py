@@ -5,7 +5,7 @@ from __future__ import annotations
 from ninja import NinjaAPI
 
 from kequn import __version__
-from kequn.api import approvals, jobs, people, sources, tags
+from kequn.api import approvals, campaigns, catalog, jobs, people, receipts, segments, sources, tags
 from kequn.api.auth import by_key, by_session
 
 api = NinjaAPI(
@@ -18,6 +18,14 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 for prefix, module in (
-    ("/v1/sources", sources), ("/v1/tags", tags), ("/v1/jobs", jobs), ("/v1/approvals", approvals), ("/v1/people", people),
-):  # fmt: skip
+    ("/v1/sources", sources),
+    ("/v1/tags", tags),
+    ("/v1/segments", segments),
+    ("/v1/catalog", catalog),
+    ("/v1/campaigns", campaigns),
+    ("/v1/approvals", approvals),
+    ("/v1/receipts", receipts),
+    ("/v1/jobs", jobs),
+    ("/v1/people", people),
+):
     api.add_router(prefix, module.router)

@@ -19,7 +19,7 @@ from kequn.ops.orgs.queries import staff_for
 from kequn.ops.orgs.rights import ROLES
 from kequn.ops.runtime import now
 
-NO_PASSWORD = "!"
+NO_PASSWORD = "!"  # noqa: S105
 """What Django reads as: nobody can log in with any password."""
 
 

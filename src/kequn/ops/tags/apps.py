@@ -8,3 +8,10 @@ class TagsConfig(AppConfig):
 
     name = "kequn.ops.tags"
     label = "tags"
+
+    def ready(self) -> None:
+        """Say who does the app's jobs."""
+        from kequn.ops.jobs.services import register
+        from kequn.ops.tags.services import refresh_job
+
+        register("tag.refresh", refresh_job)
