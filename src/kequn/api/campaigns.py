@@ -71,7 +71,7 @@ def show(request: Request, name: str) -> dict[str, Any]:
     return _out(queries.campaign_named(request.actor, name))
 
 
-@router.get("/{name}/spec", response=CampaignSpec, by_alias=True, exclude_defaults=True, summary="Its definition")
+@router.get("/{name}/spec", response=CampaignSpec, by_alias=True, summary="Its definition")
 def spec_of(request: Request, name: str) -> Any:
     return queries.campaign_named(request.actor, name).spec
 

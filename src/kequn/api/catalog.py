@@ -76,7 +76,7 @@ def save(request: Request, spec: AnyDefinition) -> dict[str, Any]:
 @router.get("/definitions/{version_id}", response=dict[str, Any], summary="One version, whole")
 def show(request: Request, version_id: int) -> dict[str, Any]:
     spec = queries.definition_for(request.actor, version_id).spec
-    found: dict[str, Any] = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    found: dict[str, Any] = spec.model_dump(mode="json", by_alias=True)
     return found | {"kind": spec.kind}
 
 

@@ -117,7 +117,7 @@ def save(request: Request, name: str, spec: SegmentSpec) -> dict[str, Any]:
     return _out(services.save_segment(request.actor, spec))
 
 
-@router.get("/{name}", response=SegmentSpec, by_alias=True, exclude_defaults=True, summary="The definition in use")
+@router.get("/{name}", response=SegmentSpec, by_alias=True, summary="The definition in use")
 def show(request: Request, name: str) -> Any:
     return _of(request, name).spec
 

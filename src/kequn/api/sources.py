@@ -78,7 +78,7 @@ def save(request: Request, name: str, spec: SourceSpec) -> dict[str, Any]:
     return next(row for row in list_sources(request) if row["name"] == spec.name)
 
 
-@router.get("/{name}", response=SourceSpec, by_alias=True, exclude_defaults=True, summary="The definition of a source")
+@router.get("/{name}", response=SourceSpec, by_alias=True, summary="The definition of a source")
 def show(request: Request, name: str) -> SourceSpec:
     return queries.source_for(request.actor, name)
 

@@ -43,13 +43,13 @@ def refresh(request: Request, as_of: date | None = None) -> tuple[int, dict[str,
     return 202, {"job": job.pk, "state": job.state}
 
 
-@router.get("/{name}", response=TagSpec, by_alias=True, exclude_defaults=True, summary="The definition of a tag")
+@router.get("/{name}", response=TagSpec, by_alias=True, summary="The definition of a tag")
 def show(request: Request, name: str) -> TagSpec:
     return queries.tag_for(request.actor, name)
 
 
 @router.put(
-    "/{name}", response=TagSpec, by_alias=True, exclude_defaults=True, summary="Add or change a tag of the bank's own"
+    "/{name}", response=TagSpec, by_alias=True, summary="Add or change a tag of the bank's own"
 )
 def save(request: Request, name: str, spec: TagSpec) -> TagSpec:
     services.save_tag(request.actor, spec)

@@ -22,10 +22,7 @@ class SpecField(models.JSONField):
 
     def get_prep_value(self, value: Any) -> Any:
         if value is not None and self.adapter is not None:
-            kind = getattr(value, "kind", None)
-            value = json.loads(self.adapter.dump_json(value, by_alias=True, exclude_defaults=True))
-            if kind is not None:  # a default, so left out above; a union is read back by it
-                value["kind"] = kind
+            value = json.loads(self.adapter.dump_json(value, by_alias=True))  # whole: unions are read back by fields at their defaults
         return super().get_prep_value(value)
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
