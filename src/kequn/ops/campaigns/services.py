@@ -26,6 +26,7 @@ from kequn.ops.governance.services import Approval, record, submit, withdraw
 from kequn.ops.jobs.services import Job, Running, enqueue
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import now
+from kequn.ops.workbench.services import cancel_tasks
 
 Progress = Callable[[int, int | None, str], None]
 _designs = TypeAdapter(Design)
@@ -304,6 +305,7 @@ def finish_campaign(actor: Actor, campaign_id: int) -> Campaign:
     with transaction.atomic():
         _move(actor, campaign, states.FINISHED, finished_at=now())
         cancel(actor, "campaign", campaign.name, reason="finished")
+        cancel_tasks(actor, campaign.name)
     return campaign
 
 

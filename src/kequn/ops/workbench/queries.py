@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 
 from kequn.core.errors import NotAllowed
 from kequn.core.spec.offer import OfferSpec, TalkTrackSpec
@@ -106,6 +107,12 @@ def worked_on(customer_ids: Collection[str] | None, at: datetime) -> Iterable[st
         rows = rows.filter(customer_id__in=list(customer_ids))
     last = dict(rows.values_list("customer_id", "intent"))
     return [customer_id for customer_id, intent in last.items() if intent in states.GOES_ON]
+
+
+def deals_of(campaign: str) -> tuple[int, Decimal]:
+    """Return how many deals RMs recorded on a campaign's tasks, and their amount in yuan (for the review)."""
+    rows = FollowUp.objects.filter(task__campaign=campaign, intent="deal", undone_at__isnull=True)
+    return rows.count(), rows.aggregate(total=Sum("amount_cny"))["total"] or Decimal(0)
 
 
 def complaints_of(customer_ids: Collection[str] | None) -> Iterable[tuple[str, date, bool]]:

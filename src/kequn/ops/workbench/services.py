@@ -6,6 +6,7 @@ import re
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -41,6 +42,7 @@ __all__ = [
     "Blocked",
     "RmTaskTransport",
     "assign_task",
+    "cancel_tasks",
     "customer_360",
     "expire_tasks",
     "record_outcome",
@@ -255,13 +257,16 @@ def _pass_gate(customer_id: str, channel: str, offer: str, talk_track: str, mome
         fingerprint = version.fingerprint if version else ""
         content = {channel: Content(approved=version is not None or not talk_track, has_opt_out=True)}
         proposal = proposal_from(engine(), catalog.spec_of("offer", offer), content)
-    found = decide_for_rm(max(ordinal, 0), channel, proposal, policy=catalog.policy(), now=moment)
+    policy = catalog.policy()
+    found = decide_for_rm(max(ordinal, 0), channel, proposal, policy=policy, now=moment)
     codes = ("UNKNOWN_CUSTOMER",) if ordinal < 0 else found.codes(0)
     if ordinal < 0 or found.verdict[0] != ALLOW:
         until = found.held_until(0) if ordinal >= 0 and found.verdict[0] == HOLD else None
         raise Blocked(
             "; ".join(BY_CODE[code].title.to("en") for code in codes) + ".",
-            hint=f"Wait until {until:%H:%M}." if until else BY_CODE[codes[0]].cure.to("en"),
+            hint=f"Wait until {until.astimezone(ZoneInfo(policy.zone)):%m-%d %H:%M}."
+            if until
+            else BY_CODE[codes[0]].cure.to("en"),
             codes=",".join(codes),
         )
     return fingerprint
@@ -291,6 +296,15 @@ def expire_tasks(actor: Actor) -> int:
     actor.must("job.run")
     moment = now()
     return Task.objects.filter(state=states.OPEN, due_at__lt=moment).update(state=states.EXPIRED, closed_at=moment)
+
+
+def cancel_tasks(actor: Actor, campaign: str) -> int:
+    """Close the open tasks of a campaign that ended; return how many."""
+    with transaction.atomic():
+        n = Task.objects.filter(campaign=campaign, state=states.OPEN).update(state=states.CANCELLED, closed_at=now())
+        if n:
+            record(actor, "tasks.cancelled", ("campaign", campaign), n=n)
+    return n
 
 
 # -- the customer's page ------------------------------------------------------------------------------------------------

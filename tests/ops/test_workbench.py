@@ -1,0 +1,214 @@
+"""An RM's day: her tasks, what she records, and what follows from it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from kequn.core.errors import Conflict, InvalidSpec, NotAllowed
+from kequn.ops import runtime
+from kequn.ops.campaigns import services as campaigns
+from kequn.ops.delivery import services as delivery
+from kequn.ops.delivery.models import Contact, Outcome, Ready, Touch
+from kequn.ops.governance.models import AuditEntry, ConsentEntry, Suppression
+from kequn.ops.orgs.actor import system_actor
+from kequn.ops.workbench import queries, services
+from kequn.ops.workbench.models import FollowUp, Task
+from tests.ops.bank import Cast, approved_campaign, customer_id
+from tests.ops.conftest import NOW
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def tasks(definitions: None, cast: Cast) -> Cast:
+    """Launch the campaign and hand its RM tasks over."""
+    campaign = approved_campaign(cast)
+    campaigns.freeze_campaign(cast["zhaomin"], campaign.pk)
+    campaigns.launch_campaign(cast["zhaomin"], campaign.pk)
+    delivery.dispatch_once()
+    return cast
+
+
+def first(cast: Cast, name: str = "wangfang") -> Task:
+    found = queries.tasks_for(cast[name]).first()
+    assert found is not None
+    return found
+
+
+def outcome(cast: Cast, task: Task, key: str = "k1", **fields: object) -> FollowUp:
+    return services.record_outcome(cast["wangfang"], task.pk, key=key, **{"contact": "connected", **fields})
+
+
+def test_a_launched_campaign_puts_tasks_before_the_rm_of_each_customer(tasks: Cast) -> None:
+    assert Task.objects.count() == Touch.objects.filter(channel="rm_task").count() == Outcome.objects.count() > 0
+    mine = list(queries.tasks_for(tasks["wangfang"]))
+    assert mine
+    assert {t.staff_no for t in mine} == {"R001"}
+    assert mine[0].title_zh == "七月基金"
+    assert mine[0].title_en == "Funds in July"
+    assert "资产较高" in mine[0].why_zh
+    assert "时点 AUM" in mine[0].why_zh
+    assert "Assets under management" in mine[0].why_en
+    assert queries.talk_track_of(mine[0]) is not None
+    assert queries.offer_of(mine[0]) is not None
+
+
+def test_the_rm_of_another_branch_sees_nothing_of_this_one(tasks: Cast) -> None:
+    task = first(tasks)
+    assert not queries.tasks_for(tasks["chenjing"], state=None).filter(staff_no="R001").exists()
+    with pytest.raises(NotAllowed):
+        queries.task_for(tasks["chenjing"], task.pk)
+    with pytest.raises(NotAllowed):
+        services.record_outcome(tasks["chenjing"], task.pk, key="k", contact="no_answer")
+    with pytest.raises(NotAllowed):
+        services.customer_360(tasks["chenjing"], task.customer_id)
+    with pytest.raises(NotAllowed):
+        services.start_contact(tasks["chenjing"], task.customer_id, key="k", why="回访")
+
+
+def test_a_branch_head_sees_her_branch_and_hands_tasks_over(tasks: Cast) -> None:
+    assert {t.branch_code for t in queries.tasks_for(tasks["liqiang"])} == {"0001"}
+    with pytest.raises(NotAllowed):
+        services.assign_task(tasks["liqiang"], first(tasks).pk, staff_no="R002")
+    assert services.assign_task(tasks["liqiang"], first(tasks).pk, staff_no="R001").staff_no == "R001"
+
+
+def test_an_outcome_is_recorded_once_and_closes_the_task(tasks: Cast) -> None:
+    task = first(tasks)
+    one = outcome(tasks, task, intent="deal", amount_cny=Decimal(50_000))
+    assert outcome(tasks, task, intent="deal", amount_cny=Decimal(50_000)) == one
+    task.refresh_from_db()
+    assert task.state == "done"
+    assert FollowUp.objects.count() == 1
+    with pytest.raises(Conflict):
+        outcome(tasks, task, key="k2", intent="not_interested")
+
+
+def test_a_task_stays_open_while_nobody_answers_or_there_is_a_next_time(tasks: Cast) -> None:
+    task = first(tasks)
+    outcome(tasks, task, contact="no_answer")
+    later = NOW + timedelta(days=2)
+    outcome(tasks, task, key="k2", intent="appointment", next_at=later)
+    task.refresh_from_db()
+    assert (task.state, task.attempts, task.due_at) == ("open", 2, later)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"contact": "waved"},
+        {"intent": ""},
+        {"contact": "no_answer", "intent": "deal"},
+        {"intent": "deal"},
+        {"intent": "deal", "amount_cny": Decimal(0)},
+        {"intent": "appointment"},
+        {"intent": "appointment", "next_at": datetime(2020, 1, 1, tzinfo=UTC)},
+    ],
+)
+def test_an_outcome_that_says_nothing_is_refused(tasks: Cast, fields: dict[str, object]) -> None:
+    with pytest.raises(InvalidSpec):
+        outcome(tasks, first(tasks), **fields)
+    assert FollowUp.objects.count() == 0
+
+
+def test_an_outcome_can_be_taken_back_for_ten_seconds(tasks: Cast, bank_runtime: runtime.Runtime) -> None:
+    task = first(tasks)
+    one = outcome(tasks, task, intent="not_interested")
+    assert services.undo_outcome(tasks["wangfang"], one.pk).state == "open"
+    assert not queries.follow_ups_for(tasks["wangfang"]).exists()
+    two = outcome(tasks, task, key="k2", intent="not_interested")
+    bank_runtime.clock = lambda: NOW + timedelta(seconds=11)
+    with pytest.raises(Conflict, match="too late"):
+        services.undo_outcome(tasks["wangfang"], two.pk)
+
+
+def test_a_refusal_withdraws_consent_everywhere_and_stops_what_is_queued(tasks: Cast) -> None:
+    task = first(tasks)
+    delivery.create_touches(
+        tasks["zhaomin"],
+        "another-wave",
+        [
+            delivery.NewTouch(
+                customer_id=task.customer_id, channel="sms", campaign="another", template="t", body="text",
+                expires_at=NOW + timedelta(days=1),
+            )
+        ],
+    )  # fmt: skip
+    one = outcome(tasks, task, intent="opt_out")
+    assert not Ready.objects.filter(touch__customer_id=task.customer_id).exists()
+    words = ConsentEntry.objects.filter(customer_id=task.customer_id)
+    assert {w.granted for w in words} == {False}
+    assert {w.channel for w in words} >= {"sms", "email", "app_push", "wecom", "call", "rm_task"}
+    with pytest.raises(Conflict, match="at once"):
+        services.undo_outcome(tasks["wangfang"], one.pk)
+    channels = services.customer_360(tasks["wangfang"], task.customer_id).channels
+    assert not any(c.is_allowed for c in channels)
+    assert all("OPTED_OUT" in c.codes for c in channels)
+
+
+def test_a_complaint_stops_marketing_for_the_cooling_off(tasks: Cast) -> None:
+    task = first(tasks)
+    outcome(tasks, task, intent="complaint")
+    row = Suppression.objects.get(customer_id=task.customer_id)
+    assert (row.reason, row.until) == ("complaint", NOW + timedelta(days=90))
+    codes = {code for c in services.customer_360(tasks["wangfang"], task.customer_id).channels for code in c.codes}
+    assert {"SUPPRESSED", "COMPLAINT"} <= codes
+
+
+def test_a_contact_of_ones_own_passes_the_gate_or_says_every_reason(tasks: Cast) -> None:
+    mine = customer_id(12)
+    task = services.start_contact(tasks["wangfang"], mine, key="a", why="到期提醒 13912345678", offer="fund_offer")
+    assert task.kind == "contact"
+    assert "13912345678" not in task.why_zh
+    assert services.start_contact(tasks["wangfang"], mine, key="a", why="again").pk == task.pk
+    with pytest.raises(services.Blocked) as blocked:
+        services.start_contact(tasks["wangfang"], customer_id(100), key="b", why="推荐", offer="fund_offer")
+    assert blocked.value.facts["codes"] == "UNSUITABLE"
+
+
+def test_nobody_is_called_at_night(tasks: Cast, bank_runtime: runtime.Runtime) -> None:
+    bank_runtime.clock = lambda: NOW + timedelta(hours=12)
+    with pytest.raises(services.Blocked, match="Quiet hours. Wait until 07-02 08:00"):
+        services.start_contact(tasks["wangfang"], customer_id(12), key="a", why="回访")
+
+
+def test_a_contact_made_counts_against_the_caps(tasks: Cast) -> None:
+    task = services.start_contact(tasks["wangfang"], customer_id(12), key="a", why="回访")
+    before = Contact.objects.filter(customer_id=task.customer_id).count()
+    outcome(tasks, task, intent="not_interested")
+    assert Contact.objects.filter(customer_id=task.customer_id).count() == before + 1
+
+
+def test_an_open_opportunity_keeps_other_campaigns_away_but_not_the_rm(tasks: Cast) -> None:
+    task = first(tasks)
+    outcome(tasks, task, intent="interested")
+    channels = services.customer_360(tasks["wangfang"], task.customer_id).channels
+    assert all("IN_PROGRESS" in c.codes for c in channels)
+    assert services.start_contact(tasks["wangfang"], task.customer_id, key="again", why="约面谈").kind == "contact"
+
+
+def test_the_customers_page_is_masked_and_the_look_is_recorded(tasks: Cast) -> None:
+    page = services.customer_360(tasks["wangfang"], customer_id(12))
+    assert page.person.name.startswith("张*")
+    assert page.person.phone == "139****0012"
+    assert page.positions[0].balance_cny == Decimal("11200.00")
+    assert {t.tag for t in page.tags["asset"]} == {"asset_aum_eod"}
+    assert page.tags["asset"][0].shown_zh == "11,200 元"
+    assert AuditEntry.objects.filter(act="customer.viewed", object_id=customer_id(12)).count() == 1
+
+
+def test_tasks_that_are_not_done_in_time_expire(tasks: Cast, bank_runtime: runtime.Runtime) -> None:
+    n = Task.objects.filter(state="open").count()
+    bank_runtime.clock = lambda: NOW + timedelta(days=8)
+    assert services.expire_tasks(system_actor()) == n
+
+
+def test_tasks_are_found_by_when_they_are_due(tasks: Cast, bank_runtime: runtime.Runtime) -> None:
+    counts = queries.task_counts(tasks["wangfang"])
+    assert counts["today"] == counts["overdue"] == 0
+    assert counts["open"] == queries.tasks_for(tasks["wangfang"], due="later").count()
+    bank_runtime.clock = lambda: NOW + timedelta(days=8)
+    assert queries.task_counts(tasks["wangfang"])["overdue"] == counts["open"]
