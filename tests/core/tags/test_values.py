@@ -144,7 +144,7 @@ def _somebody(bank: SmallBank, dice: random.Random) -> None:
                 **{"class": dice.choice(["I", "II"])},
             )  # fmt: skip
     for _ in range(dice.randrange(0, 25)):
-        kind = dice.choice(["login", "view_wmp", "branch_visit", "purchase_confirm", "wecom_message", "live_view"])
+        kind = dice.choice(["login", "view_wmp", "branch_visit", "purchase_confirm", "wecom_message", "live"])
         bank.add("event", who, happened_on=day(120), kind=kind, channel="app" if kind == "login" else "branch")
     for _ in range(dice.randrange(0, 12)):
         on, responded = day(200), dice.choice([True, False, None])
@@ -378,7 +378,7 @@ EXPECTED: dict[str, Callable[[Mine], Any]] = {
     "chan_login_days_30d": lambda c: len({r["happened_on"] for r in c.did(30, "login")}),
     "chan_view_wmp_7d": lambda c: len(c.did(7, "view_wmp")),
     "chan_branch_90d": lambda c: len(c.did(90, "branch_visit")),
-    "chan_live": lambda c: len(c.did(90, "live_view")),
+    "chan_live": lambda c: len(c.did(90, "live")),
     "chan_abandon": _abandoned,
     "chan_pref": _best_channel,
     "chan_pref_hour": lambda c: _commonest([r["response_hour"] for r in c.asked(180) if _responded(r)]),
