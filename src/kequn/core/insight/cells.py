@@ -204,12 +204,11 @@ def _say_bin(tag: TagSpec, ordered: Numeric, low: float | None, high: float | No
         return "all" if english else "全部"
     if tag.type == "integer" and low is not None and high is not None:  # whole numbers: both ends can be named
         return _say(tag, low, language) if low == high - 1 else f"{int(low):,}–{_say(tag, high - 1, language)}"
-    if low is None and high is not None and first == ordered[np.searchsorted(ordered, high) - 1]:
-        # one value alone, often 0
-        return _say(tag, first, language)
+    if not tag.bins and high is not None and low is None and first == ordered[np.searchsorted(ordered, high) - 1]:
+        return _say(tag, first, language)  # one value alone, often 0
     if low is None or high is None:
         edge = _say(tag, high if low is None else low, language)
-        if low == last:
+        if low == last and not tag.bins:
             return edge
         if english:
             return f"below {edge}" if low is None else f"{edge} and above"
