@@ -12,7 +12,7 @@ from datetime import date
 import numpy as np
 
 from kequn.core.data.starter.draws import BLOCK, Bools, Floats, Ints, choose, choose_by, day, happens, stream
-from kequn.core.data.starter.places import N_BRANCHES, OTHER_CITIES, branch_weights, leaves
+from kequn.core.data.starter.places import OTHER_CITIES, branch_weights, leaves
 from kequn.core.data.starter.wealth import tier_of, wealth_of
 
 ROLES = ("idle", "saver", "payroll", "public", "young", "pensioner", "merchant", "owner")
@@ -150,11 +150,15 @@ def people(seed: int, block: int, as_of: date) -> People:
     male = happens(rng, np.array((0.5, 0.44, 0.53, 0.5, 0.5, 0.43, 0.58, 0.68))[role], BLOCK)
     opened = _opened(rng, role, years, wealth, today)
     branch = choose(rng, branch_weights(), BLOCK)
-    area = np.array([b.area for b in leaves()])[branch]
-    moved = happens(rng, 0.06, BLOCK)
     marital = _marital(rng, age)
     employer = _employer(rng, role)
     active = happens(rng, np.array(ACTIVE)[role], BLOCK)
+    worth = active & (wealth >= 2_000)
+    alike = np.where(happens(rng, 0.2, BLOCK), ~worth, worth)  # most couples bank together, one in five does not
+    told = (marital == 1) & happens(rng, np.where(worth, 0.6, 0.36), BLOCK)
+    household, spouse = _households(rng, block, male, years + 1_000.0 * alike, told)
+    branch = np.where((spouse >= 0) & male, branch[spouse], branch)
+    moved = happens(rng, 0.06, BLOCK) & (spouse < 0)
     firms = employers(seed)
     windfall = np.where(
         happens(rng, 0.04, BLOCK) & (wealth > 70_000) & (wealth < 3_000_000) & active, rng.integers(1, 4, BLOCK), 0
@@ -175,13 +179,13 @@ def people(seed: int, block: int, as_of: date) -> People:
         opened=opened,
         branch=branch,
         elsewhere=np.where(moved, rng.integers(0, len(OTHER_CITIES), BLOCK), -1),
-        area=np.where(happens(rng, 0.08, BLOCK), rng.integers(0, 3, BLOCK), area),
+        area=_area(rng, branch),
         marital=marital,
         child_age=_child_age(rng, age, marital),
         education=_education(rng, role, age),
         employer=employer,
         newcomer=happens(rng, np.where(np.isin(role, (PAYROLL, YOUNG)), 0.16, 0.03), BLOCK),
-        household=_households(rng, block, branch, (male, years + 1_000.0 * (active & (wealth >= 2_000)), marital)),
+        household=household,
         active=active,
         app=happens(rng, np.array(APP)[role], BLOCK),
         lively=rng.gamma(2.5, 0.4, BLOCK),
@@ -224,6 +228,13 @@ def _ages(rng: np.random.Generator, role: Ints) -> Floats:
     low, high = np.array(AGE_LOW)[role], np.array(AGE_HIGH)[role]
     outside = (years < low) | (years > high)
     return np.asarray(np.where(outside, rng.uniform(low, np.minimum(high, low + 25)), years), dtype=np.float64)
+
+
+def _area(rng: np.random.Generator, branch: Ints) -> Ints:
+    """0 urban, 1 county, 2 town: mostly as the branch, one in twelve anywhere."""
+    usual = np.array([b.area for b in leaves()])[branch]
+    anywhere = rng.integers(0, 3, len(branch))
+    return np.asarray(np.where(happens(rng, 0.08, len(branch)), anywhere, usual), dtype=np.int64)
 
 
 def _opened(rng: np.random.Generator, role: Ints, years: Floats, wealth: Floats, today: int) -> Ints:
@@ -293,18 +304,17 @@ def _risk_day(rng: np.random.Generator, active: Bools, tier: Ints, opened: Ints,
     return np.asarray(np.where(happens(rng, chance, n), np.maximum(today - ago, opened), -1), dtype=np.int64)
 
 
-def _households(rng: np.random.Generator, block: int, branch: Ints, person: tuple[Bools, Floats, Ints]) -> Ints:
-    """Join married men and women of a branch, alike in age and in whether they bank; -1 for those who told of nobody.
+def _households(rng: np.random.Generator, block: int, male: Bools, rank: Floats, told: Bools) -> tuple[Ints, Ints]:
+    """Marry those who told of a spouse, of about the same rank; return household and spouse, -1 for none.
 
-    ``person`` is sex, rank (who sorts together) and marital status.
+    A household is known by the position of the wife.
     """
-    male, rank, marital = person
-    told = (marital == 1) & happens(rng, 0.42, len(branch))
-    household = np.full(len(branch), -1, dtype=np.int64)
-    wives, husbands = np.flatnonzero(told & ~male), np.flatnonzero(told & male)
-    for b in range(N_BRANCHES):
-        w, h = (people[branch[people] == b] for people in (wives, husbands))
-        w, h = (people[np.argsort(-rank[people], kind="stable")] for people in (w, h))
-        pairs = min(len(w), len(h))
-        household[w[:pairs]] = household[h[:pairs]] = block * BLOCK + w[:pairs]
-    return household
+    household, spouse = np.full((2, len(male)), -1, dtype=np.int64)
+    wives, husbands = (np.flatnonzero(told & (male == sex)) for sex in (False, True))
+    near = rank + rng.normal(0, 3.0, len(male))
+    pairs = min(len(wives), len(husbands))
+    w = wives[np.argsort(-near[wives], kind="stable")][:pairs]
+    h = husbands[np.argsort(-near[husbands], kind="stable")][:pairs]
+    household[w] = household[h] = block * BLOCK + w
+    spouse[w], spouse[h] = h, w
+    return household, spouse
