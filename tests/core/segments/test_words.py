@@ -37,7 +37,7 @@ def test_a_segment_is_one_sentence_in_each_language():
         }
     )
     assert in_words(spec, tags=TAGS, segments=SEGMENTS, language="zh") == (
-        "满足以下条件的客户：代发户为是，且月日均资产在 4 万元 到 49,999.99 元 之间（含两端），"
+        "满足以下条件的客户：代发户为是，且月日均资产在 4 万元到 49,999.99 元之间（含两端），"
         "且（年龄低于 30 岁，或属于客群“年轻客群”），且不满足（在名单“vip”中）。"
     )
     assert in_words(spec, tags=TAGS, segments=SEGMENTS, language="en-GB") == (

@@ -169,16 +169,17 @@ class _Chinese(_Voice):
     def test(self, title: str, type: str, op: TestOp, said: list[str]) -> str:
         match op:
             case "known" | "unknown":
-                return f"{title}{'有值' if op == 'known' else '无值（未知）'}"
+                return _joined(title, "有值" if op == "known" else "无值（未知）")
             case "between":
-                return f"{title}在 {said[0]} 到 {said[1]} 之间（含两端）"
+                return _joined(title, "在", said[0], "到", said[1], "之间（含两端）")
             case "in":
                 choice = _listing(said, "、", f"等 {len(said)} 项")
-                return f"{title}包含{choice}中的任一项" if type == "list" else f"{title}为{choice}之一"
+                around = ("包含", "中的任一项") if type == "list" else ("为", "之一")
+                return _joined(title, around[0], choice, around[1])
             case "contains":
-                return f"{title}包含{said[0]}"
+                return _joined(title, "包含", said[0])
             case _:
-                return f"{title}{self.compared(type, op)}{_apart(said[0])}"
+                return _joined(title, self.compared(type, op), said[0])
 
     def rows_where(self, kind: str, tests: list[str]) -> str:
         return f"{kind}（{'，'.join(tests)}）" if tests else kind
@@ -188,7 +189,7 @@ class _Chinese(_Voice):
         said = f"{days}有至少 {rule.at_least} 条{self.rows(rule.rows)}"
         if rule.sum_of is not None and rule.sum_at_least is not None:
             amount = say_value(rule.sum_of.type, rule.sum_at_least, "zh")
-            said += f"，{column_title(rule.sum_of.name).zh}合计不低于{_apart(amount)}"
+            said += "，" + _joined(column_title(rule.sum_of.name).zh, "合计不低于", amount)
         return said + (f"，且此后没有{self.rows(rule.not_since)}" if rule.not_since else "")
 
 
@@ -246,6 +247,10 @@ def _listing(said: Sequence[str], comma: str, more: str) -> str:
     return comma.join(said) if len(said) <= MOST_SAID else comma.join(said[:MOST_SAID]) + more
 
 
-def _apart(said: str) -> str:
-    """A space before Latin letters and digits, none before Chinese."""
-    return f" {said}" if said[:1].isascii() else said
+def _joined(*parts: str) -> str:
+    """Chinese is written without spaces, but with one between Chinese and Latin letters or digits."""
+    text = parts[0]
+    for part in parts[1:]:
+        mixed = text[-1:].isascii() != part[:1].isascii()
+        text += f" {part}" if mixed and (text[-1:].isalnum() and (part[:1].isalnum() or part[:1] == "-")) else part
+    return text
