@@ -33,8 +33,8 @@ BENEFITS = ("", "PTS", "CASH", "RATE", "GIFT", "SERV")
 CAMPAIGNS = ("开门红理财节", "春季定投", "代发专享", "信用卡分期", "到期续作", "乐享生活", "存款季", "财富开放日")
 
 CONSENT_CHANNELS = ("SMS", "EMAIL", "PUSH", "WECOM", "CALL", "RM")
-TOLD = np.array((0.86, 0.34, 0.66, 0.40, 0.62, 0.80))
-GRANTED = np.array((0.84, 0.72, 0.80, 0.90, 0.66, 0.95))
+TOLD = np.array((0.88, 0.38, 0.66, 0.40, 0.62, 0.80))
+GRANTED = np.array((0.86, 0.72, 0.80, 0.90, 0.66, 0.95))
 
 
 @dataclass(frozen=True, slots=True)

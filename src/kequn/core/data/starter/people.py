@@ -297,10 +297,10 @@ def _mortgage(rng: np.random.Generator, role: Ints, age: Ints, active: Bools) ->
 
 
 def _risk_day(rng: np.random.Generator, active: Bools, tier: Ints, opened: Ints, today: int) -> Ints:
-    """Day of the latest risk test; three of ten have run out; -1 never tested."""
+    """Day of the latest risk test; one in six has run out; -1 never tested."""
     n = len(tier)
-    chance = np.where(active, np.array((0.25, 0.68, 0.88, 0.95, 0.97, 0.98, 0.98))[tier], 0.06)
-    ago = np.where(happens(rng, 0.76, n), rng.integers(0, 360, n), rng.integers(366, 1_100, n))
+    chance = np.where(active, np.array((0.25, 0.78, 0.90, 0.95, 0.97, 0.98, 0.98))[tier], 0.06)
+    ago = np.where(happens(rng, 0.84, n), rng.integers(0, 330, n), rng.integers(366, 1_100, n))
     return np.asarray(np.where(happens(rng, chance, n), np.maximum(today - ago, opened), -1), dtype=np.int64)
 
 
