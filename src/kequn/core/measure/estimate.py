@@ -13,7 +13,7 @@ from kequn.core.stats import welch_df
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int64]
-SMALLEST_CELL = 2  # an arm needs two customers in a stratum for a variance there
+SMALLEST_CELL = 10  # fewer customers of an arm in a stratum give a variance there that cannot be relied upon
 
 
 @dataclass(frozen=True, slots=True)
