@@ -18,7 +18,7 @@ from tests.core.segments.reference import who
 from tests.core.segments.trees import CONDITIONS, SEGMENTS, segment
 
 QUICK = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
-SHORT = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+SHORT = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 LONG = settings(max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
 GIVEN = {"tags": TAGS, "segments": SEGMENTS, "as_of": AS_OF}
 Banks = list[tuple[Bank, Engine]]

@@ -127,8 +127,10 @@ def _values(
     if len(test.value) > MAX_VALUES:
         raise at(place, InvalidSpec(f"More than {MAX_VALUES} values.", hint="Upload customers as a list."))
     values = tuple(_value(type, written, f"{place}.{i}", codes) for i, written in enumerate(test.value))
-    if test.op == "between":
-        _ends(values, place)
+    if len({value.__class__ for value in values}) > 1:
+        raise at(place, InvalidSpec("Some values are days, others times.", hint="Write all of them the same way."))
+    if test.op == "between" and values[0] > values[1]:  # type: ignore[operator]  # one class, and an ordered one
+        raise at(place, InvalidSpec("The lower end is above the upper end.", hint="Write [low, high]."))
     return tuple(dict.fromkeys(values)) if test.op == "in" else values
 
 
@@ -148,11 +150,3 @@ def _substring(written: object, path: str) -> str:
     if not text:
         raise at(path, InvalidSpec("Every text contains the empty text.", hint="Use `known`."))
     return text
-
-
-def _ends(values: tuple[Value, ...], path: str) -> None:
-    low, high = values
-    if type(low) is not type(high):
-        raise at(path, InvalidSpec("One end is a day, the other a time.", hint="Write both the same way."))
-    if low > high:  # type: ignore[operator]  # both are of one type, and only ordered types have `between`
-        raise at(path, InvalidSpec("The lower end is above the upper end.", hint="Write [low, high]."))

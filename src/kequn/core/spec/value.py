@@ -21,7 +21,8 @@ Value: TypeAlias = bool | int | Decimal | date | datetime | str
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?", re.ASCII)
-BIGGEST = 2**63 - 1
+BIGGEST = 10**18
+MOST_DIGITS = 28
 
 
 def read_value(type: str, written: Scalar, *, codes: Mapping[str, Text] | None = None) -> Value:
@@ -75,7 +76,7 @@ def fen(written: Scalar) -> int:
     1
 
     Raises:
-        InvalidSpec: not a number, more than two decimals, or too large to store.
+        InvalidSpec: not a number, more than two decimals, or too large.
     """
     amount = _number(written) * 100
     if amount != amount.to_integral_value():
@@ -113,7 +114,10 @@ def _boolean(written: Scalar) -> bool:
 def _number(written: Scalar) -> Decimal:
     if isinstance(written, bool) or (isinstance(written, str) and not NUMBER.fullmatch(written)):
         raise InvalidSpec(f"{_shown(written)} is not a number.", hint="Write digits only, such as 50000 or 0.6.")
-    return Decimal(written)
+    number = Decimal(written)
+    if abs(number) >= BIGGEST or len(number.as_tuple().digits) > MOST_DIGITS:
+        raise InvalidSpec(f"{_shown(written)[:40]} is too large or too long.", hint="Write at most 18 digits.")
+    return number
 
 
 def _integer(written: Scalar) -> int:
@@ -124,8 +128,8 @@ def _integer(written: Scalar) -> int:
 
 
 def _fits(value: int, written: Scalar) -> int:
-    if abs(value) > BIGGEST:
-        raise InvalidSpec(f"{_shown(written)} is too large.", hint="The store holds 18 digits.")
+    if abs(value) >= BIGGEST:
+        raise InvalidSpec(f"{_shown(written)} is too large.", hint="Write at most 18 digits; money counts its fen.")
     return value
 
 
