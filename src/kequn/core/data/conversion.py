@@ -142,12 +142,14 @@ def _decimal(text: str) -> str:
 
 
 def _digits(text: str, *, decimals: str) -> str:
-    """SQL of a written number without currency, thousands separators and full-width signs; none where it is ambiguous."""
+    """SQL of a written number without currency, thousands separators and full-width signs; empty where it is ambiguous.
+
+    One chain without a repeated part: what occurs twice is computed for every row by the engine, needed or not.
+    """
     narrow = f"translate({text}, '０１２３４５６７８９．，－＋￥　', '0123456789.,-+¥ ')"
     bare = f"regexp_replace({narrow}, '^ *([+-]?) *(¥|CNY|RMB) *|[ ]*元 *$', '\\1', 'g')"
-    valid = f"regexp_full_match({bare}, '[+-]?([0-9]+|[0-9]{{1,3}}(,[0-9]{{3}})+)([.][0-9]{decimals})?')"
-    plain = f"regexp_replace(replace({bare}, ',', ''), '([.][0-9]{{2}})0+$', '\\1')"
-    return f"CASE WHEN {valid} THEN {plain} END"
+    valid = f"^[+-]?([0-9]+|[0-9]{{1,3}}(,[0-9]{{3}})+)([.][0-9]{decimals})?$"
+    return f"replace(regexp_extract({bare}, '{valid}', 0), ',', '')"
 
 
 def _money(column: Column, names: Names, unit: str) -> Conversion:

@@ -22,7 +22,7 @@ MAX_RECORD = 1 << 20
 """The longest record, in bytes; a quotation mark that is never closed would swallow the rest of a file."""
 MARK = "\ufdd0"  # a code point that no text holds; stands for bytes that could not be decoded
 MARK_UTF8 = MARK.encode()
-NEWLINE, RETURN = 0x0A, 0x0D
+NEWLINE, RETURN, BLANK = 0x0A, 0x0D, 0x20
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,16 +274,16 @@ def _fast(piece: bytes, line: int, layout: Layout, file: str) -> Block | None:
         )
     except pa.ArrowInvalid:
         return None
-    inside = _newlines_inside(table) if quoted else None
     lines = np.arange(line, line + table.num_rows, dtype=np.int64)
-    total = table.num_rows
-    if inside is not None and inside.any():
-        total += int(inside.sum())
+    more = piece.count(b"\n") - table.num_rows
+    if more and quoted:
+        inside = _newlines_inside(table)
         lines[1:] += np.cumsum(inside)[:-1]
-    if total != piece.count(b"\n") or _has_lone_return(piece):
+        more -= int(inside.sum())
+    if more or _has_lone_return(piece):
         return None
     named = table.select([f"f{i}" for i in layout.wanted]).rename_columns(list(layout.wanted.values()))
-    return Block(file, named, lines, records=table.num_rows, padded=_padded(piece, layout.separator))
+    return Block(file, named, lines, records=table.num_rows, padded=_padded(piece, layout.separator, layout.quote))
 
 
 def _is_utf8(piece: bytes) -> bool:
@@ -297,8 +297,7 @@ def _is_utf8(piece: bytes) -> bool:
 
 
 def _has_lone_return(piece: bytes) -> bool:
-    returns = piece.count(b"\r")
-    return returns > 0 and returns != piece.count(b"\r\n")
+    return b"\r" in piece and piece.count(b"\r") != piece.count(b"\r\n")
 
 
 def _newlines_inside(table: pa.Table) -> NDArray[np.int64]:
@@ -308,10 +307,18 @@ def _newlines_inside(table: pa.Table) -> NDArray[np.int64]:
     return inside
 
 
-def _padded(piece: bytes, separator: str) -> bool:
-    sign = separator.encode()
-    blanks = (b" " + sign, sign + b" ", b"\n ", b" \n", b" \r", b' "', b'" ')
-    return piece.startswith(b" ") or any(b in piece for b in blanks)
+def _padded(piece: bytes, separator: str, quote: str) -> bool:
+    """Whether a blank stands at the edge of a field."""
+    if b"\t" in piece and separator != "\t":
+        return True
+    octets = np.frombuffer(piece, np.uint8)
+    blanks = np.flatnonzero(octets == BLANK)
+    if not len(blanks):
+        return False
+    edge = np.zeros(256, dtype=bool)
+    edge[[NEWLINE, RETURN, *separator.encode()[-1:], *quote.encode()[-1:]]] = True
+    after = octets[np.minimum(blanks + 1, len(octets) - 1)]
+    return blanks[0] == 0 or bool((edge[octets[blanks - 1]] | edge[after]).any())
 
 
 def _careful(piece: bytes, line: int, layout: Layout, file: str) -> Block:

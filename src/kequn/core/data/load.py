@@ -340,7 +340,7 @@ def _connection(root: Path, work: Path) -> duckdb.DuckDBPyConnection:
     work.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect(":memory:")
     for setting in (
-        "SET threads = 2",
+        "SET threads = 1",
         "SET memory_limit = '2GB'",
         f"SET temp_directory = {literal(str(work))}",
         f"SET allowed_directories = [{literal(str(root))}]",

@@ -22,7 +22,7 @@ from kequn.core.data.workbook import sheet_blocks
 from kequn.core.errors import BadSource, Where
 from kequn.core.spec.source import CsvInput, ExcelInput, Input, ParquetInput, PostgresInput
 
-BLOCK = 16 << 20
+BLOCK = 8 << 20
 PARQUET_ROWS = 131_072
 MOST_INFLATED = 100
 """A compressed file may be this many times smaller than its text once the text is large; beyond that it is an attack."""
