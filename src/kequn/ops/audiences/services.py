@@ -360,7 +360,7 @@ def request_export(actor: Actor, kind: str, params: dict[str, Any], *, purpose: 
         )  # fmt: skip
         job = enqueue(actor, "export.run", {"export": row.pk}, key=f"export:{row.pk}")
         Export.objects.filter(pk=row.pk).update(job_id=job.pk)
-        record(actor, "export.requested", row, kind=kind, subject=row.subject, purpose=purpose[:200], format=format)
+        record(actor, "export.requested", row, kind=kind, about=row.subject, purpose=purpose[:200], format=format)
     row.refresh_from_db()
     return row
 

@@ -11,7 +11,7 @@ import numpy as np
 from django.db import transaction
 
 from kequn.core.errors import InvalidSpec, NotMeasurable
-from kequn.core.measure import Lift, lifts, told
+from kequn.core.measure import Lift, lifts
 from kequn.core.spec.metric import MetricSpec
 from kequn.ops.audiences.contracts import Sheet
 from kequn.ops.audiences.queries import customer_ids, latest_date
@@ -266,7 +266,8 @@ def review_sheets(actor: Actor, params: dict[str, Any]) -> Sequence[Sheet]:
 def _row(result: MetricResult, language: str) -> list[Any]:
     found = result.lift
     title = result.title_en if language == "en" else result.title_zh
-    figures = [told(v, result.unit, language) for v in (found.point, found.low, found.high)] if found else [None] * 3
+    scale = {"points": 100.0, "cny": 0.01, "number": 1.0}[result.unit]
+    figures = [round(v * scale, 6) for v in (found.point, found.low, found.high)] if found else [None] * 3
     sizes = [found.treated.n, found.control.n] if found else [None, None]
     said = result.conclusion.text.to(language)
     return [title, result.role, result.arm, *figures, result.unit, *sizes, said]
