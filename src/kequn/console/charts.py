@@ -24,7 +24,9 @@ def columns(label: str, labels: Sequence[str], *series: tuple[str, Sequence[floa
 
 def line(label: str, labels: Sequence[str], *series: tuple[str, Sequence[float | None]], unit: str = "") -> str:
     """Return lines over dates."""
-    return chart("line", label, labels=list(labels), unit=unit, series=[{"name": n, "data": list(d)} for n, d in series])
+    return chart(
+        "line", label, labels=list(labels), unit=unit, series=[{"name": n, "data": list(d)} for n, d in series]
+    )
 
 
 def tgi(label: str, points: Iterable[tuple[str, float, float | None, float | None, bool]]) -> str:

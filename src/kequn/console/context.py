@@ -22,6 +22,10 @@ def page(request: HttpRequest) -> dict[str, Any]:
         current = request.resolver_match.url_name if request.resolver_match else ""
         context["menu"] = menu_for(actor, current or "")
         context["tabs"] = tabs_for(actor, current or "")
-        context["n_waiting"] = lambda: approvals_for(actor, state="waiting").count() if actor.may("approval.decide") else 0
-        context["n_running"] = lambda: jobs_for(actor).filter(owner_id=actor.user_id, state__in=["queued", "running"]).count()
+        context["n_waiting"] = lambda: (
+            approvals_for(actor, state="waiting").count() if actor.may("approval.decide") else 0
+        )
+        context["n_running"] = lambda: (
+            jobs_for(actor).filter(owner_id=actor.user_id, state__in=["queued", "running"]).count()
+        )
     return context

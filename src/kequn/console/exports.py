@@ -23,7 +23,9 @@ MOST_ROWS = 20_000
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def listing(request: Request, template: str, table: Table, title: str, context: dict[str, Any] | None = None) -> HttpResponse:
+def listing(
+    request: Request, template: str, table: Table, title: str, context: dict[str, Any] | None = None
+) -> HttpResponse:
     """Answer a page with a list: the page, or all its rows as a file where the URL says ``export``."""
     if request.GET.get("export") == "xlsx":
         return workbook(request, table, title)
@@ -50,7 +52,9 @@ def workbook(request: Request, table: Table, title: str) -> HttpResponse:
     response = HttpResponse(
         _written(table, title, mark), content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     )
-    response["Content-Disposition"] = f'attachment; filename="kequn-{table.name}-{timezone.localtime(now()):%Y%m%d-%H%M}.xlsx"'
+    response["Content-Disposition"] = (
+        f'attachment; filename="kequn-{table.name}-{timezone.localtime(now()):%Y%m%d-%H%M}.xlsx"'
+    )
     return response
 
 

@@ -59,7 +59,14 @@ MENU: tuple[tuple[Words, tuple[Item, ...]], ...] = (
     (
         _("合规"),
         (
-            Item("approvals", _("审批"), "check2-square", ("approval.decide", "campaign.submit", "segment.edit"), "a", "approval"),
+            Item(
+                "approvals",
+                _("审批"),
+                "check2-square",
+                ("approval.decide", "campaign.submit", "segment.edit"),
+                "a",
+                "approval",
+            ),
             Item("consent", _("授权与免扰"), "shield-check", ("consent.view",), "n", "consent"),
             Item("audit", _("留痕"), "journal-text", ("audit.view",), "d", "audit"),
         ),
@@ -81,8 +88,7 @@ PHONE = {"rm": ("tasks", "customers"), "branch_head": ("board", "team_tasks", "c
 def menu_for(actor: Actor, current: str) -> list[tuple[Words, list[tuple[Item, bool]]]]:
     """Return the groups and pages an actor sees, each page with whether it is the current one."""
     return [
-        (title, [(item, item.section == _section(current)) for item in items])
-        for title, items in _allowed(actor.may)
+        (title, [(item, item.section == _section(current)) for item in items]) for title, items in _allowed(actor.may)
     ]
 
 
@@ -103,4 +109,4 @@ def _section(url_name: str) -> str:
         for item in items:
             if item.url == url_name:
                 return item.section
-    return url_name.split("_")[0]
+    return url_name.split("_", maxsplit=1)[0]

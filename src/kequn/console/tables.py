@@ -101,9 +101,7 @@ class Table:
     def pages(self) -> list[tuple[str, str, bool]]:
         """Links of the pager: text, URL, whether current; an empty URL is a gap."""
         numbers = self.page.paginator.get_elided_page_range(self.page.number, on_each_side=1, on_ends=1)
-        return [
-            (str(n), self.url(page=n) if isinstance(n, int) else "", n == self.page.number) for n in numbers
-        ]
+        return [(str(n), self.url(page=n) if isinstance(n, int) else "", n == self.page.number) for n in numbers]
 
     def _head(self, column: Column) -> dict[str, Any]:
         sort, turned = self.sort, f"-{column.sort}"
@@ -125,4 +123,6 @@ class Table:
 
 
 def _key(value: Any) -> Any:
-    return value if isinstance(value, int | float) or hasattr(value, "year") or hasattr(value, "as_tuple") else str(value)
+    return (
+        value if isinstance(value, int | float) or hasattr(value, "year") or hasattr(value, "as_tuple") else str(value)
+    )

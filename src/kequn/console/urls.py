@@ -1,7 +1,101 @@
-"""The console's pages."""
+"""The console's pages: nouns in the address, and never a customer's number."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.contrib.auth.views import LogoutView
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from kequn.console.account import views as account
+from kequn.console.approvals import views as approvals
+from kequn.console.campaigns import views as campaigns
+from kequn.console.catalog import views as catalog
+from kequn.console.compliance import views as compliance
+from kequn.console.home import views as home
+from kequn.console.jobs import views as jobs
+from kequn.console.people import views as people
+from kequn.console.reviews import views as reviews
+from kequn.console.segments import lists
+from kequn.console.segments import views as segments
+from kequn.console.sources import views as sources
+from kequn.console.tags import views as tags
+from kequn.console.work import views as work
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("search/", home.search, name="search"),
+    # account
+    path("login/", account.Login.as_view(), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("password/", account.password, name="password_change"),
+    path("language/", account.language, name="language"),
+    path("me/", account.me, name="me"),
+    # knowing
+    path("tags/", tags.tags, name="tags"),
+    path("tags/refresh", tags.refresh, name="tags_refresh"),
+    path("tags/<slug:name>/", tags.tag, name="tag"),
+    path("segments/", segments.segments, name="segments"),
+    path("segments/new", segments.new, name="segment_new"),
+    path("segments/import", segments.import_yaml, name="segment_import"),
+    path("segments/<slug:name>/", segments.segment, name="segment"),
+    path("segments/<slug:name>/rule", segments.rule, name="segment_rule"),
+    path("segments/<slug:name>/members", segments.members, name="segment_members"),
+    path("segments/<slug:name>/versions", segments.versions, name="segment_versions"),
+    path("segments/<slug:name>/yaml", segments.yaml, name="segment_yaml"),
+    path("segments/<slug:name>/edit", segments.edit, name="segment_edit"),
+    path("segments/<slug:name>/act", segments.act, name="segment_act"),
+    path("segments/<slug:name>/export", segments.export, name="segment_export"),
+    path("lists/", lists.lists, name="lists"),
+    #    path("lists/new", lists.new, name="list_new"),
+    path("lists/<slug:name>/", lists.uploaded, name="list"),
+    #    path("lists/<slug:name>/remove", lists.remove, name="list_remove"),
+    path("exports/", segments.exports, name="exports"),
+    path("exports/<int:export_id>/file", segments.take, name="export_take"),
+    # planning
+    path("playbooks/", catalog.playbooks, name="playbooks"),
+    path("catalog/", catalog.catalog, name="catalog"),
+    path("catalog/new/<slug:kind>", catalog.new, name="definition_new"),
+    path("catalog/<int:version_id>/", catalog.definition, name="definition"),
+    path("catalog/<int:version_id>/edit", catalog.edit, name="definition_edit"),
+    path("catalog/<int:version_id>/act", catalog.act, name="definition_act"),
+    path("campaigns/", campaigns.campaigns, name="campaigns"),
+    path("campaigns/new", campaigns.new, name="campaign_new"),
+    path("campaigns/<slug:name>/", campaigns.campaign, name="campaign"),
+    path("campaigns/<slug:name>/edit", campaigns.edit, name="campaign_edit"),
+    path("campaigns/<slug:name>/act", campaigns.act, name="campaign_act"),
+    path("campaigns/<slug:name>/touches", campaigns.touches, name="campaign_touches"),
+    # doing
+    path("tasks/", work.tasks, name="tasks"),
+    path("tasks/<int:task_id>/", work.task, name="task"),
+    path("tasks/<int:task_id>/assign", work.assign, name="task_assign"),
+    path("outcomes/<int:follow_up_id>/undo", work.undo, name="task_undo"),
+    path("team/tasks/", work.team_tasks, name="team_tasks"),
+    path("team/", work.board, name="board"),
+    path("c/", work.customers, name="customers"),
+    path("c/<slug:customer_id>/", work.customer, name="customer"),
+    path("c/<slug:customer_id>/reveal", work.show_value, name="customer_reveal"),
+    path("c/<slug:customer_id>/contact", work.contact, name="customer_contact"),
+    # learning
+    path("reviews/", reviews.reviews, name="reviews"),
+    path("reviews/<slug:name>/", reviews.review, name="review"),
+    path("reviews/<slug:name>/run", reviews.run, name="review_run"),
+    path("reviews/<slug:name>/export", reviews.export, name="review_export"),
+    # governing
+    path("approvals/", approvals.approvals, name="approvals"),
+    path("approvals/<int:approval_id>/", approvals.approval, name="approval"),
+    path("consent/", compliance.consent, name="consent"),
+    path("consent/<slug:customer_id>/", compliance.consent_of, name="consent_of"),
+    path("audit/", compliance.audit, name="audit"),
+    # running
+    path("sources/", sources.sources, name="sources"),
+    path("sources/loads/", sources.loads, name="loads"),
+    path("sources/loads/<slug:load_id>/", sources.load_page, name="load"),
+    path("sources/<slug:name>/", sources.source, name="source"),
+    path("sources/<slug:name>/load", sources.load, name="source_load"),
+    path("jobs/", jobs.jobs, name="jobs"),
+    path("jobs/<int:job_id>/", jobs.job, name="job"),
+    path("jobs/<int:job_id>/cancel", jobs.cancel, name="job_cancel"),
+    path("people/", people.people, name="people"),
+    path("people/new", people.new, name="person_new"),
+    path("people/<slug:username>/", people.person, name="person"),
+    path("people/<slug:username>/switch", people.switch, name="person_switch"),
+]

@@ -76,23 +76,22 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
     "evaluation": {"holdout": _("留对照组"), "reach_all": _("全量触达，不评估")},
     "measure": {"rate": _("转化率"), "sum": _("金额合计"), "change": _("前后变化")},
     "contact": {
-        "reached": _("接通"), "connected": _("接通"), "no_answer": _("未接"), "rejected": _("拒接"), "refused": _("拒接"), "declined": _("拒接"),
-        "wrong_number": _("空号"), "invalid": _("空号"), "empty_number": _("空号"), "not_owner": _("非本人"), "wrong_person": _("非本人"),
-        "invalid_number": _("空号"), "other_person": _("非本人"),
+        "connected": _("接通"), "no_answer": _("未接"), "declined": _("拒接"), "dead_number": _("空号"), "wrong_person": _("非本人"),
     },
     "intent": {
-        "interested": _("有意向"), "considering": _("考虑"), "appointment": _("预约"), "appointed": _("预约"), "not_interested": _("无意向"),
-        "no_interest": _("无意向"), "opt_out": _("拒绝再联系"), "no_more_contact": _("拒绝再联系"), "complaint": _("投诉"), "sold": _("成交"),
-        "refuses_contact": _("拒绝再联系"), "complained": _("投诉"), "deal": _("成交"), "won": _("成交"), "": "–",
+        "interested": _("有意向"), "considering": _("考虑"), "appointment": _("预约"), "not_interested": _("无意向"),
+        "opt_out": _("拒绝再联系"), "complaint": _("投诉"), "deal": _("成交"), "": "–",
     },
     "arm": {"treated": _("触达组"), "control": _("对照组"), "treatment": _("触达组"), "holdout": _("对照组")},
     "reject": {
-        "missing": _("必填项为空"), "type": _("类型不符"), "code": _("代码不在列表内"), "duplicate": _("主键重复"), "columns": _("列数不符"),
-        "minimum": _("小于允许的最小值"), "unknown_customer": _("客户不存在"), "encoding": _("编码错误"), "date": _("日期无效"),
-        "money": _("金额无效"), "range": _("超出范围"), "ragged": _("列数不符"), "nul": _("含空字符"), "key": _("主键为空"),
-        "required": _("必填项为空"), "bad_date": _("日期无效"), "bad_number": _("数值无效"), "bad_money": _("金额无效"),
-        "bad_code": _("代码不在列表内"), "bad_boolean": _("真假值无效"), "too_long": _("文字过长"), "cast": _("类型不符"),
+        "MISSING_REQUIRED": _("必填项为空"), "NOT_A_DATE": _("不是有效日期"), "NOT_A_TIME": _("不是有效时间"), "NOT_A_NUMBER": _("不是数字"),
+        "NOT_MONEY": _("不是金额"), "NOT_A_BOOLEAN": _("不是是/否"), "NOT_COMPUTABLE": _("表达式算不出"), "OUT_OF_RANGE": _("超出范围"),
+        "UNKNOWN_CODE": _("代码不在列表内"), "DUPLICATE_KEY": _("主键重复"), "DUPLICATE_CUSTOMER": _("客户重复"),
+        "UNKNOWN_CUSTOMER": _("客户不存在"), "RAGGED_ROW": _("列数不符"), "BAD_ENCODING": _("编码错误"), "NUL_BYTE": _("含空字符"),
+        "BAD_QUOTE": _("引号不配对"), "TOO_LONG": _("文字过长"),
     },
+    "review_kind": {"campaign": _("营销活动"), "experiment": _("实验")},
+    "truth": {"true": _("是"), "false": _("否"), "True": _("是"), "False": _("否")},
     "format": {"csv": "CSV", "parquet": "Parquet", "excel": "Excel", "postgres": "PostgreSQL"},
     "load": {"replace": _("整表替换"), "append": _("按主键追加")},
     "consent_source": {"branch": _("网点"), "phone": _("电话"), "rm": _("客户经理"), "app": _("手机银行"), "letter": _("书面"), "console": _("管理台")},
@@ -109,9 +108,15 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
 }  # fmt: skip
 
 TONES: dict[str, str] = {
-    **dict.fromkeys(("approved", "done", "loaded", "ok", "delivered", "finished", "active", "allow", "won", "reached"), "ok"),
-    **dict.fromkeys(("running", "inflight", "accepted", "frozen", "claimed", "in_progress", "ready", "presumed_sent"), "info"),
-    **dict.fromkeys(("submitted", "waiting", "queued", "late", "unknown", "hold", "overdue", "caution", "S", "snoozed"), "warn"),
+    **dict.fromkeys(
+        ("approved", "done", "loaded", "ok", "delivered", "finished", "active", "allow", "won", "reached"), "ok"
+    ),
+    **dict.fromkeys(
+        ("running", "inflight", "accepted", "frozen", "claimed", "in_progress", "ready", "presumed_sent"), "info"
+    ),
+    **dict.fromkeys(
+        ("submitted", "waiting", "queued", "late", "unknown", "hold", "overdue", "caution", "S", "snoozed"), "warn"
+    ),
     **dict.fromkeys(("failed", "refused", "stopped", "undelivered", "dead", "block", "fault", "X", "expired"), "bad"),
     **dict.fromkeys(("C2",), "gold"),
 }

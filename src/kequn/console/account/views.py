@@ -43,6 +43,9 @@ class Password(auth.PasswordChangeView):
         return super().form_valid(form)
 
 
+password = page()(Password.as_view())
+
+
 @page()
 def me(request: Request) -> HttpResponse:
     """Show one's own page: who, where, and the whole menu for a phone."""
@@ -63,5 +66,9 @@ def language(request: Request) -> HttpResponse:
 
 def _remember(response: HttpResponse, language_code: str) -> None:
     response.set_cookie(
-        settings.LANGUAGE_COOKIE_NAME, language_code, max_age=365 * 86_400, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE
+        settings.LANGUAGE_COOKIE_NAME,
+        language_code,
+        max_age=365 * 86_400,
+        samesite="Lax",
+        secure=settings.SESSION_COOKIE_SECURE,
     )

@@ -38,7 +38,9 @@ def approvals(request: Request) -> HttpResponse:
     """List approvals: the whole queue for a checker, one's own submissions for a maker."""
     state = request.GET.get("state", "waiting" if request.actor.may("approval.decide") else "")
     rows = approvals_for(request.actor, state=state if state in STATES else None)
-    table = Table(request, rows, COLUMNS, name="approvals", default="submitted_at" if state == "waiting" else "-submitted_at")
+    table = Table(
+        request, rows, COLUMNS, name="approvals", default="submitted_at" if state == "waiting" else "-submitted_at"
+    )
     return listing(request, "approvals/list.html", table, _("审批"), {"state": state, "states": STATES})
 
 
@@ -83,7 +85,11 @@ def flat(value: Any, at: str = "") -> dict[str, str]:
     elif isinstance(value, list):
         pairs = [(f"{at}.{n}" if at else str(n), v) for n, v in enumerate(value)]
     else:
-        return {} if value in (None, "") else {at: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}
+        return (
+            {}
+            if value in (None, "")
+            else {at: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}
+        )
     found: dict[str, str] = {}
     for key, part in pairs:
         found |= flat(part, key)

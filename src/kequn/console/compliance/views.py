@@ -36,7 +36,9 @@ CHANNELS = ("sms", "email", "app_push", "wecom", "call", "rm_task")
 class WordForm(Styled, forms.Form):
     """One word of a customer on one channel."""
 
-    channel = forms.ChoiceField(label=lazy("渠道"), choices=[c for c in choices("channel") if c[0] in CHANNELS] + [("all", lazy("全部渠道"))])
+    channel = forms.ChoiceField(
+        label=lazy("渠道"), choices=[c for c in choices("channel") if c[0] in CHANNELS] + [("all", lazy("全部渠道"))]
+    )
     granted = forms.ChoiceField(label=lazy("客户的意思"), choices=[("0", lazy("不同意（撤回）")), ("1", lazy("同意"))])
     source = forms.ChoiceField(label=lazy("从哪里得知"), choices=choices("consent_source"))
     proof = forms.CharField(label=lazy("凭证"), max_length=200, required=False, help_text=lazy("录音编号、单据号等"))
@@ -71,7 +73,12 @@ def consent_of(request: Request, customer_id: str) -> HttpResponse:
         try:
             for channel in CHANNELS if said["channel"] == "all" else [said["channel"]]:
                 record_consent(
-                    request.actor, customer_id, channel=channel, granted=said["granted"] == "1", source=said["source"], proof=said["proof"]
+                    request.actor,
+                    customer_id,
+                    channel=channel,
+                    granted=said["granted"] == "1",
+                    source=said["source"],
+                    proof=said["proof"],
                 )
         except KequnError as error:
             return refused(request, "compliance/consent_of.html", context, error)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from copy import deepcopy
 import time
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -147,7 +147,9 @@ def _said_node(node: Node) -> str:
 
 def _part(node: Node) -> Any:
     """Return one node's condition as a spec."""
-    text = json.dumps({"kind": "segment", "name": NAMELESS, "title": "-", "where": document_of(deepcopy(node), types())})
+    text = json.dumps(
+        {"kind": "segment", "name": NAMELESS, "title": "-", "where": document_of(deepcopy(node), types())}
+    )
     return parse_spec(text)[0].where  # type: ignore[attr-defined]
 
 
@@ -169,11 +171,15 @@ def _of_table(node: Node) -> dict[str, Any]:
     return {
         "tables": [(t, TABLE_WORDS[t].to(_language())) for t in BEHAVIOURS],
         "columns": _columns(node.table),
-        "sums": [(c.name, column_title(c.name).to(_language())) for c in table.columns if c.type in ("money", "number")],
-        "tests": [(n, test, _of_column(node.table, test)) for n, test in enumerate(node.tests)],
+        "sums": [
+            (c.name, column_title(c.name).to(_language())) for c in table.columns if c.type in ("money", "number")
+        ],
+        "tests": [(n, f"{node.path}.{n}", test, _of_column(node.table, test)) for n, test in enumerate(node.tests)],
         "not_columns": _columns(node.not_table) if node.not_table else [],
         "not_test": (node.not_tests[0] if node.not_tests else Test()),
-        "not_shown": _of_column(node.not_table, node.not_tests[0] if node.not_tests else Test()) if node.not_table else None,
+        "not_shown": _of_column(node.not_table, node.not_tests[0] if node.not_tests else Test())
+        if node.not_table
+        else None,
     }
 
 

@@ -133,7 +133,9 @@ def document_of(node: Node, types: Mapping[str, str], *, place: str = "where", w
             return {"not": document_of(parts[0], types, place=f"{place}.not", whole=whole)}
         inner = [document_of(c, types, place=f"{place}.not.all.{n}", whole=whole) for n, c in enumerate(parts)]
         return {"not": {"all": inner}}
-    return {node.kind: [document_of(c, types, place=f"{place}.{node.kind}.{n}", whole=whole) for n, c in enumerate(parts)]}
+    return {
+        node.kind: [document_of(c, types, place=f"{place}.{node.kind}.{n}", whole=whole) for n, c in enumerate(parts)]
+    }
 
 
 def _node(condition: Any) -> Node:
@@ -178,7 +180,11 @@ def _leaf(node: Node, types: Mapping[str, str]) -> dict[str, Any]:
         return node.test.document("tag", types)
     if node.kind in ("segment", "list"):
         return {node.kind: node.ref}
-    did: dict[str, Any] = {"table": node.table, "within_days": _number(node.days), "at_least": _number(node.at_least or "1")}
+    did: dict[str, Any] = {
+        "table": node.table,
+        "within_days": _number(node.days),
+        "at_least": _number(node.at_least or "1"),
+    }
     if node.tests:
         did["where"] = [t.document("column", _columns(types, node.table)) for t in node.tests]
     if node.sum_of and node.sum_at_least:

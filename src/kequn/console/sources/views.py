@@ -64,9 +64,19 @@ def source(request: Request, name: str) -> HttpResponse:
     spec = source_for(request.actor, name)
     status = next(s for s in statuses_for(request.actor) if s.spec.name == name)
     canonical = TABLES.get(spec.table)
-    mapping = [(column, canonical.by_name.get(column) if canonical else None, how) for column, how in spec.columns.items()]
-    table = Table(request, loads_for(request.actor, source=name), LOADS, name="loads", default="-started_at", per_page=10)
-    context = {"spec": spec, "status": status, "mapping": mapping, "yaml": dump_spec(spec), "versions": versions_of(request.actor, name)}
+    mapping = [
+        (column, canonical.by_name.get(column) if canonical else None, how) for column, how in spec.columns.items()
+    ]
+    table = Table(
+        request, loads_for(request.actor, source=name), LOADS, name="loads", default="-started_at", per_page=10
+    )
+    context = {
+        "spec": spec,
+        "status": status,
+        "mapping": mapping,
+        "yaml": dump_spec(spec),
+        "versions": versions_of(request.actor, name),
+    }
     return listing(request, "sources/source.html", table, spec.title.zh, context)
 
 
@@ -92,5 +102,12 @@ def load_page(request: Request, load_id: str) -> HttpResponse:
     found = rejects_for(request.actor, load_id, limit=REJECTS_A_PAGE, offset=(number - 1) * REJECTS_A_PAGE)
     totals = [(c, *pair) for c, pair in row.totals.items()]
     reasons = sorted(row.reasons.items(), key=lambda r: -r[1])
-    context = {"load": row, "rejects": found, "totals": totals, "reasons": reasons, "number": number, "more": len(found) == REJECTS_A_PAGE}
+    context = {
+        "load": row,
+        "rejects": found,
+        "totals": totals,
+        "reasons": reasons,
+        "number": number,
+        "more": len(found) == REJECTS_A_PAGE,
+    }
     return render(request, "sources/load.html", context)

@@ -102,7 +102,11 @@ def dt(value: datetime | date | str | None) -> str:
     if isinstance(value, str):
         return value[:16].replace("T", " ")
     if isinstance(value, datetime):
-        return timezone.localtime(value).strftime("%Y-%m-%d %H:%M") if timezone.is_aware(value) else f"{value:%Y-%m-%d %H:%M}"
+        return (
+            timezone.localtime(value).strftime("%Y-%m-%d %H:%M")
+            if timezone.is_aware(value)
+            else f"{value:%Y-%m-%d %H:%M}"
+        )
     return value.isoformat()
 
 
@@ -137,7 +141,9 @@ def get(mapping: Any, key: Any) -> Any:
 @register.simple_tag
 def icon(name: str, extra: str = "") -> SafeString:
     """Return an icon of the sprite, silent for screen readers."""
-    return format_html('<svg class="kq-i {}" aria-hidden="true"><use href="{}#{}"/></svg>', extra, static("vendor/icons.svg"), name)
+    return format_html(
+        '<svg class="kq-i {}" aria-hidden="true"><use href="{}#{}"/></svg>', extra, static("vendor/icons.svg"), name
+    )
 
 
 @register.simple_tag
@@ -187,7 +193,15 @@ def funnel(steps: Any, extra: str = "") -> dict[str, Any]:
     """Render steps as bars: (label, count, whole)."""
     rows, before = [], None
     for label, count, whole in steps:
-        rows.append({"label": label, "count": count, "whole": whole or 1, "share": (count / whole) if whole else None, "before": before})
+        rows.append(
+            {
+                "label": label,
+                "count": count,
+                "whole": whole or 1,
+                "share": (count / whole) if whole else None,
+                "before": before,
+            }
+        )
         before = count
     return {"rows": rows, "extra": extra}
 
@@ -197,9 +211,10 @@ def may(actor: Any, right: str) -> bool:
     """Whether the reader has a right: hides what would be refused."""
     return bool(actor and actor.may(right))
 
-
     """Return a mapping's pairs, whatever its keys are called."""
     return list(mapping.items()) if mapping else []
+
+
 @register.filter
 def pairs(mapping: Any) -> list[tuple[Any, Any]]:
     """Return a mapping's pairs, whatever its keys are called; nothing for other values."""
@@ -224,3 +239,21 @@ def plain(value: Any) -> str:
             return said_in(value)
         return "; ".join(f"{word_for('fact', k)}: {plain(v)}" for k, v in value.items())
     return str(value)
+
+
+@register.filter
+def task_title(task: Any) -> str:
+    """Return a task's title in the reader's language."""
+    return task.title_en if (get_language() or "").startswith("en") and task.title_en else task.title_zh
+
+
+@register.filter
+def task_why(task: Any) -> str:
+    """Return why a task is there, in the reader's language."""
+    return task.why_en if (get_language() or "").startswith("en") and task.why_en else task.why_zh
+
+
+@register.filter
+def words(text: str) -> list[str]:
+    """Return the words of a text, for short lists in a template."""
+    return text.split()
