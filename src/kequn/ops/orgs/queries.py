@@ -27,6 +27,12 @@ def staff_for(actor: Actor, *, role: str | None = None) -> QuerySet[User]:
     return staff.filter(role=role) if role else staff
 
 
+def all_staff_for(actor: Actor) -> QuerySet[User]:
+    """Return staff within the actor's branches, also those who were shut out, for who manages them."""
+    actor.must("user.manage")
+    return User.objects.filter(branch__in=branches_for(actor)).select_related("branch")
+
+
 def actor_of(user_id: int) -> Actor:
     """Return the actor behind a user id.
 
