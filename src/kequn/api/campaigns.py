@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from ninja import Router, Schema
+from ninja import Router, Schema, Status
 
 from kequn.api.auth import Request
 from kequn.api.shapes import plain
@@ -87,15 +87,15 @@ def submit(request: Request, name: str, why: ReasonIn) -> dict[str, Any]:
 
 
 @router.put("/{name}/audience", response={202: JobStarted}, summary="Freeze the audience; twice gives the same")
-def freeze(request: Request, name: str, as_of: date | None = None) -> tuple[int, dict[str, Any]]:
+def freeze(request: Request, name: str, as_of: date | None = None) -> Any:
     job = services.request_freeze(request.actor, _id(request, name), as_of=as_of)
-    return 202, {"job": job.pk, "state": job.state}
+    return Status(202, {"job": job.pk, "state": job.state})
 
 
 @router.put("/{name}/launch", response={202: JobStarted}, summary="Put the touches of the treated in line")
-def launch(request: Request, name: str) -> tuple[int, dict[str, Any]]:
+def launch(request: Request, name: str) -> Any:
     job = services.request_launch(request.actor, _id(request, name))
-    return 202, {"job": job.pk, "state": job.state}
+    return Status(202, {"job": job.pk, "state": job.state})
 
 
 @router.get("/{name}/funnel", response=dict[str, Any], summary="Audience, arms, touches by state, refusals by reason")

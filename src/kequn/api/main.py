@@ -5,7 +5,20 @@ from __future__ import annotations
 from ninja import NinjaAPI
 
 from kequn import __version__
-from kequn.api import approvals, campaigns, catalog, jobs, people, receipts, segments, sources, tags
+from kequn.api import (
+    approvals,
+    campaigns,
+    catalog,
+    customers,
+    jobs,
+    people,
+    receipts,
+    reviews,
+    segments,
+    sources,
+    tags,
+    tasks,
+)
 from kequn.api.auth import by_key, by_session
 
 api = NinjaAPI(
@@ -25,6 +38,9 @@ for prefix, module in (
     ("/v1/campaigns", campaigns),
     ("/v1/approvals", approvals),
     ("/v1/receipts", receipts),
+    ("/v1/tasks", tasks),
+    ("/v1/customers", customers),
+    ("/v1/reviews", reviews),
     ("/v1/jobs", jobs),
     ("/v1/people", people),
 ):

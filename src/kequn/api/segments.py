@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.http import FileResponse
-from ninja import Router, Schema
+from ninja import Router, Schema, Status
 
 from kequn.api.auth import Request
 from kequn.api.sources import JobStarted
@@ -147,8 +147,8 @@ def sql(request: Request, name: str, as_of: date | None = None, dialect: str = "
 def profile(request: Request, name: str, as_of: date | None = None) -> Any:
     answer = services.profile_segment(request.actor, _of(request, name).pk, as_of=as_of)
     if answer.profile is None:
-        return 202, {"job": answer.job_id, "state": "queued"}
-    return 200, answer.profile.as_json()
+        return Status(202, {"job": answer.job_id, "state": "queued"})
+    return Status(200, answer.profile.as_json())
 
 
 @router.get(
@@ -183,9 +183,10 @@ def members(
 @router.post("/{name}/exports", response={202: ExportOut}, summary="Export members: masked, watermarked, logged")
 def export(request: Request, name: str, wanted: ExportIn) -> Any:
     params = {"version": _of(request, name).pk, "subject": name}
-    return 202, services.request_export(
+    row = services.request_export(
         request.actor, "segment.members", params, purpose=wanted.purpose, format=wanted.format
     )
+    return Status(202, row)
 
 
 @router.get("/exports/{export_id}/file", summary="The file of one's own export")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from ninja import Router, Schema
+from ninja import Router, Schema, Status
 
 from kequn.api.auth import Request
 from kequn.core.spec.source import SourceSpec
@@ -84,9 +84,9 @@ def show(request: Request, name: str) -> SourceSpec:
 
 
 @router.post("/{name}/loads", response={202: JobStarted}, summary="Load a source; one load of it at a time")
-def load(request: Request, name: str) -> tuple[int, dict[str, Any]]:
+def load(request: Request, name: str) -> Any:
     job = services.request_load(request.actor, name)
-    return 202, {"job": job.pk, "state": job.state}
+    return Status(202, {"job": job.pk, "state": job.state})
 
 
 @router.get("/{name}/loads", response=list[LoadOut], summary="Loads of a source, the newest first")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from ninja import Router, Schema
+from ninja import Router, Schema, Status
 
 from kequn.api.auth import Request
 from kequn.api.sources import JobStarted
@@ -38,9 +38,9 @@ def list_tags(request: Request, as_of: date | None = None) -> list[dict[str, Any
 
 
 @router.post("/refreshes", response={202: JobStarted}, summary="Compute all tags for a business date")
-def refresh(request: Request, as_of: date | None = None) -> tuple[int, dict[str, Any]]:
+def refresh(request: Request, as_of: date | None = None) -> Any:
     job = services.request_refresh(request.actor, as_of=as_of)
-    return 202, {"job": job.pk, "state": job.state}
+    return Status(202, {"job": job.pk, "state": job.state})
 
 
 @router.get("/{name}", response=TagSpec, by_alias=True, summary="The definition of a tag")
@@ -48,9 +48,7 @@ def show(request: Request, name: str) -> TagSpec:
     return queries.tag_for(request.actor, name)
 
 
-@router.put(
-    "/{name}", response=TagSpec, by_alias=True, summary="Add or change a tag of the bank's own"
-)
+@router.put("/{name}", response=TagSpec, by_alias=True, summary="Add or change a tag of the bank's own")
 def save(request: Request, name: str, spec: TagSpec) -> TagSpec:
     services.save_tag(request.actor, spec)
     return spec

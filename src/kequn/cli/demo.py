@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 import socket
@@ -73,15 +72,14 @@ def demo(
         SmsGateway(secret, receipt_url=receipts, receipt_secret=secret, undelivered_rate=0.02) as sms,
         MailServer() as mail,
     ):
-        os.environ |= {
-            "KEQUN_HOME": str(home.resolve()),
-            "KEQUN_SMTP_HOST": "127.0.0.1",
-            "KEQUN_SMTP_PORT": str(mail.port),
-            "KEQUN_SMS_URL": sms.url,
-            "KEQUN_SMS_SECRET": secret,
-            "KEQUN_RECEIPT_SECRET": secret,
-        }
-        start()
+        start(
+            KEQUN_HOME=str(home.resolve()),
+            KEQUN_SMTP_HOST="127.0.0.1",
+            KEQUN_SMTP_PORT=str(mail.port),
+            KEQUN_SMS_URL=sms.url,
+            KEQUN_SMS_SECRET=secret,
+            KEQUN_RECEIPT_SECRET=secret,
+        )
         with _listening(port if serve_ else hook):
             summary = Loop(home.resolve(), customers=customers, seed=seed, show=_shown).run(gateway=sms, mail=mail)
         text = json.dumps(plain(summary), ensure_ascii=False, indent=1, default=str)
@@ -281,6 +279,7 @@ class Loop:
         from kequn.ops.campaigns.services import finish_campaign
         from kequn.ops.customers.services import numbers_of
         from kequn.ops.orgs.actor import system_actor
+        from kequn.ops.reviews.queries import as_json, result_of
         from kequn.ops.reviews.services import run_review
 
         maker = self._actor("zhaomin")
@@ -290,13 +289,18 @@ class Loop:
             audience = frozen_audience(maker, campaign["id"])
             ids = customer_ids(audience.ordinals[audience.treated])
             truth = outcome.effect(list(numbers_of(system_actor(), ids).values()))
-            goal = row.result.goal
-            covered = goal.low is not None and goal.low <= truth.realised <= goal.high
-            say(str(row.result.sentence.zh))
+            result: Any = result_of(row)
+            lift = result.goal.lift
+            covered = lift is not None and lift.low <= truth.realised <= lift.high
+            say(result.sentence_zh)
         return {
-            "result": row.result, "truth": truth,
-            "lift": {"point": goal.lift, "low": goal.low, "high": goal.high, "truth": truth.realised, "covers_truth": covered},
-        }  # fmt: skip
+            "sentence_zh": result.sentence_zh,
+            "sentence_en": result.sentence_en,
+            "lift": lift and {"point": lift.point, "low": lift.low, "high": lift.high, "se": lift.se},
+            "truth": truth,
+            "covers_truth": covered,
+            "result": as_json(result),
+        }
 
     def _settle_clock(self) -> None:
         """Let the served demo's clock go on from where the loop ended, so that its data are a day old and not months."""

@@ -221,46 +221,45 @@ def review(
     as_of: Day = None,
     control: Annotated[str, typer.Option(help="For loaded arms: the arm that serves as control. 对照组名称。")] = "",
     metric: Annotated[list[str] | None, typer.Option(help="For loaded arms: metrics to compare. 指标。")] = None,
+    days: Annotated[int, typer.Option(help="For loaded arms: length of the window. 观察天数。")] = 30,
     actor: As = "system",
     json: Json = False,
 ) -> None:
     """Say what a campaign was worth: lift with interval, cost, return, and one plain sentence. 后评估。
 
-    Example: kequn review maturity_july --json
-    Example: kequn review email_test --control "No E-Mail" --metric visit --metric spend
+    Example: kequn review july_steady_wealth --json
+    Example: kequn review email_test --control "No E-Mail" --metric visit --metric spend --days 14
     """
     start()
     from kequn.ops.campaigns.queries import campaign_named
+    from kequn.ops.reviews.queries import as_json, result_of
     from kequn.ops.reviews.services import review_experiment, run_review
 
     who = acting(actor)
     if control:
-        row = review_experiment(who, name, control=control, metrics=metric or [])
+        row = review_experiment(who, name, metric or [], control=control, days=days)
     else:
         row = run_review(who, campaign_named(who, name).pk, as_of=_day(as_of))
+    result: Any = result_of(row)
     if json:
-        print_json(row.result)
+        print_json(as_json(result))
         return
-    _print_review(row.result)
-
-
-def _print_review(result: Any) -> None:
-    out.print(f"[bold]{result.sentence.zh}[/]\n{result.sentence.en}", highlight=False)
+    results = result.results if control else (result.goal, *result.guardrails)
     print_rows(
-        ("metric", "arm", "treated", "control", "lift", "s.e.", "95 %"),
+        ("metric", "arm", "assigned", "control", "lift", "s.e.", "95 %"),
         [
-            (
-                m.metric,
-                m.arm,
-                m.treated,
-                m.control,
-                m.lift,
-                m.se,
-                f"{m.low:.5g} … {m.high:.5g}" if m.low is not None else m.reason,
-            )
-            for m in result.measures
+            (r.metric, r.arm, r.lift.treated.mean, r.lift.control.mean, r.lift.point, r.lift.se, _interval(r.lift))
+            if r.lift
+            else (r.metric, r.arm, None, None, None, None, r.conclusion.code)
+            for r in results
         ],
     )
+    for r in results:
+        out.print(f"[bold]{r.conclusion.text.zh}[/]\n{r.conclusion.text.to('en')}", highlight=False)
+
+
+def _interval(lift: Any) -> str:
+    return f"{lift.low:.5g} … {lift.high:.5g}"
 
 
 def _state(row: Any, *, json: bool) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import django
 
 
-def start(home: Path | None = None) -> None:
-    """Make settings, apps and the runtime ready; ``home`` is where the installation keeps its files unless the environment says."""
-    if home is not None:
-        os.environ.setdefault("KEQUN_HOME", str(home))
+def start(**settings: str) -> None:
+    """Make settings, apps and the runtime ready; ``settings`` are variables that the command itself decides (the demo's)."""
+    os.environ |= settings
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kequn.server.settings")
     django.setup()

@@ -15,8 +15,7 @@ from kequn.core.errors import BadSource, KequnError
 from kequn.core.spec.source import SourceSpec
 from kequn.ops.customers.services import store_people
 from kequn.ops.governance.services import record
-from kequn.ops.jobs.models import Job
-from kequn.ops.jobs.services import Running, as_facts, enqueue
+from kequn.ops.jobs.services import Job, Running, as_facts, enqueue
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.services import sync_branches, sync_staff
 from kequn.ops.runtime import engine, now, runtime

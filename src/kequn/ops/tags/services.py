@@ -13,8 +13,7 @@ from kequn.core.errors import NoData
 from kequn.core.spec.tag import TagSpec
 from kequn.core.tags import check_catalogue, refresh, unavailable
 from kequn.ops.governance.services import record
-from kequn.ops.jobs.models import Job
-from kequn.ops.jobs.services import Running, enqueue
+from kequn.ops.jobs.services import Job, Running, enqueue
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import now, runtime
 from kequn.ops.tags.models import Refresh, TagVersion

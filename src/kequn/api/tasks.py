@@ -1,0 +1,87 @@
+"""An RM's tasks and what came of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from ninja import Router, Schema
+
+from kequn.api.auth import Request
+from kequn.ops.workbench import queries, services
+
+router = Router(tags=["tasks 任务"])
+
+
+class TaskOut(Schema):
+    """One task: whom to contact, why, until when."""
+
+    id: int
+    customer_id: str
+    staff_no: str
+    kind: str
+    campaign: str
+    channel: str
+    title_zh: str
+    title_en: str
+    why_zh: str
+    why_en: str
+    offer: str
+    priority: int
+    due_at: datetime
+    state: str
+
+
+class OutcomeIn(Schema):
+    """What came of a contact. `key` makes a repeated call harmless."""
+
+    key: str
+    contact: str
+    intent: str = ""
+    amount_cny: Decimal | None = None
+    next_at: datetime | None = None
+    note: str = ""
+
+
+class AssignIn(Schema):
+    """Who is to do it."""
+
+    staff_no: str
+
+
+class FollowUpOut(Schema):
+    """One recorded contact."""
+
+    id: int
+    task_id: int
+    contact: str
+    intent: str
+
+
+@router.get("", response=list[TaskOut], summary="Tasks in one's sight, the most urgent first")
+def list_tasks(
+    request: Request, state: str = "open", campaign: str | None = None, limit: int = 50, offset: int = 0
+) -> Any:
+    found = queries.tasks_for(request.actor, state=state or None, campaign=campaign)
+    return found[offset : offset + min(limit, 500)]
+
+
+@router.get("/{task_id}", response=TaskOut, summary="One task")
+def show(request: Request, task_id: int) -> Any:
+    return queries.task_for(request.actor, task_id)
+
+
+@router.post("/{task_id}/outcome", response=FollowUpOut, summary="Record a contact; a refusal stops what is queued")
+def record(request: Request, task_id: int, outcome: OutcomeIn) -> Any:
+    return services.record_outcome(request.actor, task_id, **outcome.dict())
+
+
+@router.delete("/outcomes/{follow_up_id}", response=TaskOut, summary="Take a record back within ten seconds")
+def undo(request: Request, follow_up_id: int) -> Any:
+    return services.undo_outcome(request.actor, follow_up_id)
+
+
+@router.put("/{task_id}/assignment", response=TaskOut, summary="Give a task to another RM of one's branches")
+def assign(request: Request, task_id: int, whom: AssignIn) -> Any:
+    return services.assign_task(request.actor, task_id, staff_no=whom.staff_no)
