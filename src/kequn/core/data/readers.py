@@ -22,7 +22,7 @@ from kequn.core.data.workbook import sheet_blocks
 from kequn.core.errors import BadSource, Where
 from kequn.core.spec.source import CsvInput, ExcelInput, Input, ParquetInput, PostgresInput
 
-BLOCK = 8 << 20
+BLOCK = 16 << 20
 PARQUET_ROWS = 131_072
 MOST_INFLATED = 100
 """A compressed file may be this many times smaller than its text once the text is large; beyond that it is an attack."""
@@ -232,7 +232,8 @@ class _File:
         self.name = name
         self.size = path.stat().st_size
         self.given = 0
-        self.file: IO[bytes] = path.open("rb")
+        self.raw: IO[bytes] = path.open("rb")
+        self.file = self.raw
         magic = self.file.read(4)
         self.file.seek(0)
         if magic.startswith(b"PK\x03\x04"):
@@ -242,7 +243,7 @@ class _File:
             )
         self.packed = magic.startswith(b"\x1f\x8b")
         if self.packed:
-            self.file = gzip.GzipFile(fileobj=self.file)  # type: ignore[assignment]
+            self.file = gzip.GzipFile(fileobj=self.raw)  # type: ignore[assignment]  # it does not close what it is given
 
     def read(self, size: int = -1) -> bytes:
         try:
@@ -263,6 +264,7 @@ class _File:
 
     def __exit__(self, *_: object) -> None:
         self.file.close()
+        self.raw.close()
 
 
 # Parquet, Excel, PostgreSQL
