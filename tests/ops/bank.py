@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from kequn.core.spec.campaign import Cap, CampaignSpec, ContactPolicySpec, Holdout, Play
+from kequn.core.spec.campaign import CampaignSpec, Cap, ContactPolicySpec, Holdout, Play
 from kequn.core.spec.metric import MetricSpec
 from kequn.core.spec.offer import OfferSpec, TalkTrackSpec, TemplateSpec
 from kequn.core.spec.segment import SegmentSpec
@@ -84,10 +83,10 @@ def people(db: None, bank_runtime: runtime.Runtime) -> None:
 
 
 @pytest.fixture
-def bank(built: Path, bank_runtime: runtime.Runtime, people: None) -> Iterator[runtime.Runtime]:
+def bank(built: Path, bank_runtime: runtime.Runtime, people: None) -> runtime.Runtime:
     """Put a copy of the store and the persons into the runtime."""
     shutil.copytree(built, bank_runtime.store.root, dirs_exist_ok=True)
-    yield bank_runtime
+    return bank_runtime
 
 
 RICH = SegmentSpec(name="rich", title="资产较高", where={"tag": "asset_aum_eod", "op": ">=", "value": 11_000})

@@ -171,7 +171,7 @@ def test_a_contact_of_ones_own_passes_the_gate_or_says_every_reason(tasks: Cast)
 
 def test_nobody_is_called_at_night(tasks: Cast, bank_runtime: runtime.Runtime) -> None:
     bank_runtime.clock = lambda: NOW + timedelta(hours=12)
-    with pytest.raises(services.Blocked, match="Quiet hours. Wait until 07-02 08:00"):
+    with pytest.raises(services.Blocked, match=r"Quiet hours\. Wait until 07-02 08:00"):
         services.start_contact(tasks["wangfang"], customer_id(12), key="a", why="回访")
 
 
