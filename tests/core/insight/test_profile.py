@@ -226,3 +226,29 @@ def test_a_date_or_a_tag_that_is_not_there_says_so(tmp_path):
         profile(engine, np.array([0]), tags=tags, as_of=date(2020, 1, 1))
     with pytest.raises(UnknownTag, match="'nope'"):
         profile(engine, np.array([0]), tags=tags, as_of=AS_OF, only=["nope"])
+
+
+def test_what_stands_out_alone_may_be_chance_among_many(tmp_path):
+    """25% against 20% among 400 is past the 95% line, but of hundreds of cells some always are."""
+    inside = [True] * 100 + [False] * 300 + [True] * 1920 + [False] * 7680
+    tags = {"acct_a": tag("acct_a", "boolean")}
+    columns: dict[str, Any] = {"acct_a": inside}
+    rng = np.random.default_rng(5)
+    for i in range(60):
+        tags[f"txn_noise{i}"] = tag(f"txn_noise{i}", "boolean")
+        columns[f"txn_noise{i}"] = rng.random(10_000) < 0.3
+    engine = open_store(tmp_path, tags, columns)
+    alone = profile(engine, np.arange(400), tags=tags, as_of=AS_OF, only=["acct_a"])
+    among = profile(engine, np.arange(400), tags=tags, as_of=AS_OF)
+    assert alone.tags[0].cells[0].low == pytest.approx(among.tags[0].cells[0].low)
+    assert (alone.tags[0].cells[0].low or 0) > 100
+    assert [difference.tag for difference in alone.top_differences] == ["acct_a"]
+    assert among.top_differences == ()
+
+
+def test_of_a_truth_value_the_yes_is_told_even_where_the_no_differs_more(tmp_path):
+    values = [True] * 990 + [False] * 10 + [True] * 8000 + [False] * 1000
+    tags = {"acct_a": tag("acct_a", "boolean")}
+    engine = open_store(tmp_path, tags, {"acct_a": values})
+    found = profile(engine, np.arange(1000), tags=tags, as_of=AS_OF)
+    assert [(d.tag, d.cell.value) for d in found.top_differences] == [("acct_a", "true")]
