@@ -39,6 +39,14 @@ def members_sql(
 
     It refers to the logical views: ``customer_tags`` (customer_id, as_of, a column a tag), the canonical tables and
     ``list_<name>``, each with ``customer_id``. Money is integer fen there.
+
+    >>> everybody = SegmentSpec(name="everybody", title="全部客户", where={"all": []})
+    >>> print(members_sql(everybody, tags={}, segments={}, as_of=date(2026, 6, 30)))
+    SELECT
+      customer_id
+    FROM customer_tags
+    WHERE
+      customer_tags.as_of = CAST('2026-06-30' AS DATE)
     """
     rule = understand(spec, tags=tags, segments=segments)
     target = Target("customer_id", as_of, dialect)

@@ -48,6 +48,10 @@ def in_words(
 ) -> str:
     """Return a segment's rule as one sentence, or a single condition as a clause.
 
+    >>> spec = SegmentSpec(name="on_list", title="名单客户", where={"not": {"list": "vip"}})
+    >>> in_words(spec, tags={}, segments={}, language="en")
+    'Customers for whom the following holds: not (on the list “vip”).'
+
     Raises:
         InvalidSpec and its kin: as `understand` does.
     """
