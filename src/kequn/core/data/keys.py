@@ -39,8 +39,8 @@ class KeyBook:
         self._parts: list[Keys] = []
 
     def add(self, keys: Keys) -> None:
-        """Take down the keys of the next rows."""
-        self._parts.append(keys)
+        """Take down the keys of the next rows; copied, since a view would keep the whole block in memory."""
+        self._parts.append(keys.copy())
 
     def rows_that_may_repeat(self) -> Rows:
         """Return the rows whose key another row has as well, ascending."""

@@ -181,7 +181,19 @@ TRANSACTION = Table("transaction", "交易", "Transactions", (
     C("is_initiated", "boolean"),
     C("is_online", "boolean"),
     C("is_foreign", "boolean"),
+    C("balance_after", "money"),
 ), key=("transaction_no",), on="booked_on")
+
+STANDING_ORDER = Table("standing_order", "定期委托", "Standing orders", (
+    C("order_no", "ref", True),
+    C("customer_no", "customer", True),
+    C("account_no", "ref"),
+    C("purpose", "text", codes=("household", "loan_payment", "insurance", "leasing", "saving", "other")),
+    C("amount", "money", True, minimum=0),
+    C("bank_to", "text"),
+    C("counterparty_no", "ref"),
+), key=("order_no",))
+"""Payments a customer has agreed once and for all, as they stand; no history."""
 
 EVENT = Table("event", "行为事件", "Events", (
     C("event_no", "ref", True),
@@ -256,6 +268,7 @@ ASSIGNMENT = Table("assignment", "实验分组", "Experiment arms", (
 TABLES: dict[str, Table] = {
     t.name: t
     for t in (
-        CUSTOMER, ACCOUNT, PRODUCT, HOLDING, TRANSACTION, EVENT, CONTACT, SERVICE, CONSENT, STAFF, BRANCH, ASSIGNMENT,
+        CUSTOMER, ACCOUNT, PRODUCT, HOLDING, TRANSACTION, STANDING_ORDER, EVENT, CONTACT, SERVICE, CONSENT, STAFF, BRANCH,
+        ASSIGNMENT,
     )
 }
