@@ -208,6 +208,14 @@ ESTIMATORS: dict[str, Estimator] = RATES | {
     "growth, winsorised 99%": _growth_winsorised,
     "growth, winsorised 99% + strata + CUPED, truth capped too": _growth_capped,
 }
+HELD = (
+    "rate",
+    "rate, strata + CUPED",
+    "growth",
+    "growth, strata + CUPED",
+    "growth, winsorised 99% + strata + CUPED, truth capped too",
+)
+"""The estimators that the product uses, and that the claim is about."""
 CLUSTERED: dict[str, Estimator] = {"rate": _rate, "rate, clustered": _rate_clustered}
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ def test_what_may_not_be_concluded_is_said_too():
 def test_what_cannot_be_measured_says_so_and_why(reason):
     said = conclusion(NotMeasurable("No.", reason=reason), RATE)
     assert (said.code, said.facts["reason"]) == ("not_measurable", reason)
-    assert said.text.zh.startswith("「开户率」不可评估:")
+    assert said.text.zh.startswith("「开户率」不可衡量:")
     assert "not measurable" in said.text.en
 
 

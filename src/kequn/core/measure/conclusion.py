@@ -128,7 +128,7 @@ _SENTENCES: dict[Code, tuple[str, str]] = {
 }  # fmt: skip
 
 _BROKEN = Text(
-    zh="不可评估:两组人数之比与计划不符,分组或数据出了问题,差异不能当作活动效果。",
+    zh="不可衡量:两组人数之比与计划不符,分组或数据出了问题,差异不能当作活动效果。",
     en="Not measurable: the arms are not of the planned sizes, so the split or the data are broken and the difference "
     "is no effect of the campaign.",
 )
@@ -148,7 +148,7 @@ def _not_measurable(error: NotMeasurable, metric: MetricSpec) -> Conclusion:
     reason = str(error.facts.get("reason", ""))
     zh, en = _REASONS.get(reason, (error.message.rstrip("."), error.message.rstrip(".")))
     text = Text(
-        zh=f"「{metric.title.zh}」不可评估:{zh}。这不等于没有效果,也不等于有效果。",
+        zh=f"「{metric.title.zh}」不可衡量:{zh}。这不等于没有效果,也不等于有效果。",
         en=f"{metric.title.to('en')} is not measurable: {en}. This means neither that it worked nor that it did not.",
     )
     return Conclusion("not_measurable", text, (), {**error.facts, "metric": metric.name, "reason": reason})
