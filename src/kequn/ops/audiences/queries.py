@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -12,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from django.db.models import Q, QuerySet
 
 from kequn.core import segments as rules
@@ -22,18 +19,24 @@ from kequn.core.gate import Facts
 from kequn.core.segments import Overlap, check, members, members_sql, overlap, preview, segments_in, tags_in, understand
 from kequn.core.spec.campaign import ContactPolicySpec
 from kequn.core.spec.segment import SegmentSpec
-from kequn.core.spec.tag import TagSpec
 from kequn.ops.audiences import contactability, dictionary, states
 from kequn.ops.audiences.contracts import Member, MembersPage, SegmentPreview
+from kequn.ops.audiences.kept import members_kept
 from kequn.ops.audiences.models import Export, SegmentVersion, UploadedList
+from kequn.ops.audiences.values import shown_value, tag_values, tags_of_one
 from kequn.ops.customers.queries import people_by_id
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import branch_codes_for
 from kequn.ops.runtime import engine, now
 from kequn.ops.tags.queries import catalogue
 
-KEPT = 16
-"""Member arrays kept in the process: 4 bytes a member."""
+__all__ = [
+    "Ordinals", "bank_for", "bank_today", "check_segment", "closure", "customer_ids", "dates", "draft_sql", "export_for",
+    "exports_for", "facts_about", "latest_date", "latest_segments", "list_for", "lists_for", "members_of", "members_page",
+    "ordinals", "overlap_of", "preview_segment", "scope_key", "segment_for", "segment_named", "segment_specs",
+    "segments_for", "shown_value", "sql_for", "tag_values", "tags_of_one", "tags_within", "usable_lists", "versions_of",
+]  # fmt: skip
+
 MOST_ON_A_PAGE = 200
 Ordinals = dictionary.Ordinals
 
@@ -128,13 +131,6 @@ def draft_sql(actor: Actor, spec: SegmentSpec, *, as_of: date | None = None, dia
     return members_sql(spec, tags=catalogue(), segments=others, as_of=day, dialect=dialect)
 
 
-def draft_sql(actor: Actor, spec: SegmentSpec, *, as_of: date | None = None, dialect: str = "duckdb") -> str:
-    """Return the SELECT of a segment that is being written."""
-    actor.must("segment.view")
-    others = segment_specs() | {spec.name: spec}
-    return members_sql(spec, tags=catalogue(), segments=others, as_of=as_of or latest_date(), dialect=dialect)
-
-
 # -- the bank within an actor's scope -----------------------------------------------------------------------------------
 
 
@@ -214,12 +210,10 @@ def members_of(actor: Actor, spec: SegmentSpec, *, as_of: date) -> Ordinals:
     bank = bank_for(actor)
     pinned = closure(spec, segments)
     key = (str(bank.store.root), bank.manifest.version, as_of, scope_key(actor), tuple(pinned.items()))
-    found = _kept.get(key)
-    return (
-        found
-        if found is not None
-        else _kept.put(key, members(bank, spec, tags=catalogue(), segments=segments, as_of=as_of))
-    )
+    found = members_kept.get(key)
+    if found is not None:
+        return found
+    return members_kept.put(key, members(bank, spec, tags=catalogue(), segments=segments, as_of=as_of))
 
 
 def overlap_of(actor: Actor, version_ids: Sequence[int], *, as_of: date | None = None) -> Overlap:
@@ -248,7 +242,7 @@ def members_page(
     """Return one page of members with some tags, ordered by one of them (``-tag``: largest first), unknown values last."""
     spec, day = segment_for(actor, version_id).spec, as_of or latest_date()
     who = members_of(actor, spec, as_of=day)
-    size = min(max(size, 1), MOST_ON_A_PAGE)
+    page, size = max(page, 1), min(max(size, 1), MOST_ON_A_PAGE)
     shown = tuple(dict.fromkeys(tags))
     wanted = order_by.removeprefix("-")
     ordered = _ordered(who, day, wanted, descending=order_by.startswith("-")) if wanted else who
@@ -272,45 +266,6 @@ def _members(actor: Actor, who: Ordinals, as_of: date, tags: tuple[str, ...]) ->
     people = people_by_id(actor, ids)
     values = tag_values(who, as_of, tags)
     return [Member(customer_id, people.get(customer_id), row) for customer_id, row in zip(ids, values, strict=True)]
-
-
-def tag_values(who: Ordinals, as_of: date, tags: Sequence[str]) -> list[tuple[Any, ...]]:
-    """Return the values of some tags for each ordinal, in the order given (for pages and exports of a scope already checked)."""
-    if not len(who) or not tags:
-        return [()] * len(who)
-    bank = engine()
-    asked = pa.table({"ordinal": pa.array(who, pa.uint32()), "position": pa.array(range(len(who)), pa.uint32())})
-    bank.register("values_asked", asked)
-    columns = ", ".join(f"t.{quoted(tag)}" for tag in tags)
-    query = (
-        f"WITH t AS ({bank.tags_query(as_of, tags)}) SELECT {columns} FROM values_asked a LEFT JOIN t USING (ordinal)"
-    )
-    return bank.rows(f"{query} ORDER BY a.position")
-
-
-class _Kept:
-    """The last few arrays, by what they were computed from."""
-
-    def __init__(self, most: int) -> None:
-        self.most, self.lock = most, threading.Lock()
-        self.arrays: OrderedDict[object, Ordinals] = OrderedDict()
-
-    def get(self, key: object) -> Ordinals | None:
-        with self.lock:
-            if key in self.arrays:
-                self.arrays.move_to_end(key)
-            return self.arrays.get(key)
-
-    def put(self, key: object, value: Ordinals) -> Ordinals:
-        value.flags.writeable = False
-        with self.lock:
-            self.arrays[key] = value
-            while len(self.arrays) > self.most:
-                self.arrays.popitem(last=False)
-        return value
-
-
-_kept = _Kept(KEPT)
 
 
 # -- lists and exports --------------------------------------------------------------------------------------------------
@@ -389,36 +344,3 @@ def ordinals(customer_ids: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int64]]
 def tags_within(spec: SegmentSpec, segments: Mapping[str, SegmentSpec]) -> tuple[str, ...]:
     """Return the tags that a segment and the segments within it read."""
     return tuple(sorted(tags_in(understand(spec, tags=catalogue(), segments=segments))))
-
-
-def shown_value(tag: TagSpec, value: Any, language: str) -> str:
-    """Return a tag's value as a person reads it: codes in words, money in yuan, yes and no."""
-    if isinstance(value, bool):
-        return {"zh": ("否", "是"), "en": ("no", "yes")}["en" if language.startswith("en") else "zh"][value]
-    if tag.type == "money":
-        return f"{value / 100:,.0f} 元" if not language.startswith("en") else f"{value / 100:,.0f} CNY"
-    if isinstance(value, str) and value in tag.values:
-        return tag.values[value].to(language)
-    if isinstance(value, list):
-        return "、".join(shown_value(tag, v, language) for v in value)
-    unit = f" {tag.unit.to(language)}" if tag.unit and isinstance(value, int | float) else ""
-    return f"{value:,.2f}{unit}" if isinstance(value, float) else f"{value}{unit}"
-
-
-def tags_of_one(ordinal: int, as_of: date) -> dict[str, Any]:
-    """Return all tags of one customer on a date; only the row groups she is in are read."""
-    day = engine().manifest.dates.get(as_of.isoformat())
-    if day is None:
-        return {}
-    return {name: _one(engine().store.path(state.file), ordinal) for name, state in day.tags.items()}
-
-
-def _one(path: Path, ordinal: int) -> Any:
-    with pq.ParquetFile(path) as file:
-        first = 0
-        for group in range(file.num_row_groups):
-            rows = file.metadata.row_group(group).num_rows
-            if ordinal < first + rows:
-                return file.read_row_group(group, columns=["value"])["value"][ordinal - first].as_py()
-            first += rows
-    return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,26 +11,21 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from pydantic import TypeAdapter
 
-from kequn.core.data.identity import ordinals_for
-from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
+from kequn.core.errors import Conflict, InvalidSpec, NotAllowed
 from kequn.core.insight import Profile, profile
 from kequn.core.segments import tags_in, understand
-from kequn.core.segments.lists import drop_list, match_list, save_list
-from kequn.core.segments.upload import read_list
 from kequn.core.spec.segment import SegmentSpec
 from kequn.ops.audiences import exports, states
 from kequn.ops.audiences.contactability import tell_complaints, tell_touches, tell_work
-from kequn.ops.audiences.contracts import ProfileAnswer, Sheet, UploadedListReport
-from kequn.ops.audiences.models import Export, SegmentProfile, SegmentVersion, UploadedList
+from kequn.ops.audiences.contracts import ProfileAnswer, Sheet
+from kequn.ops.audiences.models import Export, SegmentProfile, SegmentVersion
 from kequn.ops.audiences.queries import (
     bank_for,
-    bank_today,
     check_segment,
     closure,
     customer_ids,
     export_for,
     latest_date,
-    list_for,
     members_of,
     preview_segment,
     scope_key,
@@ -39,11 +33,12 @@ from kequn.ops.audiences.queries import (
     segment_specs,
     tag_values,
 )
+from kequn.ops.audiences.uploading import remove_expired_lists, remove_list, upload_list
 from kequn.ops.customers.queries import people_by_id
 from kequn.ops.governance.services import Approval, record, submit, withdraw
 from kequn.ops.jobs.services import Running, enqueue
 from kequn.ops.orgs.actor import Actor
-from kequn.ops.runtime import engine, now, runtime
+from kequn.ops.runtime import engine, now
 from kequn.ops.tags.queries import catalogue
 
 __all__ = [
@@ -67,8 +62,6 @@ __all__ = [
 LARGE_BANK = 500_000
 """From so many customers on a profile is a job: it would take longer than a request may."""
 LINK_VALID = timedelta(hours=24)
-LONGEST_LIST = timedelta(days=366)
-FAULTS_TOLD = 200
 _profiles = TypeAdapter(Profile)
 
 
@@ -243,94 +236,6 @@ def _profile_key(actor: Actor, spec: SegmentSpec, as_of: date) -> dict[str, Any]
 
 def _read(kept: dict[str, Any]) -> Profile:
     return _profiles.validate_python({k: v for k, v in kept.items() if k != "share"}, strict=False)
-
-
-# -- uploaded lists -----------------------------------------------------------------------------------------------------
-
-
-def upload_list(
-    actor: Actor,
-    file: Path | bytes,
-    file_name: str,
-    *,
-    name: str,
-    title: str,
-    purpose: str,
-    expires_on: date,
-    column: str | int | None = None,
-) -> UploadedListReport:
-    """Match a file of customer numbers and keep it as a list, or in the place of the one of this name; all or nothing.
-
-    Raises:
-        BadSource: the file cannot be read, or it is not clear which column is meant.
-        InvalidSpec: no purpose, an expiry that is past or more than a year away, or nobody on it is a customer.
-        NotAllowed: the name belongs to somebody outside the actor's branches.
-    """
-    actor.must("list.upload")
-    _check_list(actor, name, purpose, expires_on)
-    content = file if isinstance(file, bytes) else file.read_bytes()
-    store, key = runtime().store, runtime().pseudonym_key
-    found = match_list(read_list(content, file_name, column=column), lambda numbers: ordinals_for(store, key, numbers))
-    if not found.matched:
-        raise InvalidSpec("Nobody on this list is a customer.", hint="Is it the right column?", lines=found.lines)
-    unreadable = found.blanks + found.mangled
-    fields = {
-        "title": title[:100] or name, "purpose": purpose[:200], "file_name": Path(file_name).name[:200],
-        "content_hash": hashlib.sha256(content).hexdigest(), "rows": found.lines, "matched": found.matched,
-        "unmatched": found.unmatched, "duplicates": found.duplicates, "unreadable": unreadable, "owner_id": actor.user_id,
-        "owner_name": actor.display_name, "branch_path": actor.branch_path, "created_at": now(),
-        "expires_on": expires_on, "is_removed": False,
-    }  # fmt: skip
-    with transaction.atomic():
-        row, _ = UploadedList.objects.update_or_create(name=name, defaults=fields)
-        record(actor, "list.uploaded", row, name=name, purpose=purpose[:200], matched=found.matched, rows=found.lines)
-        save_list(store, name, found.ordinals, unmatched=found.unmatched, now=now())
-    return UploadedListReport(
-        list_id=row.pk, name=name, lines=found.lines, matched=found.matched, unmatched=found.unmatched,
-        duplicates=found.duplicates, blanks=found.blanks, mangled=found.mangled, faults=found.faults[:FAULTS_TOLD],
-    )  # fmt: skip
-
-
-def remove_list(actor: Actor, name: str) -> UploadedList:
-    """Take a list away: no segment can be computed with it any more.
-
-    Raises:
-        NotAllowed: there is none such in the actor's sight.
-    """
-    actor.must("list.upload")
-    row = list_for(actor, name)
-    with transaction.atomic():
-        UploadedList.objects.filter(pk=row.pk).update(is_removed=True)
-        record(actor, "list.removed", row, name=name)
-        drop_list(runtime().store, name, now=now())
-    row.refresh_from_db()
-    return row
-
-
-def remove_expired_lists(actor: Actor) -> int:
-    """Take away the lists whose last day is over (the worker, daily); return how many."""
-    actor.must("job.run")
-    expired = UploadedList.objects.filter(is_removed=False, expires_on__lt=bank_today())
-    names = list(expired.values_list("name", flat=True))
-    for name in names:
-        drop_list(runtime().store, name, now=now())
-    expired.update(is_removed=True)
-    return len(names)
-
-
-def _check_list(actor: Actor, name: str, purpose: str, expires_on: date) -> None:
-    today = bank_today()
-    if not purpose.strip():
-        raise InvalidSpec(
-            "Say what the list is for.", hint="The purpose is kept with it.", where=Where(field="purpose")
-        )
-    if not today <= expires_on <= today + LONGEST_LIST:
-        raise InvalidSpec(
-            f"A list is kept until a day between {today} and {today + LONGEST_LIST}.", where=Where(field="expires_on")
-        )
-    before = UploadedList.objects.filter(name=name).first()
-    if before is not None and not actor.sees_all_branches and not before.branch_path.startswith(actor.branch_path):
-        raise NotAllowed(f"The name {name!r} is taken.", hint="Choose another name.", list=name)
 
 
 # -- exports ------------------------------------------------------------------------------------------------------------

@@ -128,18 +128,9 @@ def got_by(actor: Actor, customer_id: str) -> list[Got]:
         if row is not None:
             reasons = tuple(tuple(reason.split(":", 1)) for reason in row["reasons"])
             title = campaign.spec.title
-            found.append(
-                Got(
-                    campaign.name,
-                    title.zh,
-                    title.to("en"),
-                    campaign.audience.as_of,
-                    row["arm"],
-                    row["channel"] or "",
-                    reasons,
-                    tuple(touches.get(campaign.name, ())),
-                )  # fmt: skip
-            )
+            seen = tuple(touches.get(campaign.name, ()))
+            got = (campaign.audience.as_of, row["arm"], row["channel"] or "", reasons, seen)
+            found.append(Got(campaign.name, title.zh, title.to("en"), *got))
     return found
 
 

@@ -50,13 +50,15 @@ def _banned(code: str, pattern: str, zh: str, en: str) -> Banned:
 BANNED: tuple[Banned, ...] = (
     _banned(
         "promise_of_return",
-        r"保本|保息|保收益|稳赚|稳赢|只赚不赔|零风险|无风险|没有风险|旱涝保收|必涨|翻倍|躺赚|guaranteed|risk[- ]free|no risk|can(?:not|'t) lose|double your money",
+        r"保本|保息|保收益|稳赚|稳赢|只赚不赔|零风险|无风险|没有风险|旱涝保收|必涨|翻倍|躺赚"
+        r"|guaranteed|risk[- ]free|no risk|can(?:not|'t) lose|double your money",
         "不得承诺收益或保本",
         "A return or the capital must not be promised",
     ),
     _banned(
         "superlative",
-        r"最高收益|收益最高|最安全|最好的?(?:理财|产品|银行)|第一(?:名|品牌)|国家级|顶级收益|highest return|safest|best in the market|number one bank",
+        r"最高收益|收益最高|最安全|最好的?(?:理财|产品|银行)|第一(?:名|品牌)|国家级|顶级收益"
+        r"|highest return|safest|best in the market|number one bank",
         "不得使用绝对化用语",
         "Superlatives must not be used",
     ),

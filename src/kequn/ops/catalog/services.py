@@ -86,6 +86,7 @@ def retire_definition(actor: Actor, version_id: int) -> DefinitionVersion:
 
 def decide_definition(actor: Actor, approval: Approval) -> None:
     """Follow a decision: the approved version becomes the one in use. Runs within the decision's transaction."""
+    del actor
     version = DefinitionVersion.objects.filter(
         kind=approval.kind, name=approval.name, fingerprint=approval.fingerprint
     ).first()

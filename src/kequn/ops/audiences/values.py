@@ -1,0 +1,63 @@
+"""The values of tags for some customers, and as a person reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kequn.core.engine.duck import quoted
+from kequn.core.spec.tag import TagSpec
+from kequn.ops.audiences.dictionary import Ordinals
+from kequn.ops.runtime import engine
+
+
+def tag_values(who: Ordinals, as_of: date, tags: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Return the values of some tags for each ordinal, in the order given (for pages and exports of a scope already checked)."""
+    if not len(who) or not tags:
+        return [()] * len(who)
+    bank = engine()
+    asked = pa.table({"ordinal": pa.array(who, pa.uint32()), "position": pa.array(range(len(who)), pa.uint32())})
+    bank.register("values_asked", asked)
+    columns = ", ".join(f"t.{quoted(tag)}" for tag in tags)
+    query = (
+        f"WITH t AS ({bank.tags_query(as_of, tags)}) SELECT {columns} FROM values_asked a LEFT JOIN t USING (ordinal)"
+    )
+    return bank.rows(f"{query} ORDER BY a.position")
+
+
+def shown_value(tag: TagSpec, value: Any, language: str) -> str:
+    """Return a tag's value as a person reads it: codes in words, money in yuan, yes and no."""
+    if isinstance(value, bool):
+        return {"zh": ("否", "是"), "en": ("no", "yes")}["en" if language.startswith("en") else "zh"][value]
+    if tag.type == "money":
+        return f"{value / 100:,.0f} 元" if not language.startswith("en") else f"{value / 100:,.0f} CNY"
+    if isinstance(value, str) and value in tag.values:
+        return tag.values[value].to(language)
+    if isinstance(value, list):
+        return "、".join(shown_value(tag, v, language) for v in value)
+    unit = f" {tag.unit.to(language)}" if tag.unit and isinstance(value, int | float) else ""
+    return f"{value:,.2f}{unit}" if isinstance(value, float) else f"{value}{unit}"
+
+
+def tags_of_one(ordinal: int, as_of: date) -> dict[str, Any]:
+    """Return all tags of one customer on a date; only the row groups she is in are read."""
+    day = engine().manifest.dates.get(as_of.isoformat())
+    if day is None:
+        return {}
+    return {name: _one(engine().store.path(state.file), ordinal) for name, state in day.tags.items()}
+
+
+def _one(path: Path, ordinal: int) -> Any:
+    with pq.ParquetFile(path) as file:
+        first = 0
+        for group in range(file.num_row_groups):
+            rows = file.metadata.row_group(group).num_rows
+            if ordinal < first + rows:
+                return file.read_row_group(group, columns=["value"])["value"][ordinal - first].as_py()
+            first += rows
+    return None
