@@ -20,7 +20,7 @@ from kequn.core.data.starter.kinds import inclination
 from kequn.core.data.starter.people import employers
 from kequn.core.data.starter.products import PRODUCTS
 
-GAIN = np.array([0.19, 0.02, 0.002, -0.055])
+GAIN = np.array([0.18, 0.02, 0.002, -0.055])
 """What a contact of full strength adds to it, by kind."""
 
 CHANNELS = ("sms", "app_push", "wecom", "call", "email", "rm_task", "file_drop")

@@ -25,7 +25,7 @@ KIND_BY_GROUP = np.array([
 ])  # fmt: skip
 TOO_POOR, MATURING = 8, 9
 
-BASE = np.array([0.025, 0.32, 0.004, 0.075])
+BASE = np.array([0.025, 0.36, 0.004, 0.075])
 """Chance to buy a savings or wealth product within 30 days when left alone, by kind."""
 
 
