@@ -207,7 +207,7 @@ def test_an_expired_list_computes_nothing(bank: runtime.Runtime, cast: Cast) -> 
 def test_an_export_is_masked_marked_and_for_its_owner_alone(bank: runtime.Runtime, cast: Cast) -> None:
     version = saved(cast)
     row = services.request_export(
-        cast["liqiang"], "segment", {"version": version.pk, "tags": ["asset_aum_eod"]}, purpose="网点晨会"
+        cast["liqiang"], "members", {"version": version.pk, "tags": ["asset_aum_eod"]}, purpose="网点晨会"
     )
     with pytest.raises(Conflict, match="ready"):
         services.take_export(cast["liqiang"], row.pk)
@@ -227,7 +227,7 @@ def test_an_export_is_masked_marked_and_for_its_owner_alone(bank: runtime.Runtim
 
 
 def test_an_export_is_gone_after_a_day(bank: runtime.Runtime, cast: Cast) -> None:
-    row = services.request_export(cast["zhaomin"], "segment", {"version": saved(cast).pk}, purpose="核对", format="csv")
+    row = services.request_export(cast["zhaomin"], "members", {"version": saved(cast).pk}, purpose="核对", format="csv")
     jobs.run_waiting()
     path = services.take_export(cast["zhaomin"], row.pk)
     assert path.read_bytes().startswith(b"\xef\xbb\xbf")
@@ -241,9 +241,9 @@ def test_an_export_is_gone_after_a_day(bank: runtime.Runtime, cast: Cast) -> Non
 def test_an_export_needs_a_purpose_and_a_right(bank: runtime.Runtime, cast: Cast) -> None:
     version = saved(cast)
     with pytest.raises(InvalidSpec, match="for"):
-        services.request_export(cast["zhaomin"], "segment", {"version": version.pk}, purpose=" ")
+        services.request_export(cast["zhaomin"], "members", {"version": version.pk}, purpose=" ")
     with pytest.raises(NotAllowed):
-        services.request_export(cast["wangfang"], "segment", {"version": version.pk}, purpose="x")
+        services.request_export(cast["wangfang"], "members", {"version": version.pk}, purpose="x")
     assert not Export.objects.exists()
 
 

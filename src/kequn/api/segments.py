@@ -184,7 +184,7 @@ def members(
 def export(request: Request, name: str, wanted: ExportIn) -> Any:
     params = {"version": _of(request, name).pk, "subject": name}
     row = services.request_export(
-        request.actor, "segment.members", params, purpose=wanted.purpose, format=wanted.format
+        request.actor, "members", params, purpose=wanted.purpose, format=wanted.format
     )
     return Status(202, row)
 

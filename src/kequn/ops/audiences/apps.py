@@ -18,4 +18,4 @@ class AudiencesConfig(AppConfig):
         on_decision("segment", services.decide_segment)
         register("segment.profile", services.profile_job)
         register("export.run", services.export_job)
-        services.register_export("segment", services.members_sheets)
+        services.register_export("members", services.members_sheets)

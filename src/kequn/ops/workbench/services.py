@@ -272,7 +272,7 @@ def _pass_gate(customer_id: str, channel: str, offer: str, talk_track: str, mome
     return fingerprint
 
 
-def assign_task(actor: Actor, task_id: int, *, staff_no: str) -> Task:
+def assign_task(actor: Actor, task_id: int, staff_no: str) -> Task:
     """Give an open task to another RM of the branch (branch head).
 
     Raises:
