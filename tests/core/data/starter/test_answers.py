@@ -269,7 +269,7 @@ def test_the_main_campaigns_effect_can_be_seen(tmp_path):
         one, other = bought[treated], bought[~treated]
         error = np.sqrt(one.var() / len(one) + other.var() / len(other))
         seen += one.mean() - other.mean() > 1.96 * error
-    assert seen > 0.9 * 200
+    assert seen > 0.8 * 200
 
 
 def test_a_window_on_another_bank_uses_that_bank(tmp_path):
