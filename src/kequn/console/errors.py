@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from kequn.console.wordings import HINTS, MESSAGES
 from kequn.core.errors import KequnError, SeveralErrors
 
+PLACE = re.compile(r"(?<!\{)\{(\d?)\}(?!\})")
 TITLES: dict[str, str | Promise] = {
     "invalid_spec": _("内容有误"),
     "several_errors": _("内容有几处有误"),
@@ -62,7 +63,7 @@ def said(error: KequnError) -> list[Said]:
             title=str(TITLES.get(error.code, TITLES["error"])),
             text=translated(error.message, MESSAGES),
             hint=translated(error.hint, HINTS),
-            where=str(error.where),
+            where=str(error.where) if error.where.file else error.where.field,
             right=str(error.facts.get("right", "")),
         )
     ]
@@ -86,12 +87,24 @@ def translated(text: str, wordings: dict[str, str]) -> str:
         return text
     for pattern, chinese in _patterns(id(wordings)):
         if found := pattern.fullmatch(text):
-            return chinese.format(*(part.strip("'\"") for part in found.groups()))
+            return _filled(chinese, [part.strip("'\"") for part in found.groups()])
     return text
+
+
+def _filled(chinese: str, parts: list[str]) -> str:
+    """Put parts where ``{}`` (in order) or ``{0}`` (by number) stand; other braces stay as they are."""
+    rest = iter(parts)
+    return PLACE.sub(lambda m: parts[int(m[1])] if m[1] else next(rest, ""), chinese)
 
 
 @cache
 def _patterns(which: int) -> list[tuple[re.Pattern[str], str]]:
     wordings = MESSAGES if which == id(MESSAGES) else HINTS
     most_fixed_first = sorted(wordings, key=lambda w: -len(w.replace("{}", "")))
-    return [(re.compile(re.escape(w).replace(r"\{\}", "(.*?)"), re.DOTALL), wordings[w]) for w in most_fixed_first]
+    return [(re.compile(_regex(w), re.DOTALL | re.IGNORECASE), wordings[w]) for w in most_fixed_first]
+
+
+def _regex(wording: str) -> str:
+    """Return what a wording matches; pydantic's words come with a capital and a full stop of their own."""
+    text = "(.*?)".join(re.escape(part) for part in re.split(r"(?<!\{)\{\}(?!\})", wording))
+    return text if wording.endswith(".") else text + r"\.?"

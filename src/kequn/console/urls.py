@@ -45,9 +45,9 @@ urlpatterns = [
     path("segments/<slug:name>/act", segments.act, name="segment_act"),
     path("segments/<slug:name>/export", segments.export, name="segment_export"),
     path("lists/", lists.lists, name="lists"),
-    #    path("lists/new", lists.new, name="list_new"),
+    path("lists/new", lists.new, name="list_new"),
     path("lists/<slug:name>/", lists.uploaded, name="list"),
-    #    path("lists/<slug:name>/remove", lists.remove, name="list_remove"),
+    path("lists/<slug:name>/remove", lists.remove, name="list_remove"),
     path("exports/", segments.exports, name="exports"),
     path("exports/<int:export_id>/file", segments.take, name="export_take"),
     # planning

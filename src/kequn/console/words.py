@@ -90,6 +90,12 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
         "UNKNOWN_CUSTOMER": _("客户不存在"), "RAGGED_ROW": _("列数不符"), "BAD_ENCODING": _("编码错误"), "NUL_BYTE": _("含空字符"),
         "BAD_QUOTE": _("引号不配对"), "TOO_LONG": _("文字过长"),
     },
+    "list_fault": {"blank": _("空行"), "mangled": _("读不出"), "duplicate": _("重复"), "unknown": _("不是本行客户")},
+    "fact": {
+        "size": _("客户数"), "bank": _("全部客户"), "as_of": _("数据日期"), "words": _("规则"), "marks": _("内容检查"), "reason": _("原因"),
+        "design": _("活动设计"), "zh": _("中文"), "en": _("英文"), "count": _("数量"), "cost": _("花费"), "scope": _("范围"), "key": _("对象"),
+        "campaign": _("营销活动"), "channel": _("渠道"), "wave": _("批次"), "touches": _("触达"), "unknown": _("结果未知"),
+    },
     "review_kind": {"campaign": _("营销活动"), "experiment": _("实验")},
     "truth": {"true": _("是"), "false": _("否"), "True": _("是"), "False": _("否")},
     "format": {"csv": "CSV", "parquet": "Parquet", "excel": "Excel", "postgres": "PostgreSQL"},

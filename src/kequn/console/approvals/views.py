@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
@@ -55,7 +56,9 @@ def approval(request: Request, approval_id: int) -> HttpResponse:
     )
     context = {
         "approval": row,
-        "facts": [(k, v) for k, v in row.summary.items() if k not in ("spec", "design")],
+        "facts": [(k, v) for k, v in row.summary.items() if k not in ("spec", "design") and v not in ("", None, [])],
+        "design": row.summary.get("design"),
+        "language": get_language() or "zh",
         "changes": changes(before.summary if before else {}, row.summary),
         "before": before,
         "mine": row.maker_id == request.actor.user_id,

@@ -230,7 +230,13 @@ def _rail(request: Request, values: dict[str, Any]) -> dict[str, Any]:
         return {"design": design_campaign(request.actor, _spec(values))}
     except KequnError as error:
         missing = error.errors if isinstance(error, SeveralErrors) else (error,)
-        return {"missing": [(wizard.step_of(m.where.field), part) for m in missing for part in said(m)]}
+        return {
+            "missing": [
+                (wizard.step_of(m.where.field), wizard.label_of(m.where.field), part)
+                for m in missing
+                for part in said(m)
+            ]
+        }
 
 
 def _pinned(fields: list[Any], error: KequnError) -> list[Said]:

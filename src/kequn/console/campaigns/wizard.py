@@ -179,6 +179,12 @@ def step_of(field: str) -> str:
     return next((name for name, _title, fields in STEPS if any(f.path == first for f in fields)), "goal")
 
 
+def label_of(field: str) -> Words:
+    """Return what the form calls a field of the document; empty where it is none of the form's."""
+    first = {"holdout": "rate"}.get(field.split(".", maxsplit=1)[0], field.split(".", maxsplit=1)[0])
+    return next((f.title for _name, _title, fields in STEPS for f in fields if f.path == first), "")
+
+
 def choices_of() -> dict[str, list[tuple[str, Any]]]:
     """Return what the wizard's fields choose from."""
     language = get_language() or "zh"

@@ -131,7 +131,7 @@ def marked(text: str, found: list[tuple[str, str]]) -> SafeString:
         if words and (plain := escape(words)) in shown:
             shown = mark_safe(
                 shown.replace(plain, format_html('<mark class="kq-lint" title="{}">{}</mark>', reason, words), 1)
-            )  # noqa: S308 - both parts are escaped
+            )
     return shown
 
 

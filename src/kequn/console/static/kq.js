@@ -44,8 +44,8 @@ const KINDS = {
     series: c.series.map((s) => ({ type: "line", name: s.name, data: s.data, symbol: s.data.length < 3 ? "circle" : "none", lineStyle: { width: 2 } })),
   }),
   tgi: (c) => ({
-    grid: { ...GRID, top: 8 }, tooltip: { ...tip("", "item"), formatter: (p) => c.labels[p.dataIndex] + "<br>TGI " + number(c.points[p.dataIndex].v) },
-    xAxis: valueAxis("", { min: 0 }), yAxis: labelAxis(c.labels, { inverse: true }),
+    grid: { ...GRID, top: 24 }, tooltip: { ...tip("", "item"), formatter: (p) => c.labels[p.dataIndex] + "<br>TGI " + number(c.points[p.dataIndex].v) },
+    xAxis: valueAxis("", { min: 0, max: (v) => Math.max(150, Math.ceil(v.max / 50) * 50) }), yAxis: labelAxis(c.labels, { inverse: true }),
     series: [
       { type: "custom", z: 1, data: c.points.map((p, i) => [p.low ?? p.v, p.high ?? p.v, i]), encode: { x: [0, 1], y: 2 }, silent: true,
         renderItem: whisker(css("--kq-c0")) },

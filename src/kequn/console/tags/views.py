@@ -37,7 +37,6 @@ COLUMNS = (
     Column(lazy("覆盖率"), "coverage", "coverage", number=True, hint=lazy("有值的客户占比")),
     Column(lazy("刷新"), "spec.refresh", "refresh"),
     Column(lazy("负责人"), "spec.owner", "owner"),
-    Column(lazy("计算时间"), lambda r: r.state.computed_at if r.state else None, "computed"),
 )
 MOST_BARS = 24
 
