@@ -53,7 +53,8 @@ def dispatch(
     for handful in _handfuls(claim.candidates, line.transport):
         if outbox.steady_clock() - looked >= WATCH_SECONDS:
             looked, halted = outbox.steady_clock(), outbox.halted(claim)
-        begun = [c for c in handful if c.pending.touch_id not in halted]
+        due = outbox.clock()
+        begun = [c for c in handful if c.pending.touch_id not in halted and c.pending.expires_at > due]
         if not begun:
             continue
         if not outbox.may_begin(claim):

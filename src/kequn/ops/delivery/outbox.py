@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Q
@@ -38,10 +39,8 @@ class Candidate:
     """A waiting touch with its message, and what the gate says of it."""
 
     pending: Pending
-    sending_id: int
     subject: str
     body: str
-    must_arrive: bool
     version: int
     """Of the customer's contacts, before the gate looked."""
 
@@ -88,23 +87,29 @@ class Outbox:
         database_clock: Callable[[], datetime] = database_now,
         steady_clock: Callable[[], float] = steady_now,
         rng: random.Random | None = None,
+        lease_spare: timedelta = LEASE_SPARE,
     ) -> None:
         self.clock = clock
         self.database_clock = database_clock
         self.steady_clock = steady_clock
         self.rng = rng or random.Random()
+        self.lease_spare = lease_spare
 
     def peek(self, channel: str, limit: int) -> list[Candidate]:
-        """Return the touches next in line that nothing stops. A read: others may take them before us."""
+        """Return the touches next in line that nothing stops. A read: others may take them before us.
+
+        One a customer, so that the gate weighs it against all her contacts but its own; a doubtful one goes first.
+        """
         stopped = stops_in_force()
         if ("all", "") in stopped or ("channel", channel) in stopped:
             return []
-        rows = Ready.objects.filter(channel=channel, not_before__lte=self.clock()).select_related("touch", "sending")
+        rows = Ready.objects.filter(channel=channel, not_before__lte=self.clock())
         rows = rows.exclude(_stopped(stopped)) if stopped else rows
-        found = list(rows.order_by("-priority", "not_before", "touch_id")[:limit])
-        customers = [r.touch.customer_id for r in found]
+        line = rows.order_by("-priority", "not_before", "touch_id").values_list(*_COLUMNS)[:limit]
+        found = _one_a_customer(_Waiting(*row) for row in line)
+        customers = [w.customer_id for w in found]
         versions = dict(ContactVersion.objects.filter(pk__in=customers).values_list("pk", "version"))
-        return [_candidate(r, versions.get(r.touch.customer_id, 0)) for r in found]
+        return [_candidate(w, versions.get(w.customer_id, 0)) for w in found]
 
     def claim(
         self,
@@ -123,14 +128,13 @@ class Outbox:
         began = self.steady_clock()
         token = secrets.token_hex(16)
         with transaction.atomic():
-            waiting = self._waiting([c.pending.touch_id for c in candidates])
-            mine = [c for c in candidates if c.pending.touch_id in waiting]
+            mine = self._still_waiting(candidates)
             report, allowed = self._book(mine, verdicts)
             moment = self.database_clock()
             chosen = self._chosen(channel, allowed, rate, moment)
-            self._announce(token, chosen, moment + lease(terms))
+            self._announce(token, chosen, moment + self._lease(terms))
         report.claimed = len(chosen)
-        begin_within = (lease(terms) - terms.longest_call - BEGIN_MARGIN).total_seconds()
+        begin_within = (self._lease(terms) - terms.longest_call - BEGIN_MARGIN).total_seconds()
         return Claim(channel, token, tuple(chosen), began + begin_within), report
 
     def may_begin(self, claim: Claim) -> bool:
@@ -179,6 +183,8 @@ class Outbox:
 
     def sweep(self, terms_of: Callable[[str], Terms | None]) -> int:
         """Move claims whose lease ran out to the unknown: their worker is dead, or too late to be believed."""
+        if not InFlight.objects.filter(lease_until__lt=self.database_clock()).exists():
+            return 0
         with transaction.atomic():
             moment, moves = self.database_clock(), Moves(self.clock())
             rows = list(_locked(InFlight.objects.filter(lease_until__lt=moment)).select_related("touch")[:500])
@@ -193,11 +199,9 @@ class Outbox:
 
     def due(self, channel: str, limit: int) -> list[Doubt]:
         """Return the unknown attempts of a channel whose settling time has passed (rule 4)."""
-        rows = Unknown.objects.filter(channel=channel, ask_after__lte=self.database_clock()).select_related("touch")
-        return [
-            Doubt(r.touch_id, r.touch.key, r.token, r.channel, r.asked, r.touch.must_arrive, r.is_quarantined)
-            for r in rows.order_by("ask_after")[:limit]
-        ]
+        rows = Unknown.objects.filter(channel=channel, ask_after__lte=self.database_clock()).order_by("ask_after")
+        columns = ("touch_id", "touch__key", "token", "channel", "asked", "touch__must_arrive", "is_quarantined")
+        return [Doubt(*row) for row in rows.values_list(*columns)[:limit]]
 
     def resolve(self, doubt: Doubt, finding: Finding) -> str:
         """Commit what the gateway said of one attempt; of that attempt alone (rule 7). Return the new state."""
@@ -246,10 +250,20 @@ class Outbox:
             Unknown.objects.filter(pk=row.pk, token=row.token).update(ask_after=end)
         return "unknown"
 
+    def _lease(self, terms: Terms) -> timedelta:
+        """Return how long a claim lasts: longer than the longest call, with a margin (rule 12)."""
+        return 2 * terms.longest_call + BEGIN_MARGIN + self.lease_spare
+
     # within a transaction
 
-    def _waiting(self, touch_ids: Collection[int]) -> set[int]:
-        return set(_locked(Ready.objects.filter(pk__in=list(touch_ids))).values_list("touch_id", flat=True))
+    def _still_waiting(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Hold and return those that stand in line as they did when they were looked at: nobody tried them meanwhile."""
+        rows = _locked(Ready.objects.filter(pk__in=[c.pending.touch_id for c in candidates]))
+        standing = set(rows.values_list("touch_id", "attempt", "failures", "is_doubtful"))
+        return [
+            c for c in candidates
+            if (c.pending.touch_id, c.pending.attempt, c.pending.failures, c.pending.is_doubtful) in standing
+        ]  # fmt: skip
 
     def _book(
         self, candidates: Iterable[Candidate], verdicts: Mapping[int, Verdict]
@@ -283,14 +297,11 @@ class Outbox:
         self, channel: str, allowed: Sequence[Candidate], rate: float | None, moment: datetime
     ) -> list[Candidate]:
         stopped = stops_in_force()  # rule 10: the stop is part of the claim
-        one_each: dict[tuple[str, bool], Candidate] = {}
-        for c in allowed:
-            if not _is_stopped(c.pending, stopped):
-                one_each.setdefault((c.pending.customer_id, c.pending.is_doubtful), c)
-        if not one_each:
+        free = [c for c in allowed if not _is_stopped(c.pending, stopped)]
+        if not free:
             return []
-        given = accounts.allowance(channel, len(one_each), rate=rate, at=moment)
-        chosen = self._uncontacted(list(one_each.values())[:given])
+        given = accounts.allowance(channel, len(free), rate=rate, at=moment)
+        chosen = self._uncontacted(free[:given])
         if rate is not None:
             accounts.give_tokens_back(channel, given - len(chosen))
         return chosen
@@ -383,11 +394,6 @@ class Outbox:
         return "presumed_sent"
 
 
-def lease(terms: Terms) -> timedelta:
-    """Return how long a claim lasts: longer than the longest call, with a margin (rule 12)."""
-    return 2 * terms.longest_call + BEGIN_MARGIN + LEASE_SPARE
-
-
 def stops_in_force() -> set[tuple[str, str]]:
     """Return the stops as (scope, key)."""
     return set(Stop.objects.values_list("scope", "key"))
@@ -416,16 +422,46 @@ def _locked(rows):  # type: ignore[no-untyped-def]  # a queryset of any of the t
     return rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked, of=("self",))
 
 
-def _candidate(row: Ready, version: int) -> Candidate:
-    touch, sending = row.touch, row.sending
-    pending = Pending(
-        touch_id=touch.pk, key=touch.key, customer_id=touch.customer_id, channel=touch.channel, purpose=touch.purpose,
-        campaign=sending.campaign, wave=sending.ref, offer=touch.offer, template=touch.template,
-        priority=touch.priority, expires_at=touch.expires_at, attempt=row.attempt,
-        failures=row.failures, is_doubtful=row.is_doubtful,
-    )  # fmt: skip
-    subject, body = unseal(touch.text, key=touch.key)
-    return Candidate(pending, sending.pk, subject, body, touch.must_arrive, version)
+class _Waiting(NamedTuple):
+    """What is read of a touch in line."""
+
+    touch_id: int
+    key: str
+    customer_id: str
+    channel: str
+    purpose: str
+    campaign: str
+    wave: str
+    offer: str
+    template: str
+    priority: int
+    expires_at: datetime
+    attempt: int
+    failures: int
+    is_doubtful: bool
+    text: bytes
+
+
+_COLUMNS = (
+    "touch_id", "touch__key", "touch__customer_id", "channel", "touch__purpose", "sending__campaign", "sending__ref",
+    "touch__offer", "touch__template", "priority", "touch__expires_at", "attempt", "failures", "is_doubtful",
+    "touch__text",
+)  # fmt: skip
+"""Of ``_Waiting``, in its order."""
+
+
+def _candidate(waiting: _Waiting, version: int) -> Candidate:
+    subject, body = unseal(waiting.text, key=waiting.key)
+    return Candidate(Pending(*waiting[:-1]), subject, body, version)
+
+
+def _one_a_customer(line: Iterable[_Waiting]) -> list[_Waiting]:
+    first: dict[str, _Waiting] = {}
+    for waiting in line:
+        held = first.setdefault(waiting.customer_id, waiting)
+        if waiting.is_doubtful and not held.is_doubtful:
+            first[waiting.customer_id] = waiting
+    return list(first.values())
 
 
 def _stopped(stopped: Collection[tuple[str, str]]) -> Q:
