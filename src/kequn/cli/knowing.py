@@ -41,8 +41,18 @@ def list_tags(actor: As = "system", json: Json = False) -> None:
 
 
 @tag.command("refresh")
-def refresh(as_of: Day = None, actor: As = "system", json: Json = False) -> None:
-    """Compute all tags for a business date and publish them together. 加工标签。
+def refresh(
+    as_of: Day = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="A tag to compute, again for each; all that can be without it. 只加工这些标签。"),
+    ] = None,
+    actor: As = "system",
+    json: Json = False,
+) -> None:
+    """Compute tags for a business date and publish them together. 加工标签。
+
+    With --only the date keeps the tags it has and gains these: for a date that some of the data do not cover.
 
     Example: kequn tag refresh --as-of 2026-06-30
     """
@@ -50,7 +60,7 @@ def refresh(as_of: Day = None, actor: As = "system", json: Json = False) -> None
     from kequn.ops.tags.services import refresh_tags
 
     with out.status("…"):
-        row = refresh_tags(acting(actor), as_of=as_of.date() if as_of else None)
+        row = refresh_tags(acting(actor), as_of=as_of.date() if as_of else None, only=only or None)
     facts = {"as_of": row.as_of, "tags": row.n_tags, "customers": row.n_customers, "seconds": round(row.seconds, 2),
              "unavailable": row.unavailable}  # fmt: skip
     if json:
