@@ -216,8 +216,8 @@ values = st.one_of(
     st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-(10**9), max_value=10**9),
     st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), max_size=30),
     st.sampled_from(
-        ["yes", "on", "0012", "1e5", "null", "~", "", "true", "2026-01-01", "a: b", "- a", "# x", " a ", "'", '"', "*x", "&x"]
-        + ["<<", "1\n2", "a \nb\n\n"]
+        ["yes", "on", "0012", "1e5", "null", "~", "", "true", "2026-01-01", "a: b", "- a", "# x", " a ", "'", '"', "*x", "&x",
+         "<<", "1\n2", "a \nb\n\n"]
     ),
 )  # fmt: skip
 
