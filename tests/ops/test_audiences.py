@@ -260,6 +260,20 @@ def test_no_cell_is_a_formula(tmp_path, cell: str) -> None:  # type: ignore[no-u
         assert b"<f>" not in book.read("xl/worksheets/sheet1.xml")
 
 
+def test_the_contactable_rate_says_what_is_missing_before_there_is_an_offer(
+    bank: runtime.Runtime, definitions: None, cast: Cast
+) -> None:
+    version = queries.segment_named(cast["zhaomin"], "rich")
+    found = queries.contactable_segment(cast["zhaomin"], version.pk, channels=["sms", "email", "wecom"])
+    by_channel = {c.channel: c for c in found.contactable.channels}
+    assert (by_channel["sms"].n, by_channel["sms"].n_contactable) == (590, 472)
+    assert [(r.code, r.n) for r in by_channel["sms"].reasons] == [("NO_CONSENT", 118)]
+    assert by_channel["email"].n_contactable == 0
+    assert found.unknown_facts["consent.email"] == 1
+    branch = queries.contactable_segment(cast["liqiang"], version.pk, channels=["sms"])
+    assert branch.contactable.n == 295
+
+
 def test_segments_need_tags(cast: Cast, bank_runtime: runtime.Runtime) -> None:
     with pytest.raises(NoData):
         queries.latest_date()

@@ -143,7 +143,7 @@ def test_reaching_everybody_is_reported_as_not_measurable(definitions: None, cas
     converted(campaign, treated=100, control=0)
     result = reviewed(cast, campaign)
     assert result.goal.conclusion.facts["reason"] == "reach_all"
-    assert "不可评估" in result.sentence_zh
+    assert "不可衡量" in result.sentence_zh
 
 
 def test_the_same_data_give_the_same_review(campaign: Campaign, cast: Cast) -> None:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from kequn.core.engine.duck import Engine
-from kequn.core.gate import Facts, Overlay, empty, facts_from, rows
+from kequn.core.gate import CHANNELS, Content, Facts, Overlay, Proposal, empty, facts_from, rows
 from kequn.core.spec.campaign import ContactPolicySpec
 from kequn.ops.audiences.dictionary import Ordinals, customer_ids_of, ordinals_of
 from kequn.ops.customers.services import reachable
@@ -22,6 +22,9 @@ SERVICE_ONLY = frozenset({"complaint", "refused"})
 """Reasons of a suppression that stop marketing, not service."""
 FEW = 2_000
 """Up to so many customers are asked for by id; above, everybody's rows are read once."""
+
+OPEN_TALK = Proposal(product_known=True, content={c: Content(approved=True, has_opt_out=True) for c in CHANNELS})
+"""A talk about nothing in particular: no product, no prepared text. What it meets are the rules about the customer alone."""
 
 Touched = Callable[[Collection[str] | None, date, Collection[str]], Iterable[tuple[str, str, date]]]
 Complained = Callable[[Collection[str] | None], Iterable[tuple[str, date, bool]]]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from kequn.core.gate import Contactable
 from kequn.core.insight import Profile
 from kequn.core.segments import FunnelStep
 from kequn.core.segments.lists import LineFault
@@ -33,6 +34,16 @@ class SegmentPreview:
     def share(self) -> float | None:
         """Size ÷ bank; ``None`` for an empty bank."""
         return self.size / self.bank if self.bank else None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentContactable:
+    """Whom of a segment marketing could reach now, and what is not known about its members (可触达率)."""
+
+    as_of: date
+    contactable: Contactable
+    unknown_facts: dict[str, float]
+    """Fact -> share of members of whom it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

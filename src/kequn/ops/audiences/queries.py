@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,15 +15,16 @@ from django.db.models import Q, QuerySet
 from kequn.core import segments as rules
 from kequn.core.engine.duck import Engine, literal, quoted
 from kequn.core.errors import Conflict, NoData, NotAllowed, UnknownSegment
-from kequn.core.gate import Facts
+from kequn.core.gate import CHANNELS, Candidates, Facts, contactable, decide, unknown_facts
 from kequn.core.segments import Overlap, check, members, members_sql, overlap, preview, segments_in, tags_in, understand
 from kequn.core.spec.campaign import ContactPolicySpec
 from kequn.core.spec.segment import SegmentSpec
 from kequn.ops.audiences import contactability, dictionary, states
-from kequn.ops.audiences.contracts import Member, MembersPage, SegmentPreview
+from kequn.ops.audiences.contracts import Member, MembersPage, SegmentContactable, SegmentPreview
 from kequn.ops.audiences.kept import members_kept
 from kequn.ops.audiences.models import Export, SegmentVersion, UploadedList
 from kequn.ops.audiences.values import shown_value, tag_values, tags_of_one
+from kequn.ops.catalog.queries import policy as contact_policy
 from kequn.ops.customers.queries import people_by_id
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import branch_codes_for
@@ -31,14 +32,16 @@ from kequn.ops.runtime import engine, now
 from kequn.ops.tags.queries import catalogue
 
 __all__ = [
-    "Ordinals", "bank_for", "bank_today", "check_segment", "closure", "customer_ids", "dates", "draft_sql", "export_for",
-    "exports_for", "facts_about", "latest_date", "latest_segments", "list_for", "lists_for", "members_of", "members_page",
-    "ordinals", "overlap_of", "preview_segment", "scope_key", "segment_for", "segment_named", "segment_specs",
-    "segments_for", "shown_value", "sql_for", "tag_values", "tags_of_one", "tags_within", "usable_lists", "versions_of",
+    "OPEN_TALK", "Ordinals", "bank_for", "bank_today", "check_segment", "closure", "contactable_segment",
+    "customer_ids", "dates", "draft_sql", "export_for", "exports_for", "facts_about", "latest_date",
+    "latest_segments", "list_for", "lists_for", "members_of", "members_page", "ordinals", "overlap_of",
+    "preview_segment", "scope_key", "segment_for", "segment_named", "segment_specs", "segments_for", "shown_value",
+    "sql_for", "tag_values", "tags_of_one", "tags_within", "usable_lists", "versions_of",
 ]  # fmt: skip
 
 MOST_ON_A_PAGE = 200
 Ordinals = dictionary.Ordinals
+OPEN_TALK = contactability.OPEN_TALK
 
 
 # -- definitions --------------------------------------------------------------------------------------------------------
@@ -248,6 +251,25 @@ def members_page(
     ordered = _ordered(who, day, wanted, descending=order_by.startswith("-")) if wanted else who
     part = ordered[(page - 1) * size : page * size]
     return MembersPage(day, len(who), page, size, shown, tuple(_members(actor, part, day, shown)))
+
+
+def contactable_segment(
+    actor: Actor, version_id: int, *, channels: Sequence[str] = CHANNELS, as_of: date | None = None
+) -> SegmentContactable:
+    """Return how many members could be contacted for marketing now, by channel, and which facts are missing (可触达率).
+
+    Before there is an offer: only the rules about the customer count, at an hour that is not quiet.
+
+    Raises:
+        UnknownDefinition: no contact policy was approved.
+    """
+    spec, day, policy = segment_for(actor, version_id).spec, as_of or latest_date(), contact_policy()
+    who = members_of(actor, spec, as_of=day)
+    noon = datetime.combine(bank_today(), time(12), ZoneInfo(policy.zone))
+    facts = facts_about(who, policy=policy, now=noon)
+    candidates = Candidates.each(who, channels, contactability.OPEN_TALK)
+    found = contactable(decide(candidates, facts, policy, now=noon, purpose="marketing"))
+    return SegmentContactable(day, found, unknown_facts(facts))
 
 
 def _ordered(who: Ordinals, as_of: date, tag: str, *, descending: bool) -> Ordinals:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from kequn.core.errors import UnknownDefinition
-from kequn.core.gate import ALLOW, CHANNELS, HOLD, Candidates, Content, Decisions, Proposal, decide
+from kequn.core.gate import ALLOW, CHANNELS, HOLD, Candidates, Decisions, Proposal, decide
 from kequn.core.spec.campaign import ContactPolicySpec
-from kequn.ops.audiences.queries import dates, facts_about, shown_value, tags_of_one
+from kequn.ops.audiences.queries import OPEN_TALK, dates, facts_about, shown_value, tags_of_one
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.runtime import engine
 from kequn.ops.tags.queries import catalogue
@@ -21,8 +21,6 @@ from kequn.ops.workbench.contracts import ChannelState, Month, PastContact, Posi
 SHOWN = frozenset({"C1", "C2"})
 """Tags of class S need a consent of their own, those of class X only hold contacts back: neither is on the page."""
 CONTACTS_SHOWN = 20
-OPEN_TALK = Proposal(product_known=True, content={c: Content(approved=True, has_opt_out=True) for c in CHANNELS})
-"""A talk about nothing in particular: no product, no prepared text."""
 CONSENTS = {1: "granted", 0: "refused", -1: "unknown"}
 
 

@@ -13,7 +13,7 @@ from django.db.models import F
 
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
 from kequn.core.gate import ALLOW, BY_CODE, CHANNELS, HOLD, Content, proposal_from
-from kequn.ops.audiences.queries import ordinals
+from kequn.ops.audiences.queries import OPEN_TALK, ordinals
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.customers.queries import person_for
 from kequn.ops.delivery.queries import touches_for
@@ -26,7 +26,6 @@ from kequn.ops.workbench import states
 from kequn.ops.workbench.contracts import Customer360, PastContact
 from kequn.ops.workbench.customer import (
     CONTACTS_SHOWN,
-    OPEN_TALK,
     channels_of,
     contacts_of,
     decide_for_rm,
