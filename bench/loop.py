@@ -100,7 +100,7 @@ def _volume(folder: Path, rows: int, customers: int) -> float:
         seen.append(truth.rows[TRANSACTIONS] / sample)
         shutil.rmtree(folder / "sample")
     slope = (seen[1] - seen[0]) / 4
-    return max(0.05, 1 + (1.03 * rows / customers - seen[0]) / slope)
+    return max(0.05, 1 + (1.04 * rows / customers - seen[0]) / slope)
 
 
 def run_kequn(folder: Path) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def test_a_list_counts_each_of_its_codes(tmp_path: Path) -> None:
     assert found.known == 2
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(values=st.lists(st.one_of(st.none(), st.integers(-1000, 1000)), min_size=1, max_size=60))
 def test_the_bars_of_a_number_add_up_to_the_known(
     tmp_path_factory: pytest.TempPathFactory, values: list[int | None]

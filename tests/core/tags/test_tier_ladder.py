@@ -81,7 +81,7 @@ def test_somebody_without_holdings_is_at_the_foot(tmp_path: Path) -> None:
     assert bank.column("asset_tier") == ["T0", "T2"]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(data=st.data())
 def test_the_tier_is_what_the_rule_says_month_by_month(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

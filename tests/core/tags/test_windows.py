@@ -28,7 +28,7 @@ def pay(bank: SmallBank, who: int, on: date, amount: int = 100, **columns: Any) 
     bank.add("transaction", who, booked_on=on, direction="in", amount=amount, category="other", **columns)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     days=st.integers(1, 400),
     ages=st.lists(st.integers(-5, 410), max_size=30),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
+from typing import ClassVar
 
 import duckdb
 from sqlglot import exp
@@ -136,15 +138,14 @@ def plain_sql(tag: ReadTag, calendar: Calendar) -> str:
 
 
 class Binder:
-    """An empty bank in memory, against which expressions are tried for their types."""
+    """An empty bank in memory, against which expressions are tried for their types.
+
+    What was tried once is remembered for the life of the process: the whole catalogue is asked for again and again.
+    """
+
+    _tried: ClassVar[dict[tuple[object, ...], str]] = {}
 
     def __init__(self) -> None:
-        self._database = duckdb.connect(":memory:")
-        for macro in MACROS:
-            self._database.execute(macro)
-        for table in TABLES.values():
-            columns = ", ".join(f"{quoted(n)} {t}" for n, t in table.stored_columns().items())
-            self._database.execute(f"CREATE TABLE {quoted(table.name)} ({columns})")
         month_ends = [date(2026, month, 1) - timedelta(days=1) for month in range(1, 8)]
         self._calendar = Calendar(month_ends[-1], tuple(month_ends))
 
@@ -154,19 +155,31 @@ class Binder:
         Raises:
             BadExpression: the expression does not fit its columns, or its result does not fit the tag's type.
         """
-        found: dict[str, str] = {}
         every = list(tags)
         of_type = {n: SQL_OF_TYPE[t] for n, t in (given or {}).items()}
         of_type |= {t.spec.name: SQL_OF_TYPE[t.spec.type] for t in every}
-        for group in _groups(every):
+        texts = {t.spec.name: _text(t, of_type) for t in every}
+        found = {n: self._tried[text] for n, text in texts.items() if text in self._tried}
+        for group in _groups([t for t in every if t.spec.name not in found]):
             try:
                 found |= self._described(group, of_type)
             except duckdb.Error:
                 for tag in group:
                     found |= self._alone(tag, of_type)
+        self._tried.update({texts[n]: found[n] for n in texts})
         for tag in every:
             _fits(tag.spec, found[tag.spec.name])
         return found
+
+    @cached_property
+    def _database(self) -> duckdb.DuckDBPyConnection:
+        database = duckdb.connect(":memory:")
+        for macro in MACROS:
+            database.execute(macro)
+        for table in TABLES.values():
+            columns = ", ".join(f"{quoted(n)} {t}" for n, t in table.stored_columns().items())
+            database.execute(f"CREATE TABLE {quoted(table.name)} ({columns})")
+        return database
 
     def _alone(self, tag: ReadTag, of_type: Mapping[str, str]) -> dict[str, str]:
         try:
@@ -193,6 +206,10 @@ class Binder:
         select = ", ".join(f"{p.value.sql(dialect='duckdb')} AS {quoted(p.tag)}" for p in parts)
         scan = scan_sql(table, columns_in(e for p in parts for e in (p.value, p.rows)))
         return f"SELECT {select} FROM ({scan}) GROUP BY ordinal"
+
+
+def _text(tag: ReadTag, of_type: Mapping[str, str]) -> tuple[object, ...]:
+    return (tag.spec.over, tag.spec.expression, tag.spec.where, *((n, of_type[n]) for n in tag.tags))
 
 
 def _groups(tags: list[ReadTag]) -> Iterator[list[ReadTag]]:
