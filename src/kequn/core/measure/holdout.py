@@ -50,10 +50,26 @@ def _places(
     left = round(float(share.sum())) - int(whole.sum())
     if left <= 0:
         return whole
+    chance, certain = _chances(rest, left)
+    whole += certain
     keys = [str(label) for label in labels]
     order = np.argsort(salted_hashes(f"{salt}/strata", keys), kind="stable")
     start = float(bucket(f"{salt}/start", ["start"])[0])
-    reached = np.cumsum(rest[order]) * (left / rest.sum())
-    passed = np.floor(reached + start + 1e-9)
+    passed = np.floor(np.cumsum(chance[order]) + start + 1e-9)
     whole[order] += np.diff(passed, prepend=np.floor(start + 1e-9)).astype(np.int64)
     return whole
+
+
+def _chances(rest: npt.NDArray[np.float64], left: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Chances in proportion to the rests that sum to the places left, none above 1; and who is certain of a place.
+
+    The rests themselves sum to ``left`` only where rate × n is a whole number.
+    """
+    certain = np.zeros(len(rest), dtype=bool)
+    while True:
+        open_ = np.where(certain, 0.0, rest)
+        chance = open_ * ((left - certain.sum()) / max(open_.sum(), 1e-300))
+        reached = chance >= 1 - 1e-9
+        if not reached.any():
+            return chance, certain
+        certain |= reached
