@@ -14,7 +14,7 @@ import httpx
 from kequn.channels.base import Accepted, Answer, Finding, Message, NotSeen, Refused, Terms, TryLater, Unclear
 from kequn.channels.signature import SIGNATURE_HEADER, TIME_HEADER, sign
 
-CONNECT_SECONDS, READ_SECONDS, CALL_SECONDS = 2.0, 3.0, 5.0
+CONNECT_SECONDS, PATIENCE_SECONDS = 2.0, 3.0
 MOST_BYTES = 64 * 1024
 REFUSED = frozenset({400, 404, 413, 422})
 """The gateway read the message and will never take it."""
@@ -37,11 +37,12 @@ class SmsTransport:
         *,
         settling: timedelta = timedelta(seconds=30),
         concurrency: int = 8,
+        patience_seconds: float = PATIENCE_SECONDS,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        self.terms = Terms(
-            "answers", settling, timedelta(seconds=CALL_SECONDS + 2 * READ_SECONDS), concurrency=concurrency
-        )
+        longest = CONNECT_SECONDS + 3 * patience_seconds  # connect, write, first answer, and a last piece of it
+        self.terms = Terms("answers", settling, timedelta(seconds=longest), concurrency=concurrency)
+        self._patience = patience_seconds
         self._url = url.rstrip("/")
         self._secret = secret
         self._wall_clock = wall_clock
@@ -88,7 +89,7 @@ class SmsTransport:
             if self._client is None:
                 n = self.terms.concurrency
                 self._client = httpx.Client(
-                    timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS),
+                    timeout=httpx.Timeout(self._patience, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS),
                     limits=httpx.Limits(max_connections=n, max_keepalive_connections=n, keepalive_expiry=10),
                     follow_redirects=False,
                     trust_env=False,
@@ -102,7 +103,7 @@ class SmsTransport:
             TIME_HEADER: moment,
             SIGNATURE_HEADER: sign(self._secret, moment, content),
         }
-        end = time.monotonic() + CALL_SECONDS
+        end = time.monotonic() + CONNECT_SECONDS + self._patience
         with self._connections().stream(method, url, content=content, headers=headers) as response:
             body = b""
             for piece in response.iter_raw():
