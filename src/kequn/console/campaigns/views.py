@@ -231,12 +231,12 @@ def _rail(request: Request, values: dict[str, Any]) -> dict[str, Any]:
     except KequnError as error:
         missing = error.errors if isinstance(error, SeveralErrors) else (error,)
         return {
-            "missing": [
-                (wizard.step_of(m.where.field), wizard.label_of(m.where.field), part)
-                for m in missing
-                for part in said(m)
-            ]
+            "missing": [(wizard.step_of(m.where.field), wizard.label_of(m.where.field), _("还没填") if _is_empty(m) else part.text) for m in missing for part in said(m)]
         }
+
+
+def _is_empty(fault: KequnError) -> bool:
+    return fault.facts.get("type") in ("missing", "string_too_short")
 
 
 def _pinned(fields: list[Any], error: KequnError) -> list[Said]:

@@ -211,9 +211,6 @@ def may(actor: Any, right: str) -> bool:
     """Whether the reader has a right: hides what would be refused."""
     return bool(actor and actor.may(right))
 
-    """Return a mapping's pairs, whatever its keys are called."""
-    return list(mapping.items()) if mapping else []
-
 
 @register.filter
 def pairs(mapping: Any) -> list[tuple[Any, Any]]:
@@ -224,7 +221,7 @@ def pairs(mapping: Any) -> list[tuple[Any, Any]]:
 @register.filter
 def plain(value: Any) -> str:
     """Return any value of JSON as people read it."""
-    if value is None or value == "" or value == []:
+    if value is None or value in ("", []):
         return NONE
     if isinstance(value, bool):
         return _("是") if value else _("否")
