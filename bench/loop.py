@@ -128,7 +128,8 @@ def run_by_hand(folder: Path) -> dict[str, Any]:
     clock, store, out, tags = Clock(), Store(folder / "store"), folder / "hand", list(catalogue())
     (out / "tags").mkdir(parents=True)
     manifest = store.manifest()
-    database = duckdb.connect(str(out / "work.duckdb"))
+    database = duckdb.connect(":memory:")
+    database.execute(f"SET temp_directory = {literal(str(out / 'tmp'))}")
     database.execute("SET threads = 2")
     database.execute("SET memory_limit = '6GB'")
     names: dict[str, str] = {

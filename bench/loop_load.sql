@@ -1,15 +1,14 @@
 -- Load the transactions file by hand: the checks that kequn makes, its reject list and its table. One statement a paragraph.
 -- $file, $table, $rejects are paths; $dictionary, $ref_prefix … the customer dictionary and the salts of the keyed hashes.
 
-CREATE TABLE raw AS
-SELECT row_number() OVER () + 1 AS line, *
-FROM read_csv($file, header = true, all_varchar = true, delim = ',', quote = '"', escape = '"', store_rejects = true,
-              strict_mode = true, nullstr = '', parallel = true);
-
 CREATE TABLE known AS SELECT ordinal, key FROM read_parquet($dictionary);
 
 CREATE TABLE staged AS
-WITH parsed AS (
+WITH raw AS (
+    SELECT row_number() OVER () + 1 AS line, *
+    FROM read_csv($file, header = true, all_varchar = true, delim = ',', quote = '"', escape = '"', store_rejects = true,
+                  strict_mode = true, nullstr = '', parallel = true)
+), parsed AS (
     SELECT line, TXN_SEQ, CUST_NO, TXN_DT, TXN_TS, DC_FLG, AMT, TX_CD, CHNL_CD, EXT_FLG, ACT_FLG, ONL_FLG, FRN_FLG,
         (md5_number($ref_prefix || trim(TXN_SEQ) || $ref_suffix) & 9223372036854775807)::BIGINT AS transaction_no,
         unhex(md5($customer_prefix || trim(CUST_NO) || $customer_suffix)) AS key,
@@ -35,7 +34,14 @@ WITH parsed AS (
         CASE trim(FRN_FLG) WHEN '1' THEN true WHEN '0' THEN false END AS is_foreign
     FROM raw
 )
-SELECT p.*, k.ordinal,
+SELECT line, transaction_no, ordinal, account_no, booked_on, "at", direction, money, category, channel, mcc, product_code,
+    counterparty_no, is_external, is_initiated, is_online, is_foreign, problem,
+    CASE split_part(problem, ' ', 2)
+        WHEN 'TXN_DT' THEN TXN_DT WHEN 'TXN_TS' THEN TXN_TS WHEN 'DC_FLG' THEN DC_FLG WHEN 'AMT' THEN AMT
+        WHEN 'TX_CD' THEN TX_CD WHEN 'CHNL_CD' THEN CHNL_CD WHEN 'EXT_FLG' THEN EXT_FLG WHEN 'ACT_FLG' THEN ACT_FLG
+        WHEN 'ONL_FLG' THEN ONL_FLG WHEN 'FRN_FLG' THEN FRN_FLG
+        WHEN 'CUST_NO' THEN '(' || length(CUST_NO) || ' characters)' END AS value
+FROM (SELECT p.*, k.ordinal,
     CASE
         WHEN TXN_SEQ IS NULL OR trim(TXN_SEQ) = '' THEN 'transaction_no TXN_SEQ MISSING_REQUIRED'
         WHEN CUST_NO IS NULL OR trim(CUST_NO) = '' THEN 'customer_no CUST_NO MISSING_REQUIRED'
@@ -58,9 +64,7 @@ SELECT p.*, k.ordinal,
         WHEN is_foreign IS NULL AND trim(FRN_FLG) <> '' THEN 'is_foreign FRN_FLG UNKNOWN_CODE'
         WHEN k.ordinal IS NULL THEN 'customer_no CUST_NO UNKNOWN_CUSTOMER'
     END AS problem
-FROM parsed p LEFT JOIN known k USING (key);
-
-DROP TABLE raw;
+    FROM parsed p LEFT JOIN known k USING (key));
 
 CREATE TABLE twice AS
 SELECT line FROM (
@@ -70,12 +74,7 @@ SELECT line FROM (
 ) WHERE n > 1;
 
 COPY (
-    SELECT 'txn.csv' AS file, line, split_part(problem, ' ', 1) AS "column", split_part(problem, ' ', 2) AS source_column,
-        CASE split_part(problem, ' ', 2)
-            WHEN 'TXN_DT' THEN TXN_DT WHEN 'TXN_TS' THEN TXN_TS WHEN 'DC_FLG' THEN DC_FLG WHEN 'AMT' THEN AMT
-            WHEN 'TX_CD' THEN TX_CD WHEN 'CHNL_CD' THEN CHNL_CD WHEN 'EXT_FLG' THEN EXT_FLG WHEN 'ACT_FLG' THEN ACT_FLG
-            WHEN 'ONL_FLG' THEN ONL_FLG WHEN 'FRN_FLG' THEN FRN_FLG
-            WHEN 'CUST_NO' THEN '(' || length(CUST_NO) || ' characters)' END AS value,
+    SELECT 'txn.csv' AS file, line, split_part(problem, ' ', 1) AS "column", split_part(problem, ' ', 2) AS source_column, value,
         split_part(problem, ' ', 3) AS reason
     FROM staged WHERE problem IS NOT NULL
     UNION ALL SELECT 'txn.csv', line, 'transaction_no', 'TXN_SEQ', '', 'DUPLICATE_KEY' FROM twice
