@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+EXPORT = re.compile(r"^export (\w+)=(\S+)$", re.MULTILINE)
 BLOCK = re.compile(r"```(bash|text)\n(.*?)```", re.DOTALL)
 
 
@@ -22,12 +23,24 @@ def main(page: Path) -> None:
     """Run one page."""
     work = Path(tempfile.mkdtemp(prefix="tutorial-"))
     shutil.copytree(ROOT / "examples", work / "examples")
-    environment = os.environ | {"KEQUN_HOME": str(work / "var"), "PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}", "COLUMNS": "200"}
+    environment = os.environ | {
+        "KEQUN_HOME": str(work / "var"),
+        "PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}",
+        "COLUMNS": "200",
+    }
     printed, ran = "", 0
     try:
         for kind, text in BLOCK.findall(page.read_text(encoding="utf-8")):
             if kind == "bash":
-                result = subprocess.run(["bash", "-euo", "pipefail", "-c", text], cwd=work, env=environment, capture_output=True, text=True, check=False)
+                environment |= dict(EXPORT.findall(text))
+                result = subprocess.run(
+                    ["bash", "-euo", "pipefail", "-c", text],
+                    cwd=work,
+                    env=environment,
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                )
                 printed = result.stdout + result.stderr
                 if result.returncode:
                     sys.exit(f"{page}: failed with {result.returncode}:\n{text}\n{printed}")

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from kequn.cli.output import As, Json, out, print_json, print_rows
-from kequn.cli.start import start
-from kequn.core.errors import KequnError, SeveralErrors
+from kequn.cli.start import migrate, start
+from kequn.core.errors import InvalidSpec, KequnError, SeveralErrors
 from kequn.core.spec.base import Definition
-from kequn.core.spec.reading import read_specs
+from kequn.core.spec.reading import parse_spec, read_specs
 from kequn.ops.orgs.actor import Actor
 
 ORDER = (
@@ -59,6 +59,7 @@ def apply(
     Example: kequn apply examples/starter_bank --as zhaomin --submit
     """
     start()
+    migrate()
     who = acting(actor)
     saved = apply_specs(who, [spec for _, spec in read(path)], submit=submit)
     if json:
@@ -86,6 +87,7 @@ def load(
     Example: kequn load core_customer --folder data --as sunli
     """
     start()
+    migrate()
     from kequn.ops.sources import queries, services
 
     who = acting(actor)
@@ -119,8 +121,17 @@ def load(
 
 
 def read(path: Path) -> list[tuple[Path, Definition]]:
-    """Return the definitions of a file or folder."""
-    return read_specs(path)
+    """Return the definitions of a file or folder.
+
+    Raises:
+        InvalidSpec: there is none in it.
+    """
+    if path.is_file():
+        return [(path, spec) for spec in parse_spec(path.read_text(encoding="utf-8"), file=str(path))]
+    found = read_specs(path)
+    if not found:
+        raise InvalidSpec(f"There is no definition below {path}.", hint="Definitions are files that end in .yaml.")
+    return found
 
 
 def check_together(specs: list[Definition]) -> None:

@@ -21,8 +21,8 @@ from kequn.api.shapes import plain
 from kequn.channels.loopback import MailServer, SmsGateway
 from kequn.cli.data import apply_specs
 from kequn.cli.output import out
-from kequn.cli.serving import migrate, serve
-from kequn.cli.start import start
+from kequn.cli.serving import serve
+from kequn.cli.start import migrate, start
 from kequn.core.data.starter import CAST, Contacted, Outcome, generate, respond
 from kequn.core.spec.base import Definition
 from kequn.core.spec.campaign import CampaignSpec

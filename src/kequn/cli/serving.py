@@ -11,7 +11,7 @@ import typer
 
 from kequn.cli.data import acting
 from kequn.cli.output import As, print_rows
-from kequn.cli.start import start
+from kequn.cli.start import migrate, start
 
 user = typer.Typer(no_args_is_help=True, help="Who may log in. 用户。")
 
@@ -55,13 +55,6 @@ def worker() -> None:
     run()
 
 
-def migrate() -> None:
-    """Bring the database up to date."""
-    from django.core.management import call_command
-
-    call_command("migrate", interactive=False, verbosity=0)
-
-
 @user.command("list")
 def list_users(actor: As = "system") -> None:
     """Show who may log in. 用户列表。
@@ -95,6 +88,39 @@ def save(
     from kequn.ops.orgs.services import save_user
 
     save_user(acting(actor), username, display_name=name, role=role, branch_code=branch, staff_no=staff_no)
+
+
+@user.command("login")
+def login(
+    staff_no: Annotated[str, typer.Argument(help="Staff number in the bank's table.")],
+    username: Annotated[str, typer.Argument(help="Login name to be used from now on.")],
+    actor: As = "system",
+) -> None:
+    """Give a member of staff a login name of her own; the staff number until then. 设置登录名。
+
+    Example: kequn user login 100001 zhaomin
+    """
+    start()
+    from kequn.ops.orgs.services import rename_login
+
+    rename_login(acting(actor), staff_no, username)
+
+
+@user.command("token")
+def token(
+    username: str,
+    label: Annotated[str, typer.Option(help="What the key is for. 用途。")],
+    days: Annotated[int, typer.Option(help="How long it lives.")] = 90,
+    actor: As = "system",
+) -> None:
+    """Print a new key for REST with which another system acts as a user; it is shown once. 接口令牌。
+
+    Example: kequn user token sunli --label nightly-load
+    """
+    start()
+    from kequn.ops.orgs.services import issue_token
+
+    typer.echo(issue_token(acting(actor), username, label=label, days=days))
 
 
 @user.command("password")

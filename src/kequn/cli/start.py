@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import django
+from django.core.management import call_command
 
 
 def start(**settings: str) -> None:
@@ -12,3 +13,8 @@ def start(**settings: str) -> None:
     os.environ |= settings
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kequn.server.settings")
     django.setup()
+
+
+def migrate() -> None:
+    """Bring the database up to date."""
+    call_command("migrate", interactive=False, verbosity=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -63,8 +64,14 @@ def _database(url: str) -> dict[str, object]:
     }
 
 
-CLOCK_OFFSET = float((HOME / "clock").read_text()) if (HOME / "clock").exists() else 0.0
-"""Seconds by which the bank's clock differs from the machine's: the demo's bank lives in its own year."""
+def _clock_offset() -> float:
+    """Return the seconds by which the bank's clock differs from the machine's: a demo or a tutorial lives in its data's year."""
+    if given := os.environ.get("KEQUN_NOW"):
+        return (datetime.fromisoformat(given) - datetime.now(UTC)).total_seconds()
+    return float((HOME / "clock").read_text()) if (HOME / "clock").exists() else 0.0
+
+
+CLOCK_OFFSET = _clock_offset()
 SECRET_KEY = _key("secret_key").hex()
 FIELD_KEY = _key("field_key")
 INDEX_KEY = _key("index_key")
