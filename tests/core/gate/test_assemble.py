@@ -113,7 +113,10 @@ def test_complaints_of_both_sides_are_joined(bank):
         {"ordinal": 1, "happened_on": date(2026, 5, 1), "kind": "call"},
         {"ordinal": 2, "happened_on": date(2026, 5, 1), "kind": "complaint", "status": "closed"},
     ]
-    noted = rows("complaints", ordinal=[2, 3], on=[date(2026, 6, 1), date(2026, 6, 2)], open=[False, True])
+    noted = rows(
+        "complaints", ordinal=[0, 2, 3], on=[date(2026, 1, 1), date(2026, 6, 1), date(2026, 6, 2)],
+        open=[False, False, True],
+    )  # fmt: skip
     engine = bank(customer=[person(i) for i in range(5)], service=calls)
     facts = facts_from(engine, range(5), as_of=AS_OF, overlay=Overlay(complaints=noted))
     assert facts.open_complaint.tolist() == [YES, NO, NO, YES, NO]

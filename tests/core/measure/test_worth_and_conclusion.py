@@ -124,6 +124,7 @@ def test_an_effect_on_a_broken_split_is_not_told():
         (rates(900, 9_000, 20, 1_000), 0.0, "got_worse"),
         (rates(180, 9_000, 20, 1_000), 0.0, "guard_open"),
         (rates(180, 9_000, 20, 1_000), 0.02, "holds"),
+        (rates(450, 9_000, 20, 1_000), 0.025, "guard_open"),  # worse for certain, but how much?
         (rates(90, 9_000, 60, 1_000), 0.0, "holds"),
     ],
 )
