@@ -120,6 +120,7 @@ class Loop:
         later = self._load_all(self.later, only=GROWING, step="load what happened")
         again = self._refresh(step="tag again")
         review = self._review(campaign, outcome)
+        following = self._next_campaigns()
         self._settle_clock()
         return {
             "customers": self.customers, "seed": self.seed, "seconds": self.seconds,
@@ -127,6 +128,7 @@ class Loop:
             "campaign": campaign["summary"],
             "delivery": sent | {"sms_at_gateway": len(gateway.messages), "sms_twice": gateway.duplicates, "mails": len(mail.mails)},
             "review": review,
+            "next": following,
         }  # fmt: skip
 
     # -- steps ----------------------------------------------------------------------------------------------------------
@@ -139,8 +141,11 @@ class Loop:
         with self._step(step) as say:
             specs = self._specs("source")
             apply_specs(actor, specs)
-            names = [s.name for s in queries.sources_for(actor) if not only or (folder / s.input.path).exists()]  # type: ignore[union-attr]
-            loads = [services.run_load(actor, name, folder=folder) for name in names]
+            # what did not change since is read again from where it was, and found unchanged
+            loads = [
+                services.run_load(actor, s.name, folder=folder if not only or s.name in only else self.data)
+                for s in queries.sources_for(actor)
+            ]
             read, rejected = sum(d.n_read for d in loads), sum(d.n_rejected for d in loads)
             say(f"{len(loads)} sources, {read:,} rows read, {rejected:,} rejected")
         return [
@@ -301,6 +306,28 @@ class Loop:
             "covers_truth": covered,
             "result": as_json(result),
         }
+
+    def _next_campaigns(self) -> dict[str, Any]:
+        """Leave the bank at work: a campaign whose tasks wait for the RMs, and one that waits for the checker."""
+        from kequn.ops.campaigns import queries, services
+        from kequn.ops.delivery.services import dispatch_once
+        from kequn.ops.governance.queries import approvals_for
+        from kequn.ops.governance.services import decide
+
+        maker, checker = self._actor("zhaomin"), self._actor("zhoulv")
+        with self._step("the next campaigns") as say:
+            desk, waiting = (
+                queries.campaign_named(maker, name) for name in ("q3_keep_in_touch", "july_maturity_notice")
+            )
+            services.submit_campaign(maker, desk.pk)
+            for approval in approvals_for(checker, state="waiting").filter(kind="campaign", name=desk.name):
+                decide(checker, approval.pk, approve=True)
+            services.freeze_campaign(maker, desk.pk)
+            made = services.launch_campaign(maker, desk.pk)
+            dispatch_once()
+            services.submit_campaign(maker, waiting.pk, reason="到期提醒，属于服务通知")
+            say(f"{desk.spec.title}: {made:,} tasks for relationship managers; {waiting.spec.title} waits for approval")
+        return {"tasks": made, "waiting": waiting.name}
 
     def _settle_clock(self) -> None:
         """Let the served demo's clock go on from where the loop ended, so that its data are a day old and not months."""
