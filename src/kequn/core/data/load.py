@@ -109,16 +109,24 @@ def load_source(
     table = table_of(spec)
     source = open_source(spec.input, folder=folder, dsn=dsn)
     lookups = Lookups(spec.lookup, folder=folder, dsn=dsn)
-    content = _identity(spec, source, lookups, key)
-    earlier = _loaded_before(store.manifest(), table, content)
-    if earlier is not None:
-        return LoadReport(load_id, spec.name, table.name, unchanged=True, as_of=earlier.as_of)
-    with store.writing(now=now) as draft:
-        if table.per_customer and table.name != "customer" and not draft.manifest.ordinals:
-            raise LoadFailed("No customers are known yet.", hint="Load the customer table first.", table=table.name)
-        with _Load(draft, spec, source, lookups, key=key, now=now, load_id=load_id, people=people) as load:
-            load.read(progress or _nobody, cancelled)
-            return load.publish(content, started)
+    try:
+        _stop_if_loaded(store.manifest(), table, _identity(spec, source, lookups, key))
+        with store.writing(now=now) as draft:
+            if table.per_customer and table.name != "customer" and not draft.manifest.ordinals:
+                raise LoadFailed("No customers are known yet.", hint="Load the customer table first.", table=table.name)
+            with _Load(draft, spec, source, lookups, key=key, now=now, load_id=load_id, people=people) as load:
+                load.read(progress or _nobody, cancelled)
+                content = _identity(spec, source, lookups, key)
+                _stop_if_loaded(draft.manifest, table, content)
+                return load.publish(content, started)
+    except _LoadedBeforeError as before:
+        return LoadReport(load_id, spec.name, table.name, unchanged=True, as_of=before.state.as_of)
+
+
+class _LoadedBeforeError(Exception):
+    def __init__(self, state: TableState) -> None:
+        super().__init__()
+        self.state = state
 
 
 def _nobody(_read: int, _total: int | None, _what: str) -> None:
@@ -126,23 +134,22 @@ def _nobody(_read: int, _total: int | None, _what: str) -> None:
 
 
 def _identity(spec: SourceSpec, source: Source, lookups: Lookups, key: bytes) -> str:
-    """Return what names this content under this spec and key; empty where the content is not known beforehand."""
-    if not source.content or not lookups.content:
+    """Return what names this content under this spec and key; empty where the content is not known yet."""
+    if not source.content() or not lookups.content:
         return ""
-    parts = (source.content, lookups.content, spec.fingerprint(), hashlib.sha256(key).hexdigest())
+    parts = (source.content(), lookups.content, spec.fingerprint(), hashlib.sha256(key).hexdigest())
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
 
 
-def _loaded_before(manifest: Manifest, table: Table, content: str) -> TableState | None:
-    """Return the state of a table that has this content already.
+def _stop_if_loaded(manifest: Manifest, table: Table, content: str) -> None:
+    """Raise where the table has this content already.
 
     Rows of unknown customers are worth another try once there are more customers: such a load is remembered together with
     the number of customers there were.
     """
     state = manifest.tables.get(table.name)
-    if not content or state is None:
-        return None
-    return state if content in state.inputs or f"{content}@{manifest.ordinals}" in state.inputs else None
+    if content and state and (content in state.inputs or f"{content}@{manifest.ordinals}" in state.inputs):
+        raise _LoadedBeforeError(state)
 
 
 class _Load:

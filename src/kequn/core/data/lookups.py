@@ -36,8 +36,9 @@ class Lookups:
 
     @property
     def content(self) -> str:
-        """What identifies the content of all files; empty where one is a query."""
-        return "-".join(["none", *(s.content for s in self._sources)]) if all(s.content for s in self._sources) else ""
+        """What identifies the content of all files; empty where one is not known yet."""
+        contents = [s.content() for s in self._sources]
+        return "-".join(["none", *contents]) if all(contents) else ""
 
     def read(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Read the files.

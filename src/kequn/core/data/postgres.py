@@ -6,6 +6,7 @@ come as the text they are.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,8 @@ class Query:
     dsn: str
     text: str
     columns: tuple[str, ...]
+    content: hashlib._Hash
+    """Of all that was read, known when the rows have been read."""
 
     @contextmanager
     def rows(self) -> Iterator[Bytes]:
@@ -41,12 +44,13 @@ class Query:
         with _connection(self.dsn) as connection, connection.cursor() as cursor, _told():
             statement: Any = f"COPY ({self.text}) TO STDOUT (FORMAT csv)"
             with cursor.copy(statement) as copy:
-                yield _Copied(copy)
+                self.content.update(repr(self.columns).encode())
+                yield _Copied(copy, self.content)
 
 
 class _Copied:
-    def __init__(self, copy: psycopg.Copy) -> None:
-        self.copy = copy
+    def __init__(self, copy: psycopg.Copy, content: hashlib._Hash) -> None:
+        self.copy, self.content = copy, content
         self.left = b""
 
     def read(self, size: int) -> bytes:
@@ -54,6 +58,7 @@ class _Copied:
         while length < size and (chunk := bytes(self.copy.read())):
             chunks.append(chunk)
             length += len(chunk)
+            self.content.update(chunk)
         data = b"".join(chunks)
         self.left = data[size:]
         return data[:size]
@@ -70,7 +75,7 @@ def query_stream(dsn: str, query: str) -> Query:
         statement: Any = f"SELECT * FROM ({text}) AS rows LIMIT 0"
         cursor.execute(statement)
         columns = tuple(c.name for c in cursor.description or ())
-    return Query(dsn, text, columns)
+    return Query(dsn, text, columns, hashlib.sha256())
 
 
 def checked_query(query: str) -> str:

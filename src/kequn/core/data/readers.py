@@ -41,8 +41,8 @@ class Source:
     columns: dict[str, str]
     files: tuple[str, ...]
     size: int | None
-    content: str
-    """Hash of the content; empty where it can be known only by reading (a query)."""
+    content: Callable[[], str]
+    """Hash of the content; empty where it is not known before the parts have been read (a query)."""
     parts: Callable[[Collection[str]], Iterator[Part]]
     """Given the wanted columns: the blocks in order."""
     text: bool = True
@@ -112,12 +112,12 @@ def _paths(folder: Path, pattern: str) -> list[Path]:
     return paths
 
 
-def _content(paths: list[Path]) -> str:
+def _content(paths: list[Path]) -> Callable[[], str]:
     total = hashlib.sha256()
     for path in paths:
         with path.open("rb") as file:
             total.update(hashlib.file_digest(file, "sha256").digest())
-    return total.hexdigest()
+    return total.hexdigest
 
 
 def _size(paths: list[Path]) -> int:
@@ -331,9 +331,16 @@ def _postgres(spec: PostgresInput, dsn: Dsn | None) -> Source:
     opened = query_stream(dsn(spec.dsn_env), spec.query)
     layout_of = CsvInput(path="query", separator=",", quote='"', header=False, names=opened.columns)
 
+    read_to_end = False
+
     def parts(wanted: Collection[str]) -> Iterator[Part]:
+        nonlocal read_to_end
         layout = _layout(layout_of, list(opened.columns), wanted, "query")
         with opened.rows() as raw:
             yield from _pieces(raw, layout_of, layout, "query")
+        read_to_end = True
 
-    return Source(dict.fromkeys(opened.columns, "VARCHAR"), ("query",), None, "", parts)
+    def content() -> str:
+        return opened.content.hexdigest() if read_to_end else ""
+
+    return Source(dict.fromkeys(opened.columns, "VARCHAR"), ("query",), None, content, parts)

@@ -34,23 +34,24 @@ FOREIGN = (
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A sheet that was opened: its header and its rows, each with the row number that Excel shows."""
+    """A sheet that was opened: its header (the first row with a value) and the rows below."""
 
     name: str
     header: list[str]
+    header_row: int
+    """Counted from 1, as Excel does."""
     sheet: calamine.CalamineSheet
 
     def blocks(self, wanted: Collection[str]) -> Iterator[Block]:
         """Yield the rows below the header; rows without any value are passed over."""
         positions = {i: c for i, c in enumerate(self.header) if c in wanted} or {0: self.header[0]}
-        first = self.sheet.start[0] if self.sheet.start else 0
         rows: list[list[str | None]] = []
         lines: list[int] = []
-        for i, cells in enumerate(self.sheet.iter_rows()):
-            if i == 0 or all(c == "" for c in cells):
+        for number, cells in enumerate(self.sheet.iter_rows(), 1):
+            if number <= self.header_row or all(c == "" for c in cells):
                 continue
             rows.append([_text(cells[p]) if p < len(cells) else None for p in positions])
-            lines.append(first + i + 1)
+            lines.append(number)
             if len(rows) == ROWS:
                 yield self._block(rows, lines, positions)
                 rows, lines = [], []
@@ -76,13 +77,13 @@ def sheet_blocks(path: Path, name: str, sheet: str | None) -> Sheet:
             hint = f"Its sheets: {', '.join(book.sheet_names)}."
             raise BadSource(f"There is no sheet {sheet!r}.", hint=hint, where=Where(name))
         opened = book.get_sheet_by_name(sheet) if sheet is not None else book.get_sheet_by_index(0)
-        first = next(iter(opened.iter_rows()), [])
+        rows = enumerate(opened.iter_rows(), 1)
+        number, first = next(((n, cells) for n, cells in rows if any(c != "" for c in cells)), (0, []))
     except (calamine.CalamineError, OSError, ValueError) as error:
         raise BadSource(f"The workbook cannot be read: {str(error)[:200]}", where=Where(name)) from None
-    header = [(_text(c) or "").strip() for c in first]
-    if not any(header):
+    if not first:
         raise BadSource("The sheet is empty.", where=Where(name, 1))
-    return Sheet(name, header, opened)
+    return Sheet(name, [(_text(c) or "").strip() for c in first], number, opened)
 
 
 def _check_archive(path: Path, name: str) -> None:
