@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 from kequn.console import charts
 from kequn.console.access import Request, done, page, status_of
 from kequn.console.campaigns import wizard
-from kequn.console.catalog.views import contents
+from kequn.console.catalog.views import contents, titles
 from kequn.console.errors import Said, said
 from kequn.console.exports import listing
 from kequn.console.jobs.views import to_job
@@ -116,7 +116,7 @@ def campaign(request: Request, name: str) -> HttpResponse:
     row = campaign_named(request.actor, name)
     context: dict[str, Any] = {
         "campaign": row, "spec": row.spec, "segment": segment_specs().get(row.spec.segment), "yaml": dump_spec(row.spec),
-        "audience": audience_of(row), "events": _events(request, row), "language": get_language() or "zh",
+        "audience": audience_of(row), "titles": titles(), "events": _events(request, row), "language": get_language() or "zh",
     }  # fmt: skip
     try:
         found = funnel_for(request.actor, row.pk)

@@ -21,6 +21,7 @@ from kequn.console.words import VOCABULARIES, choices
 from kequn.core.data.tables import TABLES
 from kequn.core.errors import KequnError, NotAllowed
 from kequn.core.segments.columns import TABLE_WORDS
+from kequn.core.spec.base import Text
 from kequn.core.spec.merge import compile_text
 from kequn.core.spec.reading import dump_spec
 from kequn.ops.audiences.queries import segment_specs
@@ -80,7 +81,7 @@ def definition(request: Request, version_id: int) -> HttpResponse:
     if row.kind == "offer":
         context["product"] = products().get(row.spec.product)
     if row.kind == "playbook":
-        context["segment"] = segment_specs().get(row.spec.where)
+        context |= {"segment": segment_specs().get(row.spec.where), "titles": titles()}
     return render(request, f"catalog/{row.kind}.html", context)
 
 
@@ -180,6 +181,13 @@ def contents(request: Request) -> dict[str, list[tuple[str, str]]]:
         f"{kind}s": [(r.name, r.spec.title.to(language)) for r in rows if r.kind == kind and r.state != "retired"]
         for kind in ("template", "talk_track")
     }
+
+
+def titles() -> dict[str, Text]:
+    """Return what each definition, segment and tag is called, by name."""
+    found = {name: spec.title for name, spec in catalogue().items()}
+    found |= {row.name: row.spec.title for row in latest_definitions(system_actor())}
+    return found | {name: spec.title for name, spec in segment_specs().items()}
 
 
 def lists() -> dict[str, list[tuple[str, Any]]]:

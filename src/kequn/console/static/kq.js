@@ -58,7 +58,7 @@ const KINDS = {
   interval: (c) => ({
     grid: { ...GRID, top: 8 }, tooltip: { ...tip(c.unit, "item"),
       formatter: (p) => { const i = c.items[p.dataIndex]; return i.label + "<br>" + number(i.point, c.unit) + "（" + number(i.low, c.unit) + " – " + number(i.high, c.unit) + "）"; } },
-    xAxis: valueAxis(c.unit, { min: (v) => Math.min(0, v.min), max: (v) => Math.max(0, v.max) }), yAxis: labelAxis(c.items.map((i) => i.label), { inverse: true }),
+    xAxis: valueAxis(c.unit), yAxis: labelAxis(c.items.map((i) => i.label), { inverse: true }),
     series: [
       { type: "custom", z: 2, data: c.items.map((p, i) => [p.low, p.high, i]), encode: { x: [0, 1], y: 2 }, renderItem: whisker(css("--kq-c1"), c.items) },
       { type: "scatter", z: 3, symbolSize: 12, data: c.items.map((p) => ({ value: p.point, itemStyle: { color: tone(p) } })),
@@ -119,13 +119,14 @@ class KqTagPick extends HTMLElement {
     this.input.addEventListener("compositionend", () => this.open(this.input.value));
     this.input.addEventListener("keydown", (e) => this.key(e));
     this.input.addEventListener("blur", () => setTimeout(() => this.close(), 150));
-    this.input.addEventListener("change", (e) => { if (this.list) e.stopPropagation(); });
   }
   open(word) {
     const tags = KqTagPick.tags ??= JSON.parse(document.getElementById("kq-tags").textContent);
     const want = word.trim().toLowerCase();
-    const hits = tags.filter((t) => t.s.includes(want)).slice(0, 40);
+    const exact = (t) => t.n.endsWith(" " + want) || t.t.toLowerCase() === want ? 0 : 1;
+    const hits = tags.filter((t) => t.s.includes(want)).sort((a, b) => exact(a) - exact(b)).slice(0, 40);
     this.close();
+    this.word = want;
     if (!hits.length) return;
     this.list = document.createElement("ul");
     this.list.className = "kq-options";
@@ -152,6 +153,7 @@ class KqTagPick extends HTMLElement {
     else if (e.key === "ArrowUp") this.at(Math.max(0, this.n - 1));
     else if (e.key === "Enter") this.choose(this.list.children[this.n].dataset.name);
     else if (e.key === "Escape") this.close();
+    else if (e.key === "Tab" && this.word) { this.choose(this.list.children[this.n].dataset.name); return; }
     else return;
     e.preventDefault();
   }

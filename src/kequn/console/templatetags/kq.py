@@ -254,3 +254,9 @@ def task_why(task: Any) -> str:
 def words(text: str) -> list[str]:
     """Return the words of a text, for short lists in a template."""
     return text.split()
+
+
+@register.filter
+def titled(name: str | None, titles: dict[str, Text]) -> str:
+    """Return what a definition is called; its name where it has no title, nothing for none."""
+    return said_in(titles[name]) if name in titles else name or ""

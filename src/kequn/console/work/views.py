@@ -180,7 +180,7 @@ def board(request: Request) -> HttpResponse:
         Column(lazy("接通"), lambda r: r["reached"], "reached", number=True), Column(lazy("有意向"), lambda r: r["interested"], "interested", number=True),
         Column(lazy("成交"), lambda r: r["deals"], "deals", number=True), Column(lazy("成交金额（元）"), lambda r: r["amount"], "amount", number=True),
     )  # fmt: skip
-    context = {"days": days, "total": total, "chart": chart if rows else "", "at": moment}
+    context = {"days": days, "total": total, "chart": chart if total["contacts"] else "", "at": moment}
     return listing(request, "work/board.html", Table(request, rows, columns, name="board"), _("过程看板"), context)
 
 
