@@ -15,6 +15,9 @@ from kequn.cli.start import start
 approval = typer.Typer(no_args_is_help=True, help="What waits for a second person. 审批。")
 campaign = typer.Typer(no_args_is_help=True, help="Campaigns: design, approval, freeze, launch, state. 营销活动。")
 
+UNITS = {"points": ("%", 100), "cny": ("¥", 0.01), "number": ("", 1)}
+"""Unit of a result -> how it is shown, and by what its stored value is multiplied."""
+
 
 @approval.command("list")
 def list_approvals(
@@ -246,20 +249,20 @@ def review(
         return
     results = result.results if control else (result.goal, *result.guardrails)
     print_rows(
-        ("metric", "arm", "assigned", "control", "lift", "s.e.", "95 %"),
-        [
-            (r.metric, r.arm, r.lift.treated.mean, r.lift.control.mean, r.lift.point, r.lift.se, _interval(r.lift))
-            if r.lift
-            else (r.metric, r.arm, None, None, None, None, r.conclusion.code)
-            for r in results
-        ],
+        ("metric", "arm", "unit", "assigned", "control", "lift", "s.e.", "95 %"), [_measured(r) for r in results]
     )
     for r in results:
         out.print(f"[bold]{r.conclusion.text.zh}[/]\n{r.conclusion.text.to('en')}", highlight=False)
 
 
-def _interval(lift: Any) -> str:
-    return f"{lift.low:.5g} … {lift.high:.5g}"
+def _measured(result: Any) -> tuple[Any, ...]:
+    """One line of a review, in the unit of its sentence: percentage points, yuan, or the number itself."""
+    found, (unit, times) = result.lift, UNITS[result.unit]
+    if found is None:
+        return (result.metric, result.arm, unit, None, None, None, None, result.conclusion.code)
+    figures = (found.treated.mean, found.control.mean, found.point, found.se)
+    interval = f"{found.low * times:.4g} … {found.high * times:.4g}"
+    return (result.metric, result.arm, unit, *(x * times for x in figures), interval)
 
 
 def _state(row: Any, *, json: bool) -> None:
