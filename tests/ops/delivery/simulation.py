@@ -51,7 +51,7 @@ from kequn.ops.orgs.actor import Actor, system_actor
 EPOCH = datetime(2026, 7, 1, 2, 0, tzinfo=UTC)
 CUSTOMERS = 6
 CAP = 2
-SETTLING = 10.0
+SETTLING = 30.0
 LONGEST_CALL = 3.0
 REACTION = 0.11
 """Seconds after a stop or a refusal in which a call may still begin."""
