@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from kequn.core.errors import NotAllowed
 from kequn.ops.jobs.models import Job
 from kequn.ops.orgs.actor import Actor
+from kequn.ops.orgs.models import User
+from kequn.ops.orgs.queries import branches_for
 
 
 def jobs_for(actor: Actor) -> QuerySet[Job]:
-    """Return one's own jobs, or all of them with the right ``job.view``."""
-    return Job.objects.all() if actor.may("job.view") else Job.objects.filter(owner_id=actor.user_id)
+    """Return one's own jobs; with the right ``job.view`` those of everybody in one's branches."""
+    own = Q(owner_id=actor.user_id)
+    if not actor.may("job.view"):
+        return Job.objects.filter(own)
+    if actor.sees_all_branches:
+        return Job.objects.all()
+    return Job.objects.filter(own | Q(owner_id__in=User.objects.filter(branch__in=branches_for(actor)).values("pk")))
 
 
 def job_for(actor: Actor, job_id: int) -> Job:

@@ -6,19 +6,19 @@ import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
 from kequn.core.errors import KequnError, NotAllowed
+from kequn.ops.jobs.lease import LEASE, held
 from kequn.ops.jobs.models import Job
+from kequn.ops.jobs.queries import jobs_for
 from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.orgs.queries import actor_of
 from kequn.ops.runtime import now
 
-LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 3
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def enqueue(actor: Actor, kind: str, params: dict[str, Any], *, key: str = "") -
 
 def cancel_job(actor: Actor, job_id: int) -> Job:
     """Ask for the end of a job: one's own, or anybody's with the right ``job.cancel``."""
-    job = Job.objects.filter(pk=job_id).first()
+    job = jobs_for(actor).filter(pk=job_id).first()
     if job is None or (job.owner_id != actor.user_id and not actor.may("job.cancel")):
         raise NotAllowed("There is no such job of yours.", job=job_id)
     Job.objects.filter(pk=job_id, state=Job.State.QUEUED).update(state=Job.State.CANCELLED, finished_at=now())
@@ -88,18 +88,18 @@ def run_next() -> Job | None:
     if claimed is None:
         return None
     job, token = claimed
-    owner = _owner(job)
     try:
-        result = _handlers[job.kind](Running(job.pk, token, job.params, owner))
+        with held(job.pk, token):
+            result = _handlers[job.kind](Running(job.pk, token, job.params, _owner(job)))
     except Cancelled:
         _finish(job, token, state=Job.State.CANCELLED)
     except KequnError as error:
         _finish(job, token, state=Job.State.FAILED, error=as_facts(error))
     except Exception as error:
         log.exception("job %s (%s) crashed", job.pk, job.kind)
-        _finish(
-            job, token, state=Job.State.FAILED, error={"code": "crash", "message": f"{type(error).__name__}: {error}"}
-        )
+        # the words of a strange error may quote a row, and everybody with the right sees jobs: they stay in the log
+        message = f"{type(error).__name__}: see the worker's log at job {job.pk}."
+        _finish(job, token, state=Job.State.FAILED, error={"code": "crash", "message": message})
     else:
         _finish(job, token, state=Job.State.DONE, result=result)
     return Job.objects.get(pk=job.pk)
@@ -130,11 +130,13 @@ def _claim() -> tuple[Job, str] | None:
     for job in Job.objects.filter(waiting, kind__in=_handlers).order_by("id")[:5]:
         token = secrets.token_hex(16)
         if job.attempts >= MAX_ATTEMPTS:
-            stale = Job.objects.filter(pk=job.pk, token=job.token, state=job.state)
+            stale = Job.objects.filter(pk=job.pk, token=job.token, state=job.state, lease_until=job.lease_until)
             error = {"code": "gave_up", "message": f"The worker died {job.attempts} times at this job."}
             stale.update(state=Job.State.FAILED, error=error, finished_at=moment)
             continue
-        mine = Job.objects.filter(pk=job.pk, token=job.token, state=job.state, attempts=job.attempts)
+        mine = Job.objects.filter(
+            pk=job.pk, token=job.token, state=job.state, attempts=job.attempts, lease_until=job.lease_until
+        )
         if mine.update(
             state=Job.State.RUNNING,
             token=token,
