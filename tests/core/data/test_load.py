@@ -11,6 +11,7 @@ import pytest
 
 from kequn.core.data.identity import ordinals_for, pseudonym
 from kequn.core.data.load import load_source
+from kequn.core.data.mapping import check_source
 from kequn.core.errors import BadSource, InvalidSpec, LoadFailed, SeveralErrors, StoreBusy
 from tests.core.data.conftest import CUSTOMERS, KEY, NOW, TRANSACTIONS, Bank
 
@@ -428,3 +429,31 @@ def test_business_dates_far_ahead_are_no_business_dates(bank: Bank):
 def test_the_time_of_the_load_is_the_time_it_was_given(bank: Bank):
     bank.customers("C1")
     assert bank.store.manifest().tables["customer"].loaded_at == datetime.fromisoformat(NOW.isoformat())
+
+
+def test_a_file_that_grows_while_it_is_read_is_not_loaded(bank: Bank):
+    path = bank.write("customers.csv", HEADER + "C1,2020-01-01,1,上海,a,1\n")
+
+    def grow(_batch: pa.RecordBatch) -> None:
+        with path.open("a") as file:
+            file.write("C2,2020-01-01,1,上海,a,1\n")
+
+    with pytest.raises(BadSource, match="changed while it was read"):
+        bank.load(CUSTOMERS, people=grow)
+    assert bank.store.manifest().version == 0
+
+
+def test_a_spec_is_checked_without_its_data(bank: Bank):
+    with pytest.raises(SeveralErrors) as caught:
+        check_source(bank.spec(CUSTOMERS, where="getenv('X') = 1", columns={**MAPPED, "city": {"sql": "(select 1)"}}))
+    assert [e.where.field for e in caught.value.errors] == ["columns.city.sql", "where"]
+
+
+def test_of_very_many_rejects_the_first_are_kept_and_all_are_counted(bank: Bank, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("kequn.core.data.rejects.KEPT", 10)
+    bank.customers("C1")
+    bank.write("txn.csv", TXN + "".join(f"T{i},C{i % 2},2026-01-0x,C,1\n" for i in range(100)))
+    monkeypatch.setattr("kequn.core.data.readers.BLOCK", 512)
+    with pytest.raises(LoadFailed, match="100 of 100 rows"):
+        bank.load(TRANSACTIONS)
+    assert 10 <= len(bank.rejects()) < 100

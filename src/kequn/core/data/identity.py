@@ -88,12 +88,17 @@ class CustomerIndex:
         """Return the index of the customers a store knows."""
         dictionary = store.manifest().dictionary
         if dictionary is None:
-            return cls(np.zeros(0, np.uint64), np.zeros(0, np.uint64))
+            return cls.empty()
         keys = pq.read_table(store.path(dictionary), columns=["key"]).column("key").cast(pa.binary(16))
         words = np.concatenate(
             [np.frombuffer(c.buffers()[1], np.uint64)[2 * c.offset :][: 2 * len(c)] for c in keys.chunks]
         )
         return cls(words[0::2].copy(), words[1::2].copy())
+
+    @classmethod
+    def empty(cls) -> CustomerIndex:
+        """Return an index of nobody."""
+        return cls(np.zeros(0, np.uint64), np.zeros(0, np.uint64))
 
     def find(self, low: Words, high: Words) -> Ordinals:
         """Return the ordinal of each hash, -1 where it is unknown."""

@@ -116,6 +116,7 @@ def load_source(
                 raise LoadFailed("No customers are known yet.", hint="Load the customer table first.", table=table.name)
             with _Load(draft, spec, source, lookups, key=key, now=now, load_id=load_id, people=people) as load:
                 load.read(progress or _nobody, cancelled)
+                source.check_unchanged()
                 content = _identity(spec, source, lookups, key)
                 _stop_if_loaded(draft.manifest, table, content)
                 return load.publish(content, started)
@@ -172,7 +173,7 @@ class _Load:
         self.table = table_of(spec)
         self.store = draft.store
         self.rejects = RejectLog(draft.store, load_id)
-        self.index = CustomerIndex.of(draft.store)
+        self.index = CustomerIndex.of(draft.store) if self.table.per_customer else CustomerIndex.empty()
         self.salts = {kind: salt_of(key, kind) for kind in ("customer", "customer_id", "ref")}
         self.work = draft.store.root / "tmp" / f"load-{load_id}"
         self.connection = _connection(draft.store.root, self.work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass
 from datetime import date
@@ -70,10 +71,11 @@ def check_source(spec: SourceSpec) -> None:
     """Check what can be known of a source spec without its data.
 
     Raises:
-        InvalidSpec: an unknown table or column, a required column that is not mapped, codes the column does not have.
+        InvalidSpec: an unknown table or column, a required column that is not mapped, codes the column does not have, an
+            expression that goes beyond what is allowed.
     """
     table = table_of(spec)
-    errors: list[KequnError] = []
+    errors: list[KequnError] = list(_bad_expressions(spec))
     for name, mapped in spec.columns.items():
         field = f"columns.{name}"
         column = table.by_name.get(name)
@@ -102,6 +104,17 @@ def check_source(spec: SourceSpec) -> None:
         raise errors[0]
     if errors:
         raise SeveralErrors(errors)
+
+
+def _bad_expressions(spec: SourceSpec) -> Iterator[KequnError]:
+    texts = {f"columns.{name}.sql": mapped.sql for name, mapped in spec.columns.items()}
+    texts |= {"where": spec.where} | {f"lookup.{i}.where": lookup.where for i, lookup in enumerate(spec.lookup)}
+    for field, text in texts.items():
+        try:
+            if text is not None:
+                checked(text, columns=None, aggregates=False, where=Where(field=field))
+        except KequnError as error:
+            yield error
 
 
 def wanted_columns(spec: SourceSpec, available: AnyMapping[str, str]) -> set[str]:

@@ -45,8 +45,21 @@ class Source:
     """Hash of the content; empty where it is not known before the parts have been read (a query)."""
     parts: Callable[[Collection[str]], Iterator[Part]]
     """Given the wanted columns: the blocks in order."""
-    text: bool = True
-    """Whether values are text as somebody wrote them."""
+    paths: tuple[Path, ...] = ()
+    stamps: tuple[tuple[int, int], ...] = ()
+    """Size and time of change of each file when it was looked into."""
+
+    def check_unchanged(self) -> None:
+        """Raise where a file was written to since it was looked into.
+
+        Raises:
+            BadSource: what was read is not what was identified.
+        """
+        for path, name, stamp in zip(self.paths, self.files, self.stamps, strict=False):
+            if not path.exists() or _stamp(path) != stamp:
+                raise BadSource(
+                    "The file changed while it was read.", hint="Load it again when it is complete.", where=Where(name)
+                )
 
 
 def open_source(spec: Input, *, folder: Path, dsn: Dsn | None = None) -> Source:
@@ -120,6 +133,15 @@ def _content(paths: list[Path]) -> Callable[[], str]:
     return total.hexdigest
 
 
+def _stamp(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
+
+
+def _watched(paths: list[Path]) -> tuple[tuple[Path, ...], tuple[tuple[int, int], ...]]:
+    return tuple(paths), tuple(_stamp(p) for p in paths)
+
+
 def _size(paths: list[Path]) -> int:
     return sum(p.stat().st_size for p in paths)
 
@@ -148,7 +170,7 @@ def _csv(spec: CsvInput, paths: list[Path], names: tuple[str, ...]) -> Source:
             with _opened(path, name) as raw:
                 yield from _pieces(raw, spec, layout, name)
 
-    return Source(dict.fromkeys(headers[0], "VARCHAR"), names, _size(paths), _content(paths), parts)
+    return Source(dict.fromkeys(headers[0], "VARCHAR"), names, _size(paths), _content(paths), parts, *_watched(paths))
 
 
 def _pieces(raw: Bytes, spec: CsvInput, layout: Layout, name: str) -> Iterator[Part]:
@@ -292,7 +314,7 @@ def _parquet(paths: list[Path], names: tuple[str, ...]) -> Source:
                 yield lambda b=block: b  # type: ignore[misc]
 
     columns = {f.name: str(f.type) for f in schemas[0]}
-    return Source(columns, names, _size(paths), _content(paths), parts, text=False)
+    return Source(columns, names, _size(paths), _content(paths), parts, *_watched(paths))
 
 
 def _batches(path: Path, name: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
@@ -322,7 +344,7 @@ def _excel(spec: ExcelInput, paths: list[Path], names: tuple[str, ...]) -> Sourc
             for block in sheet.blocks(wanted):
                 yield lambda b=block: b  # type: ignore[misc]
 
-    return Source(dict.fromkeys(header, "VARCHAR"), names, _size(paths), _content(paths), parts)
+    return Source(dict.fromkeys(header, "VARCHAR"), names, _size(paths), _content(paths), parts, *_watched(paths))
 
 
 def _postgres(spec: PostgresInput, dsn: Dsn | None) -> Source:

@@ -71,6 +71,16 @@ class RejectLog:
             if len(self._rows) >= 50_000:
                 self._write()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether further rejects are only counted."""
+        return self._kept >= KEPT
+
+    def count_only(self, reason: str, rows: int) -> None:
+        """Count rejects without taking them down."""
+        if rows:
+            self.reasons[reason] += rows
+
     def close(self) -> Path | None:
         """Finish the file and return it; ``None`` where nothing was rejected."""
         if self._rows:

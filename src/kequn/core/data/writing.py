@@ -85,8 +85,9 @@ class TableWriter:
         good = problem == 0
         if not good.all():
             self.skipped += int((problem == SKIPPED).sum())
-            for row in np.flatnonzero((problem > 0) & (problem != SKIPPED)):
-                self._reject_problem(block, int(row), mapping, int(problem[row]))
+            for number in np.unique(problem[(problem > 0) & (problem != SKIPPED)]):
+                what = mapping.problems[int(number) - 1]
+                self._reject(block, np.flatnonzero(problem == number), what.column, what.source, what.reason)
         ordinals = self._ordinals(block, rows, good) if self.table.per_customer else None
         self._keep(block, rows, good, ordinals)
 
@@ -150,8 +151,8 @@ class TableWriter:
         if self.table.name == "customer":
             return self._new_ordinals(block, rows, good, low, high)
         ordinals = self.index.find(low, high)
-        for row in np.flatnonzero(good & (ordinals < 0)):
-            self._reject(block, int(row), "customer_no", self._source_of("customer_no"), "UNKNOWN_CUSTOMER")
+        unknown = np.flatnonzero(good & (ordinals < 0))
+        self._reject(block, unknown, "customer_no", self._source_of("customer_no"), "UNKNOWN_CUSTOMER")
         good &= ordinals >= 0
         return ordinals
 
@@ -176,8 +177,7 @@ class TableWriter:
         first[np.unique(found, return_index=True)[1]] = True
         again = ~first | self._seen[found]
         self._seen[found] = True
-        for row in chosen[again]:
-            self._reject(block, int(row), "customer_no", self._source_of("customer_no"), "DUPLICATE_CUSTOMER")
+        self._reject(block, chosen[again], "customer_no", self._source_of("customer_no"), "DUPLICATE_CUSTOMER")
         good[chosen[again]] = False
         return ordinals
 
@@ -252,18 +252,18 @@ class TableWriter:
     def _source_of(self, column: str) -> str:
         return self.spec.columns[column].from_ or ""
 
-    def _reject_problem(self, block: Block, row: int, mapping: Mapping, problem: int) -> None:
-        what = mapping.problems[problem - 1]
-        self._reject(block, row, what.column, what.source, what.reason)
-
-    def _reject(self, block: Block, row: int, column: str, source: str, reason: str) -> None:
-        value = block.table.column(source)[row].as_py() if source in block.table.column_names else None
-        kept = shown(
-            None if value is None else str(value),
-            hide=column in self.table.by_name and self.table.by_name[column].type in HIDDEN,
-            about_people=self.table.name == "customer",
-        )
-        self.rejects.add(Reject(block.file, int(block.lines[row]), column, source, kept, reason))
+    def _reject(self, block: Block, rows: Rows, column: str, source: str, reason: str) -> None:
+        """Reject rows of a block for one reason."""
+        if self.rejects.is_full or not len(rows):
+            self.rejects.count_only(reason, len(rows))
+            return
+        known = source in block.table.column_names
+        values = block.table.column(source).take(pa.array(rows)).to_pylist() if known else [None] * len(rows)
+        hide = column in self.table.by_name and self.table.by_name[column].type in HIDDEN
+        about_people = self.table.name == "customer"
+        for row, value in zip(rows, values, strict=True):
+            kept = shown(None if value is None else str(value), hide=hide, about_people=about_people)
+            self.rejects.add(Reject(block.file, int(block.lines[row]), column, source, kept, reason))
 
     def _reject_rows(self, rows: Rows) -> None:
         key = self.table.key[0]

@@ -81,15 +81,15 @@ ONLY_ARGUMENTS: dict[type[exp.Expr], frozenset[str]] = {
 def checked(
     text: str,
     *,
-    columns: Mapping[str, str] | Collection[str],
+    columns: Mapping[str, str] | Collection[str] | None,
     aggregates: bool,
     where: Where | None = None,
     functions: Collection[str] = (),
 ) -> exp.Expr:
     """Return one checked expression in the DuckDB dialect, its columns quoted and spelled as in ``columns``.
 
-    ``as_of`` is always allowed as a name; the caller puts the business date in its place. ``functions`` are
-    further functions, in lower case, that the caller itself replaces.
+    ``as_of`` is always allowed as a name; the caller puts the business date in its place. Where the columns are not known
+    yet (``None``), any name is taken for one. ``functions`` are further functions, in lower case, that the caller itself replaces.
 
     Raises:
         BadExpression: anything that is not on the list, or too long, too deep, or not one expression.
@@ -153,14 +153,15 @@ class _Check:
 
     def __init__(
         self,
-        columns: Mapping[str, str] | Collection[str],
+        columns: Mapping[str, str] | Collection[str] | None,
         *,
         aggregates: bool,
         where: Where,
         functions: Collection[str] = (),
     ) -> None:
-        self.names = {name.lower(): name for name in (*reversed(list(columns)), AS_OF)}
-        self.exact = {*columns, AS_OF}
+        self.names = {name.lower(): name for name in (*reversed(list(columns or ())), AS_OF)}
+        self.exact = {*(columns or ()), AS_OF}
+        self.any_name = columns is None
         self.aggregates = aggregates
         self.where = where
         self.others = OTHER_FUNCTIONS | set(functions)
@@ -263,7 +264,7 @@ class _Check:
         if not isinstance(node.this, exp.Identifier) or any(v for k, v in node.args.items() if k != "this"):
             raise self.error(f"{_shown(node)} is not a column.", hint="Write the column's name alone.")
         name = node.this.name
-        actual = name if name in self.exact else self.names.get(name.lower())
+        actual = name if name in self.exact or self.any_name else self.names.get(name.lower())
         if actual is None:
             hint = _near(name, self.exact) or f"Columns: {', '.join(sorted(self.exact)[:20])}."
             raise self.error(f"There is no column {name!r}.", hint=hint)
