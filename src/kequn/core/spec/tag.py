@@ -10,9 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from kequn.core.spec.base import Definition, Name, Text
 
 TagType = Literal["boolean", "integer", "number", "money", "date", "text", "list"]
-Family = Literal[
-    "demo", "acct", "asset", "loan", "cc", "txn", "chan", "risk", "mkt", "model", "value", "life"
-]
+Family = Literal["demo", "acct", "asset", "loan", "cc", "txn", "chan", "risk", "mkt", "model", "value", "life"]
 Sensitivity = Literal["C1", "C2", "S", "X"]
 
 
