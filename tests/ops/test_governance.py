@@ -13,13 +13,13 @@ Cast = dict[str, Actor]
 
 
 def submitted(cast: Cast, maker: str = "zhaomin") -> int:
-    return services.submit(cast[maker], "segment", "gold", "abc", title="金卡").pk
+    return services.submit(cast[maker], "thing", "gold", "abc", title="金卡").pk
 
 
 def test_a_checker_approves_what_another_made(cast: Cast) -> None:
     services.decide(cast["zhoulv"], submitted(cast), approve=True)
-    assert queries.is_approved("segment", "gold", "abc")
-    assert not queries.is_approved("segment", "gold", "changed")
+    assert queries.is_approved("thing", "gold", "abc")
+    assert not queries.is_approved("thing", "gold", "changed")
 
 
 def test_nobody_approves_her_own(cast: Cast) -> None:

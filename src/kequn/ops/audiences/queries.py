@@ -16,7 +16,18 @@ from kequn.core import segments as rules
 from kequn.core.engine.duck import Engine, literal, quoted
 from kequn.core.errors import Conflict, NoData, NotAllowed, UnknownSegment
 from kequn.core.gate import CHANNELS, Candidates, Facts, contactable, decide, unknown_facts
-from kequn.core.segments import Overlap, check, members, members_sql, overlap, preview, segments_in, tags_in, understand
+from kequn.core.segments import (
+    Overlap,
+    check,
+    lists_in,
+    members,
+    members_sql,
+    overlap,
+    preview,
+    segments_in,
+    tags_in,
+    understand,
+)
 from kequn.core.spec.campaign import ContactPolicySpec
 from kequn.core.spec.segment import SegmentSpec
 from kequn.ops.audiences import contactability, dictionary, states
@@ -34,8 +45,8 @@ from kequn.ops.tags.queries import catalogue
 __all__ = [
     "OPEN_TALK", "Ordinals", "bank_for", "bank_today", "check_segment", "closure", "contactable_segment",
     "customer_ids", "dates", "draft_sql", "export_for", "exports_for", "facts_about", "latest_date",
-    "latest_segments", "list_for", "lists_for", "members_of", "members_page", "ordinals", "overlap_of",
-    "preview_segment", "scope_key", "segment_for", "segment_named", "segment_specs", "segments_for", "shown_value",
+    "latest_segments", "list_for", "lists_for", "lists_within", "members_of", "members_page", "ordinals", "overlap_of",
+    "preview_segment", "reaches", "scope_key", "segment_for", "segment_named", "segment_specs", "segments_for", "shown_value",
     "sql_for", "tag_values", "tags_of_one", "tags_within", "usable_lists", "versions_of",
 ]  # fmt: skip
 
@@ -112,6 +123,12 @@ def closure(spec: SegmentSpec, segments: Mapping[str, SegmentSpec]) -> dict[str,
     return {spec.name: spec.fingerprint()} | {name: segments[name].fingerprint() for name in sorted(within)}
 
 
+def lists_within(spec: SegmentSpec, segments: Mapping[str, SegmentSpec]) -> dict[str, str]:
+    """Return name -> hash of the content of every uploaded list that a segment refers to, however deep."""
+    names = lists_in(understand(spec, tags=catalogue(), segments=segments))
+    return dict(UploadedList.objects.filter(name__in=names).values_list("name", "content_hash"))
+
+
 def check_segment(spec: SegmentSpec) -> None:
     """Refuse a rule that names what is not there.
 
@@ -142,6 +159,13 @@ def bank_for(actor: Actor) -> Engine:
     bank = engine()
     scope = _scope_query(actor, bank)
     return bank.within(scope) if scope else bank
+
+
+def reaches(actor: Actor, ordinal: int) -> bool:
+    """Return whether a customer is within the actor's scope."""
+    bank = engine()
+    scope = _scope_query(actor, bank) or "SELECT ordinal FROM customer"
+    return bank.has("customer") and bool(bank.rows(f"SELECT 1 FROM ({scope}) WHERE ordinal = ?", [ordinal]))
 
 
 def scope_key(actor: Actor) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kequn.core.errors import KequnError
@@ -11,7 +11,7 @@ from kequn.core.spec.campaign import CampaignSpec, ContactPolicySpec
 from kequn.core.spec.metric import MetricSpec
 from kequn.core.spec.offer import OfferSpec, TalkTrackSpec, TemplateSpec
 from kequn.core.spec.segment import SegmentSpec
-from kequn.ops.audiences.queries import check_segment, closure, segment_specs
+from kequn.ops.audiences.queries import check_segment, closure, lists_within, segment_specs
 from kequn.ops.campaigns.contracts import Finding
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.catalog.services import content_marks
@@ -19,6 +19,7 @@ from kequn.ops.catalog.services import content_marks
 KIND_WORDS = {
     "offer": ("推荐方案", "offer"), "template": ("内容模板", "template"), "talk_track": ("话术", "talk track"),
     "metric": ("指标", "metric"), "contact_policy": ("触达策略", "contact policy"), "segment": ("客群", "segment"),
+    "list": ("名单", "list"),
 }  # fmt: skip
 
 
@@ -38,7 +39,7 @@ class Definitions:
     policy: ContactPolicySpec | None = None
     findings: list[Finding] = field(default_factory=list)
     pins: dict[str, dict[str, str]] = field(default_factory=dict)
-    """{kind: {name: fingerprint}}."""
+    """{kind: {name: fingerprint}}; of an uploaded list the hash of its content."""
     waiting: set[tuple[str, str]] = field(default_factory=set)
     """(kind, name) of what is there but not approved."""
 
@@ -46,6 +47,11 @@ class Definitions:
     def blocks(self) -> list[Finding]:
         """What stands in the way of a freeze."""
         return [finding for finding in self.findings if finding.grade == "block"]
+
+    @property
+    def to_be_approved(self) -> dict[str, dict[str, str]]:
+        """The versions a campaign's approval is given for: all but the contact policy, of which the one in force counts."""
+        return {kind: names for kind, names in self.pins.items() if kind != "contact_policy"}
 
     @property
     def can_be_planned(self) -> bool:
@@ -79,6 +85,16 @@ def find_definitions(spec: CampaignSpec) -> Definitions:
             Finding("no_policy", "block", "没有已审批的触达策略", "There is no approved contact policy")
         )
     return found
+
+
+def changed(before: Mapping[str, Mapping[str, str]], after: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str]]:
+    """Return (kind, name) of what is another version than before, or no longer there, or new."""
+    return sorted(
+        (kind, name)
+        for kind in {*before, *after}
+        for name in {*before.get(kind, {}), *after.get(kind, {})}
+        if before.get(kind, {}).get(name) != after.get(kind, {}).get(name)
+    )
 
 
 def content_by_channel(found: Definitions, spec: CampaignSpec, *, as_if_approved: bool) -> dict[str, Content]:
@@ -135,6 +151,8 @@ def _segments(found: Definitions, spec: CampaignSpec) -> None:
             continue
         _approved(found, within, approved)
         found.pins.setdefault("segment", {}).update(within)
+        if lists := lists_within(segment, found.segments):
+            found.pins.setdefault("list", {}).update(lists)
         if name == spec.segment:
             found.segment = segment
         else:

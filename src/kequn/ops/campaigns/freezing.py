@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -19,7 +19,7 @@ from kequn.core.measure import draw_holdout
 from kequn.core.spec.campaign import CampaignSpec
 from kequn.core.spec.tag import TagSpec
 from kequn.ops.audiences.queries import Ordinals, customer_ids, tags_within
-from kequn.ops.campaigns.definitions import Definitions, find_definitions
+from kequn.ops.campaigns.definitions import KIND_WORDS, Definitions, changed, find_definitions
 from kequn.ops.campaigns.planning import Plan, has_control, make_plan, reasons_of, summary_of
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine, runtime
@@ -46,11 +46,19 @@ class Frozen:
     pins: dict[str, Any]
 
 
-def freeze(actor: Actor, spec: CampaignSpec, *, as_of: date, now: datetime, progress: Progress) -> Frozen:
-    """Compute the audience and publish it under a key of its own.
+def freeze(
+    actor: Actor,
+    spec: CampaignSpec,
+    *,
+    approved: Mapping[str, Mapping[str, str]],
+    as_of: date,
+    now: datetime,
+    progress: Progress,
+) -> Frozen:
+    """Compute the audience and publish it under a key of its own. ``approved``: the versions the approval was given for.
 
     Raises:
-        NotApproved: something the campaign refers to is missing or not approved.
+        NotApproved: something the campaign refers to is missing, not approved, or another version than was approved.
         StoreBusy: a load or refresh is writing.
     """
     progress(0, 4, "definitions")
@@ -58,6 +66,14 @@ def freeze(actor: Actor, spec: CampaignSpec, *, as_of: date, now: datetime, prog
     if found.blocks:
         raise NotApproved(
             found.blocks[0].en + ".", hint="Have it approved, then freeze again.", code=found.blocks[0].code
+        )
+    if others := changed(approved, found.to_be_approved):
+        kind, name = others[0]
+        raise NotApproved(
+            f"The {KIND_WORDS[kind][1]} {name!r} was changed since the campaign was approved.",
+            hint="Submit the campaign again, so that what runs is what was approved.",
+            kind=kind,
+            name=name,
         )
     progress(1, 4, "gate")
     plan = make_plan(actor, spec, found, as_of=as_of, now=now, as_if_approved=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import date, datetime
 
 import numpy as np
@@ -13,7 +14,7 @@ from pydantic import TypeAdapter
 from kequn.core.errors import Conflict, NotAllowed
 from kequn.core.spec.campaign import CampaignSpec
 from kequn.core.spec.metric import MetricSpec
-from kequn.ops.audiences.queries import latest_date, ordinals
+from kequn.ops.audiences.queries import latest_date, ordinals, reaches
 from kequn.ops.campaigns import states
 from kequn.ops.campaigns.contracts import Design, FrozenAudience, Funnel, Got
 from kequn.ops.campaigns.definitions import find_definitions
@@ -52,6 +53,26 @@ def campaign_for(actor: Actor, campaign_id: int) -> Campaign:
     return row
 
 
+def own_campaign_for(actor: Actor, campaign_id: int) -> Campaign:
+    """Return a campaign that the actor may change: one of her branches, not one that she only sees from below.
+
+    Raises:
+        NotAllowed: not in her sight, or of a branch above hers.
+    """
+    row = campaign_for(actor, campaign_id)
+    if not actor.sees_all_branches and not row.branch_path.startswith(actor.branch_path):
+        raise NotAllowed(
+            "The campaign belongs to a branch above yours.", hint="Ask its owner.", campaign=row.name, right="campaign.edit"
+        )  # fmt: skip
+    return row
+
+
+def reach_of(actor: Actor, campaign: Campaign) -> Actor:
+    """Return the actor as she plans a campaign: within its branches, whoever of those above them she is."""
+    role = "marketer" if actor.role == "system" else actor.role
+    return replace(actor, branch_path=campaign.branch_path, role=role)
+
+
 def campaign_named(actor: Actor, name: str) -> Campaign:
     """Return the campaign of a name.
 
@@ -71,7 +92,11 @@ def design_campaign(actor: Actor, what: CampaignSpec | int, *, as_of: date | Non
         Conflict: it refers to so much that is not there that nothing can be computed; with what is missing.
     """
     actor.must("campaign.view")
-    spec = what if isinstance(what, CampaignSpec) else campaign_for(actor, what).spec
+    if isinstance(what, CampaignSpec):
+        spec, planner = what, actor
+    else:
+        campaign = campaign_for(actor, what)
+        spec, planner = campaign.spec, reach_of(actor, campaign)
     found = find_definitions(spec)
     if not found.can_be_planned:
         missing = [f for f in found.blocks if f.code.startswith(("unknown_", "no_policy", "invalid_"))]
@@ -79,7 +104,7 @@ def design_campaign(actor: Actor, what: CampaignSpec | int, *, as_of: date | Non
             "; ".join(f.en for f in missing) + ".", hint="Save what is missing first.", codes=[f.code for f in missing]
         )
     moment = now()
-    plan = make_plan(actor, spec, found, as_of=as_of or latest_date(), now=moment, as_if_approved=True)
+    plan = make_plan(planner, spec, found, as_of=as_of or latest_date(), now=moment, as_if_approved=True)
     return design_of(spec, found, plan, today=moment.date())
 
 
@@ -117,8 +142,8 @@ def got_by(actor: Actor, customer_id: str) -> list[Got]:
     """Return what each frozen campaign meant for one customer, and why, the latest first."""
     actor.must("campaign.view")
     ordinal = int(ordinals([customer_id])[0])
-    if ordinal < 0:
-        raise NotAllowed("There is no such customer.", customer=customer_id)
+    if ordinal < 0 or not reaches(actor, ordinal):
+        raise NotAllowed("There is no such customer in your scope.", customer=customer_id)
     touches: dict[str, list[tuple[str, str, str]]] = {}
     for touch in touches_for(actor, customer_id=customer_id):
         touches.setdefault(touch.sending.campaign, []).append((touch.channel, touch.state, touch.reason))

@@ -14,14 +14,22 @@ from kequn.core.spec.campaign import CampaignSpec
 from kequn.ops.audiences.queries import latest_date
 from kequn.ops.campaigns import states
 from kequn.ops.campaigns.contracts import Design
+from kequn.ops.campaigns.definitions import changed, find_definitions
 from kequn.ops.campaigns.freezing import Frozen, forget, freeze
 from kequn.ops.campaigns.launching import touches_of, wave_of
 from kequn.ops.campaigns.models import Audience, Campaign
-from kequn.ops.campaigns.queries import audience_of, campaign_for, design_campaign, running_now
+from kequn.ops.campaigns.queries import (
+    audience_of,
+    campaign_for,
+    design_campaign,
+    own_campaign_for,
+    reach_of,
+    running_now,
+)
 from kequn.ops.delivery.services import cancel, create_touches
 from kequn.ops.delivery.services import resume as lift_stop
 from kequn.ops.delivery.services import stop as stop_delivery
-from kequn.ops.governance.queries import is_approved
+from kequn.ops.governance.queries import is_approved, open_approval
 from kequn.ops.governance.services import Approval, record, submit, withdraw
 from kequn.ops.jobs.services import Job, Running, enqueue
 from kequn.ops.orgs.actor import Actor
@@ -94,9 +102,12 @@ def submit_campaign(actor: Actor, campaign_id: int, *, reason: str = "") -> Camp
         Conflict: nothing can be computed yet, or the campaign is past that.
     """
     actor.must("campaign.submit")
-    campaign = campaign_for(actor, campaign_id)
+    campaign = own_campaign_for(actor, campaign_id)
+    versions = find_definitions(campaign.spec).to_be_approved
     if campaign.state in (states.SUBMITTED, states.APPROVED):
-        return campaign
+        if _approved_versions(campaign) == versions:
+            return campaign
+        _take_back(actor, campaign)
     _may_move(campaign, states.SUBMITTED)
     design = design_campaign(actor, campaign_id)
     if design.blocks:
@@ -115,6 +126,7 @@ def submit_campaign(actor: Actor, campaign_id: int, *, reason: str = "") -> Camp
         summary = {
             "design": plain,
             "reason": reason[:500],
+            "versions": versions,
             "spec": campaign.spec.model_dump(mode="json", by_alias=True),
         }
         submit(actor, "campaign", campaign.name, campaign.fingerprint, title=campaign.spec.title.zh, summary=summary)
@@ -125,7 +137,7 @@ def decide_campaign(actor: Actor, approval: Approval) -> None:
     """Follow a decision. Runs within the decision's transaction.
 
     Raises:
-        Conflict: the campaign was changed since; what the checker saw is no longer there.
+        Conflict: the campaign, or a version it refers to, was changed since; what the checker saw is no longer there.
     """
     campaign = Campaign.objects.filter(name=approval.name).first()
     if campaign is None or campaign.fingerprint != approval.fingerprint:
@@ -133,6 +145,11 @@ def decide_campaign(actor: Actor, approval: Approval) -> None:
     if approval.state == Approval.State.REFUSED:
         _move(actor, campaign, states.REFUSED)
         return
+    if others := changed(approval.summary.get("versions", {}), find_definitions(campaign.spec).to_be_approved):
+        raise Conflict(
+            f"What the campaign refers to was changed since: {', '.join(name for _, name in others)}.",
+            hint="Its maker submits it again.", campaign=approval.name,
+        )  # fmt: skip
     _move(
         actor, campaign, states.APPROVED, approved_at=now(), approved_by=actor.display_name,
         approved_fingerprint=approval.fingerprint,
@@ -145,7 +162,7 @@ def decide_campaign(actor: Actor, approval: Approval) -> None:
 def request_freeze(actor: Actor, campaign_id: int, *, as_of: date | None = None) -> Job:
     """Queue the freeze."""
     actor.must("audience.freeze")
-    campaign = _must_be_approved(campaign_for(actor, campaign_id))
+    campaign = _must_be_approved(own_campaign_for(actor, campaign_id))
     params = {"campaign": campaign.pk, "as_of": as_of.isoformat() if as_of else None}
     return enqueue(actor, "campaign.freeze", params, key=campaign.name)
 
@@ -156,15 +173,18 @@ def freeze_campaign(
     """Fix who is in, in which arm and why, on one business date; the second call returns the first answer.
 
     Raises:
-        NotApproved: the campaign, or something it refers to, is not approved.
+        NotApproved: the campaign, or something it refers to, is not approved as it now stands.
     """
     actor.must("audience.freeze")
-    campaign = campaign_for(actor, campaign_id)
+    campaign = own_campaign_for(actor, campaign_id)
     if (before := audience_of(campaign)) is not None:
         return before
     _must_be_approved(campaign)
     moment = now()
-    frozen = freeze(actor, campaign.spec, as_of=as_of or latest_date(), now=moment, progress=progress)
+    frozen = freeze(
+        reach_of(actor, campaign), campaign.spec, approved=_approved_versions(campaign), as_of=as_of or latest_date(),
+        now=moment, progress=progress,
+    )  # fmt: skip
     try:
         with transaction.atomic():
             audience = Audience.objects.create(
@@ -208,6 +228,22 @@ def _counts(frozen: Frozen) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _approved_versions(campaign: Campaign) -> dict[str, dict[str, str]]:
+    """The versions of all it refers to that the open submission or approval is about."""
+    approval = open_approval("campaign", campaign.name, campaign.fingerprint)
+    versions: dict[str, dict[str, str]] = approval.summary.get("versions", {}) if approval else {}
+    return versions
+
+
+def _take_back(actor: Actor, campaign: Campaign) -> None:
+    """Void a submission or approval that was given for other versions than are there now."""
+    with transaction.atomic():
+        withdraw(actor, "campaign", campaign.name, campaign.fingerprint)
+        _move(
+            actor, campaign, states.DRAFT, design=None, approved_fingerprint="", approved_at=None, approved_by=""
+        )  # fmt: skip
+
+
 def _must_be_approved(campaign: Campaign) -> Campaign:
     approved = campaign.approved_fingerprint == campaign.fingerprint
     if not approved or not is_approved("campaign", campaign.name, campaign.fingerprint):
@@ -223,7 +259,7 @@ def _must_be_approved(campaign: Campaign) -> Campaign:
 def request_launch(actor: Actor, campaign_id: int) -> Job:
     """Queue the launch."""
     actor.must("campaign.launch")
-    campaign = campaign_for(actor, campaign_id)
+    campaign = own_campaign_for(actor, campaign_id)
     return enqueue(actor, "campaign.launch", {"campaign": campaign.pk}, key=campaign.name)
 
 
@@ -237,7 +273,7 @@ def launch_campaign(actor: Actor, campaign_id: int, *, progress: Progress = _sil
         NotApproved: it is not approved as it stands.
     """
     actor.must("campaign.launch")
-    campaign = campaign_for(actor, campaign_id)
+    campaign = own_campaign_for(actor, campaign_id)
     audience = audience_of(campaign)
     if audience is None or campaign.state not in (states.FROZEN, states.RUNNING):
         raise Conflict(
@@ -283,7 +319,7 @@ def resume_campaign(actor: Actor, campaign_id: int) -> Campaign:
         NotApproved: it is not approved as it stands.
     """
     actor.must("approval.decide")
-    campaign = campaign_for(actor, campaign_id)
+    campaign = own_campaign_for(actor, campaign_id)
     if campaign.state == states.RUNNING:
         return campaign
     if campaign.state != states.STOPPED:
@@ -299,7 +335,7 @@ def finish_campaign(actor: Actor, campaign_id: int) -> Campaign:
     """End a campaign for good: what still waits is cancelled."""
     if not (actor.may("campaign.launch") or actor.may("job.run")):
         actor.must("campaign.launch")
-    campaign = campaign_for(actor, campaign_id)
+    campaign = own_campaign_for(actor, campaign_id)
     if campaign.state == states.FINISHED:
         return campaign
     with transaction.atomic():

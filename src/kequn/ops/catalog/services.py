@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import IntegrityError, transaction
 
-from kequn.core.errors import Conflict, InvalidSpec
+from kequn.core.errors import Conflict, InvalidSpec, NotAllowed
 from kequn.ops.catalog import states
 from kequn.ops.catalog.content import FIELDS, marks, sms_parts
 from kequn.ops.catalog.models import CatalogSpec, DefinitionVersion
@@ -72,9 +72,17 @@ def submit_definition(actor: Actor, version_id: int) -> DefinitionVersion:
 
 
 def retire_definition(actor: Actor, version_id: int) -> DefinitionVersion:
-    """Take a version out of use; what runs on it goes on."""
+    """Take a version out of use at once: running campaigns send nothing more of a retired text.
+
+    Raises:
+        NotAllowed: it is another's, and the actor does not work for the whole institution.
+    """
     actor.must("catalog.edit")
     version = definition_for(actor, version_id)
+    if not actor.sees_all_branches and version.owner_id != actor.user_id:
+        raise NotAllowed(
+            "The definition is another's.", hint="Ask its owner.", version=version_id, right="catalog.edit"
+        )
     if version.state == states.RETIRED:
         return version
     with transaction.atomic():
@@ -85,8 +93,16 @@ def retire_definition(actor: Actor, version_id: int) -> DefinitionVersion:
 
 
 def decide_definition(actor: Actor, approval: Approval) -> None:
-    """Follow a decision: the approved version becomes the one in use. Runs within the decision's transaction."""
-    del actor
+    """Follow a decision: the approved version becomes the one in use. Runs within the decision's transaction.
+
+    Raises:
+        NotAllowed: definitions are the whole institution's, and the checker is not.
+    """
+    if not actor.sees_all_branches:
+        raise NotAllowed(
+            "Offers, texts, metrics and policies hold for the whole bank.", hint="A checker at head office decides.",
+            right="approval.decide",
+        )  # fmt: skip
     version = DefinitionVersion.objects.filter(
         kind=approval.kind, name=approval.name, fingerprint=approval.fingerprint
     ).first()

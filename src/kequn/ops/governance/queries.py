@@ -10,24 +10,39 @@ from django.db.models import Q, QuerySet
 from kequn.ops.governance.audit import first_broken
 from kequn.ops.governance.models import Approval, AuditEntry, AuditHead, ConsentEntry, Suppression
 from kequn.ops.orgs.actor import Actor
+from kequn.ops.orgs.models import User
+from kequn.ops.orgs.queries import branch_codes_for, branches_for
 
 
 def approvals_for(actor: Actor, *, state: str | None = None) -> QuerySet[Approval]:
-    """Return all approvals for a checker, one's own submissions for others."""
-    rows = Approval.objects.all() if actor.may("approval.decide") else Approval.objects.filter(maker_id=actor.user_id)
+    """Return for a checker what was submitted within her branches, for others their own submissions."""
+    mine = Q(maker_id=actor.user_id)
+    if actor.may("approval.decide"):
+        makers = User.objects.filter(branch__in=branches_for(actor)).values("pk")
+        mine = Q() if actor.sees_all_branches else mine | Q(maker_id__in=makers)
+    rows = Approval.objects.filter(mine)
     return rows.filter(state=state) if state else rows
 
 
 def is_approved(kind: str, name: str, fingerprint: str) -> bool:
     """Whether this very version was approved."""
-    return Approval.objects.filter(
-        kind=kind, name=name, fingerprint=fingerprint, state=Approval.State.APPROVED
-    ).exists()
+    approval = open_approval(kind, name, fingerprint)
+    return approval is not None and approval.state == Approval.State.APPROVED
+
+
+def open_approval(kind: str, name: str, fingerprint: str) -> Approval | None:
+    """Return the approval of this very version that waits or was given, ``None`` where there is none."""
+    states = [Approval.State.WAITING, Approval.State.APPROVED]
+    return Approval.objects.filter(kind=kind, name=name, fingerprint=fingerprint, state__in=states).first()
 
 
 def audit_for(actor: Actor, *, object_kind: str | None = None, object_id: object = None) -> QuerySet[AuditEntry]:
-    """Return the trail: all of it with the right ``audit.view``, one's own acts otherwise."""
-    rows = AuditEntry.objects.all() if actor.may("audit.view") else AuditEntry.objects.filter(user_id=actor.user_id)
+    """Return the trail: with the right ``audit.view`` that of the actor's branches, one's own acts otherwise."""
+    rows = AuditEntry.objects.all()
+    if not actor.may("audit.view"):
+        rows = rows.filter(user_id=actor.user_id)
+    elif (codes := branch_codes_for(actor)) is not None:
+        rows = rows.filter(branch__in=codes)
     if object_kind:
         rows = rows.filter(object_kind=object_kind)
     return rows.filter(object_id=str(object_id)) if object_id is not None else rows

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from kequn.core.errors import Conflict, NotAllowed
 from kequn.ops.governance.audit import record
 from kequn.ops.governance.models import Approval, ConsentEntry, Suppression
+from kequn.ops.governance.queries import approvals_for
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import now
 
@@ -46,11 +47,13 @@ def decide(actor: Actor, approval_id: int, *, approve: bool, reason: str = "") -
     """Approve or refuse what another person made.
 
     Raises:
-        NotAllowed: no right, or the actor made it herself.
+        NotAllowed: no right, not made within the actor's branches, or by the actor herself; or the actor is no person.
         Conflict: it was decided already; or refused without a reason.
     """
     actor.must("approval.decide")
-    approval = Approval.objects.filter(pk=approval_id).first()
+    if actor.user_id is None:
+        raise NotAllowed("A person decides, not the system.", hint="Log in as a checker.", right="approval.decide")
+    approval = approvals_for(actor).filter(pk=approval_id).first()
     if approval is None:
         raise NotAllowed("There is no such approval.", approval=approval_id)
     if approval.maker_id == actor.user_id:
@@ -95,7 +98,11 @@ def record_consent(
     at: datetime | None = None,
     proof: str = "",
 ) -> ConsentEntry:
-    """Append the customer's word. The latest word counts, here and in the bank's own consents; nothing is overwritten."""
+    """Append the customer's word. The latest word counts, here and in the bank's own consents; nothing is overwritten.
+
+    The caller has checked that the customer is within the actor's scope.
+    """
+    actor.must("consent.edit")
     with transaction.atomic():
         entry = ConsentEntry.objects.create(
             customer_id=customer_id, channel=channel, granted=granted, at=at or now(), source=source, proof=proof[:200]
@@ -111,7 +118,8 @@ def record_consent(
 
 
 def suppress(actor: Actor, customer_id: str, *, reason: str, until: datetime | None = None) -> Suppression:
-    """Put a customer on the do-not-contact list."""
+    """Put a customer on the do-not-contact list. The caller has checked that she is within the actor's scope."""
+    actor.must("consent.edit")
     with transaction.atomic():
         row, _ = Suppression.objects.update_or_create(
             customer_id=customer_id,
