@@ -70,13 +70,14 @@ rows = st.lists(st.tuples(text, text, text), max_size=12)
     st.integers(1, 60),
 )
 def test_what_a_writer_wrote_is_read(written, separator, ending, quoting, encoding, size):
+    if quoting == csv.QUOTE_MINIMAL:
+        # this writer leaves a carriage return unquoted, where it is part of a line end to any reader
+        written = [tuple(v.replace("\r", "") for v in row) for row in written]
     out = io.StringIO(newline="")
     csv.writer(out, delimiter=separator, lineterminator=ending, quoting=quoting).writerows(written)
     data = out.getvalue().encode(encoding)
     result = read(data, size=size, separator=separator, encoding=encoding)
-    assert [r for _, r in result.rows] == [
-        r for r in written if "".join(r) or quoting != csv.QUOTE_MINIMAL or len(r) > 1
-    ]
+    assert [r for _, r in result.rows] == written
     assert not result.faults
     lines, line = [], 1
     for row in written:

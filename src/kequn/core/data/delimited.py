@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 MAX_RECORD = 1 << 20
 """The longest record, in bytes; a quotation mark that is never closed would swallow the rest of a file."""
 MARK = "\ufdd0"  # a code point that no text holds; stands for bytes that could not be decoded
-MARK_UTF8 = MARK.encode()
 NEWLINE, RETURN, BLANK = 0x0A, 0x0D, 0x20
 
 
@@ -251,7 +250,7 @@ def parse(piece: bytes, line: int, layout: Layout, *, file: str, plain: bool) ->
 
 def _fast(piece: bytes, line: int, layout: Layout, file: str) -> Block | None:
     """Return the rows by Arrow's parser; ``None`` where the block is out of the ordinary."""
-    if b"\x00" in piece or MARK_UTF8 in piece or not _is_utf8(piece):
+    if b"\x00" in piece or not _is_text(piece):
         return None
     quoted = bool(layout.quote) and layout.quote.encode() in piece
     names = [f"f{i}" for i in range(layout.fields)]
@@ -286,14 +285,13 @@ def _fast(piece: bytes, line: int, layout: Layout, file: str) -> Block | None:
     return Block(file, named, lines, records=table.num_rows, padded=_padded(piece, layout.separator, layout.quote))
 
 
-def _is_utf8(piece: bytes) -> bool:
+def _is_text(piece: bytes) -> bool:
     if piece.isascii():
         return True
     try:
-        piece.decode("utf-8")
+        return MARK not in piece.decode("utf-8")
     except UnicodeDecodeError:
         return False
-    return True
 
 
 def _has_lone_return(piece: bytes) -> bool:
