@@ -183,9 +183,7 @@ def members(
 @router.post("/{name}/exports", response={202: ExportOut}, summary="Export members: masked, watermarked, logged")
 def export(request: Request, name: str, wanted: ExportIn) -> Any:
     params = {"version": _of(request, name).pk, "subject": name}
-    row = services.request_export(
-        request.actor, "members", params, purpose=wanted.purpose, format=wanted.format
-    )
+    row = services.request_export(request.actor, "members", params, purpose=wanted.purpose, format=wanted.format)
     return Status(202, row)
 
 

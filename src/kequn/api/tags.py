@@ -32,7 +32,7 @@ class TagOut(Schema):
 def list_tags(request: Request, as_of: date | None = None) -> list[dict[str, Any]]:
     return [
         {"name": r.spec.name, "title": r.spec.title.zh, "title_en": r.spec.title.en, "family": r.spec.family,
-         "type": r.spec.type, "sensitivity": r.spec.sensitivity, "coverage": r.coverage, "missing": r.missing}
+         "type": r.spec.type, "sensitivity": r.spec.sensitivity, "coverage": r.coverage, "missing": str(r.missing or "")}
         for r in queries.tag_rows_for(request.actor, as_of=as_of)
     ]  # fmt: skip
 

@@ -109,6 +109,8 @@ def load(
         _show(("source", "table", "state", "rows", "as_of", "load_id"), rows, json=json)
         return
     names = [source] if source else [s.name for s in queries.sources_for(who)]
+    if not names:
+        raise NoData("No source is defined.", hint="Save their definitions first: `kequn apply FOLDER`.")
     loads = []
     for name in names:
         with out.status(f"{name} …") if not json else _quiet():

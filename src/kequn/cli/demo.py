@@ -172,7 +172,13 @@ class Loop:
         with self._step(step) as say:
             row = refresh_tags(system_actor())
             say(f"{row.n_tags} tags of {row.n_customers:,} customers as of {row.as_of}")
-        return {"as_of": row.as_of, "tags": row.n_tags, "customers": row.n_customers, "unavailable": row.unavailable}
+        return {
+            "as_of": row.as_of,
+            "tags": row.n_tags,
+            "customers": row.n_customers,
+            "unavailable": row.unavailable,
+            "failed": row.failed,
+        }
 
     def _define(self) -> dict[str, int]:
         """Save what the marketers wrote, have it approved by a second person, and count the segments."""

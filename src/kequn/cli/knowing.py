@@ -36,7 +36,10 @@ def list_tags(actor: As = "system", json: Json = False) -> None:
     else:
         print_rows(
             ("tag", "title", "type", "class", "coverage", "not computed because"),
-            [(r.spec.name, str(r.spec.title), r.spec.type, r.spec.sensitivity, r.coverage, r.missing) for r in rows],
+            [
+                (r.spec.name, str(r.spec.title), r.spec.type, r.spec.sensitivity, r.coverage, str(r.missing or ""))
+                for r in rows
+            ],
         )
 
 
@@ -62,7 +65,7 @@ def refresh(
     with out.status("…"):
         row = refresh_tags(acting(actor), as_of=as_of.date() if as_of else None, only=only or None)
     facts = {"as_of": row.as_of, "tags": row.n_tags, "customers": row.n_customers, "seconds": round(row.seconds, 2),
-             "unavailable": row.unavailable}  # fmt: skip
+             "failed": row.failed, "unavailable": row.unavailable}  # fmt: skip
     if json:
         print_json(facts)
     else:

@@ -33,6 +33,8 @@ class Refresh(models.Model):
     n_customers = models.BigIntegerField()
     seconds = models.FloatField()
     unavailable = models.JSONField(default=dict)
+    failed = models.JSONField(default=dict)
+    """Tag -> what went wrong; it and what is made of it are left out of the date, the others are published."""
     version = models.BigIntegerField()
     """The store's version that the refresh published."""
     started_by = models.CharField(max_length=40)

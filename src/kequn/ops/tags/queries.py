@@ -11,8 +11,9 @@ from django.db.models import QuerySet
 
 from kequn.core.engine.store import TagState
 from kequn.core.errors import UnknownTag
+from kequn.core.spec.base import Text
 from kequn.core.spec.tag import TagSpec
-from kequn.core.tags import Lineage, lineage, near_tag, statistics, unavailable
+from kequn.core.tags import Lineage, lineage, near_tag, reason_in_words, statistics, unavailable
 from kequn.core.tags import catalogue as shipped
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine, runtime
@@ -30,8 +31,8 @@ class TagRow:
     """How it was last computed; ``None`` where it never was."""
     coverage: float | None
     """Share of the bank's customers with a value, 0–1."""
-    missing: str
-    """Why it cannot be computed from what is loaded; empty where it can."""
+    missing: Text | None
+    """Why it cannot be computed from what is loaded; ``None`` where it can."""
 
 
 def catalogue() -> dict[str, TagSpec]:
@@ -55,7 +56,8 @@ def tag_rows_for(actor: Actor, *, as_of: date | None = None) -> list[TagRow]:
     for name in sorted(specs):
         state = day.tags.get(name) if day else None
         coverage = state.known / day.customers if state and day and day.customers else None
-        rows.append(TagRow(spec=specs[name], state=state, coverage=coverage, missing=missing.get(name, "")))
+        why = reason_in_words(missing[name]) if name in missing else None
+        rows.append(TagRow(spec=specs[name], state=state, coverage=coverage, missing=why))
     return rows
 
 
