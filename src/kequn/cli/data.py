@@ -9,7 +9,7 @@ import typer
 
 from kequn.cli.output import As, Json, out, print_json, print_rows
 from kequn.cli.start import migrate, start
-from kequn.core.errors import InvalidSpec, KequnError, SeveralErrors
+from kequn.core.errors import InvalidSpec, KequnError, NoData, SeveralErrors
 from kequn.core.spec.base import Definition
 from kequn.core.spec.reading import parse_spec, read_specs
 from kequn.ops.orgs.actor import Actor

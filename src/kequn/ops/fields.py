@@ -22,7 +22,9 @@ class SpecField(models.JSONField):
 
     def get_prep_value(self, value: Any) -> Any:
         if value is not None and self.adapter is not None:
-            value = json.loads(self.adapter.dump_json(value, by_alias=True))  # whole: unions are read back by fields at their defaults
+            value = json.loads(
+                self.adapter.dump_json(value, by_alias=True)
+            )  # whole: unions are read back by fields at their defaults
         return super().get_prep_value(value)
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:

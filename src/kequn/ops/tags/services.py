@@ -91,7 +91,8 @@ def refresh_tags(
     with transaction.atomic():
         row = Refresh.objects.create(
             as_of=day, n_tags=len(state.tags), n_customers=state.customers, seconds=time.monotonic() - started,
-            unavailable=missing, failed={n: str(e) for n, e in report.failed.items()}, version=manifest.version, started_by=actor.username, finished_at=now(),
+            unavailable=missing, failed={n: str(e) for n, e in report.failed.items()}, version=manifest.version,
+            started_by=actor.username, finished_at=now(),
         )  # fmt: skip
         record(actor, "tag.refreshed", row, as_of=day, tags=len(report.computed), unavailable=len(missing))
     return row
