@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import select
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-
-import httpx
+from urllib.parse import urlsplit
 
 from kequn.channels.base import Accepted, Answer, Finding, Message, NotSeen, Refused, Terms, TryLater, Unclear
 from kequn.channels.signature import SIGNATURE_HEADER, TIME_HEADER, sign
@@ -43,28 +46,42 @@ class SmsTransport:
         longest = CONNECT_SECONDS + 3 * patience_seconds  # connect, write, first answer, and a last piece of it
         self.terms = Terms("answers", settling, timedelta(seconds=longest), concurrency=concurrency)
         self._patience = patience_seconds
-        self._url = url.rstrip("/")
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("the gateway's address begins with http:// or https://")
+        self._host, self._port, self._is_tls = parts.hostname, parts.port, parts.scheme == "https"
+        self._path = parts.path.rstrip("/")
         self._secret = secret
         self._wall_clock = wall_clock
-        self._client: httpx.Client | None = None
-        self._lock = threading.Lock()
+        self._trust: ssl.SSLContext | None = None
+        self._mine = threading.local()
+        self._open: set[http.client.HTTPConnection] = set()
 
     def send(self, message: Message) -> Answer:
         """Hand over one message; every way it can go wrong is an answer."""
         content = {"id": message.key, "to": message.to, "text": message.body}
+        body = json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
         try:
-            status, headers, body = self._call("POST", self._url, json.dumps(content, ensure_ascii=False).encode())
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            connection = self._connected()
+        except OSError as error:
             return TryLater(type(error).__name__)  # not a byte of the message left
-        except (httpx.HTTPError, _TooMuch) as error:
+        try:
+            status, headers, answer = self._call(connection, "POST", self._path, body)
+        except (OSError, http.client.HTTPException, _TooMuch) as error:
+            self._drop(connection)
             return Unclear(type(error).__name__)
-        return _answer(status, headers, _object(body))
+        return _answer(status, headers, _object(answer))
 
     def ask(self, key: str) -> Finding:
         """Ask what became of a key. "Never seen" needs the gateway's own word: any proxy can say 404."""
         try:
-            status, _, body = self._call("GET", f"{self._url}/{key}", b"")
-        except (httpx.HTTPError, _TooMuch) as error:
+            connection = self._connected()
+        except OSError as error:
+            return Unclear(type(error).__name__)
+        try:
+            status, _, body = self._call(connection, "GET", f"{self._path}/{key}", b"")
+        except (OSError, http.client.HTTPException, _TooMuch) as error:
+            self._drop(connection)
             return Unclear(type(error).__name__)
         answer = _object(body)
         match status, answer.get("status"):
@@ -77,26 +94,39 @@ class SmsTransport:
         return Unclear(f"http_{status}")
 
     def close(self) -> None:
-        """Close the connections."""
-        with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        """Close the connections of all threads."""
+        for connection in list(self._open):
+            self._drop(connection)
 
-    def _connections(self) -> httpx.Client:
-        """Return the pool of connections, made at the first call: reading the trusted certificates takes a while."""
-        with self._lock:
-            if self._client is None:
-                n = self.terms.concurrency
-                self._client = httpx.Client(
-                    timeout=httpx.Timeout(self._patience, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS),
-                    limits=httpx.Limits(max_connections=n, max_keepalive_connections=n, keepalive_expiry=10),
-                    follow_redirects=False,
-                    trust_env=False,
-                )
-            return self._client
+    def _connected(self) -> http.client.HTTPConnection:
+        """Return this thread's connection; a new one where the gateway has closed the old one meanwhile."""
+        connection: http.client.HTTPConnection | None = getattr(self._mine, "connection", None)
+        if connection is not None and connection.sock is not None:
+            if not select.select([connection.sock], [], [], 0)[0]:
+                return connection
+            self._drop(connection)  # it says something though nobody asked: it hung up
+        if self._is_tls:
+            self._trust = self._trust or ssl.create_default_context()
+            connection = http.client.HTTPSConnection(
+                self._host, self._port, timeout=CONNECT_SECONDS, context=self._trust
+            )
+        else:
+            connection = http.client.HTTPConnection(self._host, self._port, timeout=CONNECT_SECONDS)
+        connection.connect()
+        connection.auto_open = 0  # never send a message a second time by itself
+        connection.sock.settimeout(self._patience)
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._mine.connection = connection
+        self._open.add(connection)
+        return connection
 
-    def _call(self, method: str, url: str, content: bytes) -> tuple[int, httpx.Headers, bytes]:
+    def _drop(self, connection: http.client.HTTPConnection) -> None:
+        self._open.discard(connection)
+        connection.close()
+
+    def _call(
+        self, connection: http.client.HTTPConnection, method: str, path: str, content: bytes
+    ) -> tuple[int, http.client.HTTPMessage, bytes]:
         moment = str(int(self._wall_clock()))
         headers = {
             "Content-Type": "application/json",
@@ -104,20 +134,22 @@ class SmsTransport:
             SIGNATURE_HEADER: sign(self._secret, moment, content),
         }
         end = time.monotonic() + CONNECT_SECONDS + self._patience
-        with self._connections().stream(method, url, content=content, headers=headers) as response:
-            body = b""
-            for piece in response.iter_raw():
-                body += piece
-                if len(body) > MOST_BYTES or time.monotonic() > end:
-                    raise _TooMuch
-            return response.status_code, response.headers, body
+        connection.request(method, path, content, headers)
+        response = connection.getresponse()
+        body = b""
+        while piece := response.read1(MOST_BYTES):
+            body += piece
+            if len(body) > MOST_BYTES or time.monotonic() > end:
+                raise _TooMuch
+        response.close()
+        return response.status, response.headers, body
 
 
 class _TooMuch(Exception):  # noqa: N818 - a limit, not a fault of ours
     """The answer is longer, or takes longer, than any honest one."""
 
 
-def _answer(status: int, headers: httpx.Headers, body: dict[str, Any]) -> Answer:
+def _answer(status: int, headers: http.client.HTTPMessage, body: dict[str, Any]) -> Answer:
     text = str(body.get("text", ""))[:80]
     if status in (200, 202) and body.get("status") == "accepted":
         return Accepted(str(body.get("message_id", "")))

@@ -7,24 +7,33 @@ the simulation stops it anywhere.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import cached_property
 
 from kequn.channels.base import Answer, Asking, Batching, Message, Refused, Transport, TransportError, TryLater, Unclear
 from kequn.ops.delivery.contracts import Addresses, Allow, Block, DispatchReport, Gate, Pending, SettleReport, Verdict
 from kequn.ops.delivery.outbox import CLAIM_MOST, Candidate, Claim, Doubt, Outbox
 
-WATCH_SECONDS = 0.1
-"""How old the knowledge of stops and withdrawals may be when a message is begun."""
+WATCH_SECONDS, STALE_SECONDS = 0.1, 0.5
+"""How often stops and withdrawals are read while sending; and how old what was read may be when a call begins."""
+
+Where = Mapping[str, str]
+"""Addresses by customer."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Line:
     """One channel as it is wired: its transport, and how many messages a second its account may send."""
 
     channel: str
     transport: Transport
     rate: float | None = None
+
+    @cached_property
+    def pool(self) -> ThreadPoolExecutor:
+        """The threads that call the transport where it allows several calls at a time."""
+        return ThreadPoolExecutor(self.transport.terms.concurrency, thread_name_prefix=f"kequn-{self.channel}")
 
     @property
     def claim_size(self) -> int:
@@ -49,19 +58,14 @@ def dispatch(
         return
     yield "claimed"
     answers: dict[int, Answer] = {}
-    looked, halted = outbox.steady_clock(), outbox.halted(claim)
-    for handful in _handfuls(claim.candidates, line.transport):
-        if outbox.steady_clock() - looked >= WATCH_SECONDS:
-            looked, halted = outbox.steady_clock(), outbox.halted(claim)
-        due = outbox.clock()
-        begun = [c for c in handful if c.pending.touch_id not in halted and c.pending.expires_at > due]
-        if not begun:
-            continue
-        if not outbox.may_begin(claim):
-            break
-        messages = [c.message(where.get(c.pending.customer_id, c.pending.customer_id)) for c in begun]
-        for c, answer in zip(begun, _send(line.transport, messages), strict=True):
-            answers[c.pending.touch_id] = answer
+    watch = _Watch(outbox, claim)
+    if isinstance(line.transport, Batching):
+        steps = _in_one_piece(watch, line.transport, where, answers)
+    elif terms.concurrency > 1:
+        steps = _side_by_side(watch, line, where, answers)
+    else:
+        steps = _one_by_one(watch, line.transport, where, answers)
+    for _ in steps:
         yield "sent"
     _add(report, outbox.settle(claim, answers, terms))
     yield "settled"
@@ -112,19 +116,70 @@ def _verdicts(
     return verdicts
 
 
-def _handfuls(candidates: Sequence[Candidate], transport: Transport) -> Iterator[Sequence[Candidate]]:
-    size = len(candidates) if isinstance(transport, Batching) else transport.terms.concurrency
-    for start in range(0, len(candidates), size):
-        yield candidates[start : start + size]
+class _Watch:
+    """Says whether a touch of a claim may still be begun. What it knows of stops is never older than 100 ms."""
+
+    def __init__(self, outbox: Outbox, claim: Claim) -> None:
+        self.claim = claim
+        self._outbox = outbox
+        self.look()
+
+    def look(self) -> None:
+        """Read stops and withdrawals."""
+        self._looked, self._halted = self._outbox.steady_clock(), self._outbox.halted(self.claim)
+
+    def look_if_due(self) -> None:
+        """Read them when what is known has become too old."""
+        if self._outbox.steady_clock() - self._looked >= WATCH_SECONDS:
+            self.look()
+
+    def allows(self, candidate: Candidate) -> bool:
+        """Whether the lease, the stops and the expiry allow it. Reads no database: any thread may ask."""
+        if self._outbox.steady_clock() - self._looked >= STALE_SECONDS or not self._outbox.may_begin(self.claim):
+            return False
+        return candidate.pending.touch_id not in self._halted and candidate.pending.expires_at > self._outbox.clock()
 
 
-def _send(transport: Transport, messages: list[Message]) -> list[Answer]:
-    if isinstance(transport, Batching):
-        return _send_batch(transport, messages)
-    if len(messages) == 1 or transport.terms.concurrency == 1:
-        return [_guarded(lambda m=m: transport.send(m)) for m in messages]  # type: ignore[misc]  # mypy infers no default
-    with ThreadPoolExecutor(len(messages)) as pool:
-        return list(pool.map(lambda m: _guarded(lambda: transport.send(m)), messages))
+def _one_by_one(watch: _Watch, transport: Transport, where: Where, answers: dict[int, Answer]) -> Iterator[None]:
+    for candidate in watch.claim.candidates:
+        watch.look_if_due()
+        if watch.allows(candidate):
+            message = candidate.message(_to(candidate, where))
+            answers[candidate.pending.touch_id] = _guarded(lambda m=message: transport.send(m))  # type: ignore[misc]
+            yield
+
+
+def _side_by_side(watch: _Watch, line: Line, where: Where, answers: dict[int, Answer]) -> Iterator[None]:
+    """Several calls at a time; each asks the watch right before it begins, and this thread keeps the watch fresh."""
+
+    def call(candidate: Candidate) -> Answer | None:
+        if not watch.allows(candidate):
+            return None
+        return _guarded(lambda: line.transport.send(candidate.message(_to(candidate, where))))
+
+    calls = {line.pool.submit(call, c): c.pending.touch_id for c in watch.claim.candidates}
+    running = set(calls)
+    while running:
+        done, running = wait(running, timeout=WATCH_SECONDS, return_when=FIRST_EXCEPTION)
+        for one in done:
+            if (answer := one.result()) is not None:
+                answers[calls[one]] = answer
+        if running:
+            watch.look()
+    yield
+
+
+def _in_one_piece(watch: _Watch, transport: Batching, where: Where, answers: dict[int, Answer]) -> Iterator[None]:
+    begun = [c for c in watch.claim.candidates if watch.allows(c)]
+    if begun:
+        sent = _send_batch(transport, [c.message(_to(c, where)) for c in begun])
+        answers.update((c.pending.touch_id, answer) for c, answer in zip(begun, sent, strict=True))
+        yield
+
+
+def _to(candidate: Candidate, where: Where) -> str:
+    customer = candidate.pending.customer_id
+    return where.get(customer, customer)
 
 
 def _send_batch(transport: Batching, messages: list[Message]) -> list[Answer]:

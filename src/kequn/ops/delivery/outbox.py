@@ -21,7 +21,7 @@ from kequn.ops.delivery import accounts
 from kequn.ops.delivery.clocks import bank_day, database_now, steady_now
 from kequn.ops.delivery.contracts import Block, DispatchReport, Hold, Pending, Verdict
 from kequn.ops.delivery.models import Contact, ContactVersion, InFlight, Ready, Stop, Unknown
-from kequn.ops.delivery.moves import Moves
+from kequn.ops.delivery.moves import Moves, insert
 from kequn.ops.delivery.sealing import unseal
 from kequn.ops.runtime import now
 
@@ -32,6 +32,10 @@ BACKOFF_BASE, BACKOFF_CAP = 2.0, 600.0
 PRESUMED_AFTER = timedelta(hours=72)
 CLAIM_MOST = 50
 """A stop takes effect within one claim."""
+INFLIGHT = ("touch", "channel", "attempt", "failures", "is_doubtful", "token", "lease_until", "is_withdrawn")
+CONTACT = ("customer_id", "channel", "purpose", "on", "ref")
+OF_TOUCH = ("touch__key", "touch__sending_id", "touch__priority")
+"""What the moves need of a touch: not its sealed text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,27 +318,23 @@ class Outbox:
         return [c for c in candidates if c.pending.is_doubtful or c.pending.customer_id in fresh]
 
     def _announce(self, token: str, chosen: Sequence[Candidate], lease_until: datetime) -> None:
-        InFlight.objects.bulk_create(
-            InFlight(
-                touch_id=c.pending.touch_id, channel=c.pending.channel, attempt=c.pending.attempt + 1,
-                failures=c.pending.failures, is_doubtful=c.pending.is_doubtful, token=token, lease_until=lease_until,
-            )
-            for c in chosen
-        )  # fmt: skip
+        flying = [
+            (p.touch_id, p.channel, p.attempt + 1, p.failures, p.is_doubtful, token, lease_until, False)
+            for p in (c.pending for c in chosen)
+        ]
+        insert(InFlight, INFLIGHT, flying)
         today = bank_day(self.clock())
-        Contact.objects.bulk_create(
-            Contact(
-                customer_id=c.pending.customer_id, channel=c.pending.channel, purpose=c.pending.purpose, on=today,
-                ref=c.pending.key,
-            )
-            for c in chosen
-            if not c.pending.is_doubtful
-        )  # fmt: skip
+        made = [
+            (p.customer_id, p.channel, p.purpose, today, p.key)
+            for p in (c.pending for c in chosen)
+            if not p.is_doubtful
+        ]
+        insert(Contact, CONTACT, made)
         Ready.objects.filter(pk__in=[c.pending.touch_id for c in chosen]).delete()
 
     def _in_hand(self, token: str, touch_ids: Collection[int]) -> list[InFlight]:
         rows = InFlight.objects.filter(token=token, touch_id__in=list(touch_ids))
-        return list(_locked(rows).select_related("touch"))
+        return list(_locked(rows).select_related("touch").only(*INFLIGHT, *OF_TOUCH))
 
     def _settle_row(
         self, row: InFlight, answer: Answer, terms: Terms, *, report: DispatchReport, moves: Moves, moment: datetime
