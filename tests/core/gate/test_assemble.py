@@ -143,6 +143,23 @@ def test_reachability_is_derived_where_the_bank_knows_and_unknown_elsewhere(bank
     assert facts.reachable[:, TASK].tolist() == [YES, NO]
 
 
+def test_a_contact_in_both_ledgers_is_one_contact_and_a_load_hides_none(bank):
+    loaded = [
+        {"ordinal": 0, "contacted_on": date(2026, 6, day), "channel": "sms", "purpose": "marketing"} for day in (10, 29)
+    ]
+    own = rows(
+        "touches", ordinal=[0, 0, 0, 0], channel=["sms", "sms", "sms", "call"],
+        on=[date(2026, 6, 10), date(2026, 6, 10), date(2026, 6, 20), date(2026, 6, 29)],
+    )  # fmt: skip
+    found = facts_from(
+        bank(customer=[person(0)], contact=loaded), [0], as_of=AS_OF, overlay=Overlay(touches=own)
+    ).touches
+    days = sorted((str(day), CHANNELS[channel]) for day, channel in zip(found.days, found.channels, strict=True))
+    assert days == [
+        ("2026-06-10", "sms"), ("2026-06-10", "sms"), ("2026-06-20", "sms"), ("2026-06-29", "call"), ("2026-06-29", "sms"),
+    ]  # fmt: skip
+
+
 def test_touches_of_both_ledgers_are_counted_and_service_is_not(bank):
     contacts = [
         {"contact_no": 1, "ordinal": 0, "contacted_on": date(2026, 6, 20), "channel": "sms", "purpose": "marketing"},

@@ -109,6 +109,10 @@ _EMPTY_LEDGER = {
 }
 
 
+_Ledger = tuple[npt.NDArray[np.uint32], npt.NDArray[np.int8], Days]
+"""Contacts, one row each: ordinals, positions in ``CHANNELS`` (-1: another), days."""
+
+
 class _Reader:
     """Runs the named steps over one engine for one set of customers."""
 
@@ -225,17 +229,41 @@ def _overdue(reader: _Reader, at: _Rows) -> Flags:
 def _touches(reader: _Reader, more: Overlay, at: _Rows, days: int) -> Touches | None:
     if more.touches is None and not reader.declared("contact"):
         return None
-    parts = [(np.zeros(0, np.uint32), np.zeros(0, np.int8), np.zeros(0, "datetime64[D]"))]
+    loaded: _Ledger = (np.zeros(0, np.uint32), np.zeros(0, np.int8), np.zeros(0, "datetime64[D]"))
+    own = loaded
     if reader.engine.has("contact"):
         found = reader.columns("touches", channels=list(CHANNELS), days=days)
-        parts.append((found["ordinal"], found["channel"], found["day"].astype("datetime64[D]")))
+        loaded = (found["ordinal"], found["channel"], found["day"].astype("datetime64[D]"))
     if more.touches is not None:
         codes = np.array([COLUMN.get(c, UNKNOWN) for c in more.touches["channel"].to_pylist()], dtype=np.int8)
-        day = _column(more.touches, "on").astype("datetime64[D]")
-        parts.append((_column(more.touches, "ordinal"), codes, day))
+        own = (_column(more.touches, "ordinal"), codes, _column(more.touches, "on").astype("datetime64[D]"))
+    parts = (loaded, _besides(own, loaded))
     who, channels, when = (np.concatenate(column) for column in zip(*parts, strict=True))
     rows, there = at.of(who)
     return Touches(rows, channels[there], when[there])
+
+
+def _besides(own: _Ledger, loaded: _Ledger) -> _Ledger:
+    """Return the own contacts that the bank's table does not report: a contact in both ledgers is one contact.
+
+    Of one customer, channel and day the longer of the two ledgers counts. Whether a load brought the own contacts back
+    cannot be told from its date, so nothing is left out on that ground.
+    """
+    dated = ~np.isnat(own[2])
+    own = (own[0][dated], own[1][dated], own[2][dated])
+    mine, first, times = np.unique(_packed(own), return_index=True, return_counts=True)
+    theirs, reported = np.unique(_packed(loaded), return_counts=True)
+    if len(theirs):
+        at = np.minimum(np.searchsorted(theirs, mine), len(theirs) - 1)
+        times = np.maximum(times - np.where(theirs[at] == mine, reported[at], 0), 0)
+    rows = np.repeat(first, times)
+    return own[0][rows], own[1][rows], own[2][rows]
+
+
+def _packed(ledger: _Ledger) -> npt.NDArray[np.int64]:
+    """Customer, day and channel of each contact as one number."""
+    who, channels, when = ledger
+    return (who.astype(np.int64) << 24 | when.astype(np.int64) & 0xFFFFF) << 4 | (channels.astype(np.int64) + 1)
 
 
 def _zones(more: Overlay, at: _Rows) -> tuple[tuple[str, ...], npt.NDArray[np.int16] | None]:

@@ -71,7 +71,7 @@ def _overlay(
         consents=_consents(finder, ids),
         suppressions=_suppressions(finder, ids, now),
         reachable=_reachable(finder, ids),
-        touches=_touches(finder, ids, since=_since(bank, today, days), without=without),
+        touches=_touches(finder, ids, since=today - timedelta(days=days), without=without),
         complaints=_complaints(finder, ids) if "service" in bank.manifest.tables else None,
         in_progress=_in_progress(finder, ids, now),
     )
@@ -128,13 +128,6 @@ def _reachable(finder: _Finder, ids: list[str] | None) -> Any:
             channels += [channel] * len(found)
             flags += [flag] * len(found)
     return rows("reachable", ordinal=ordinals, channel=channels, reachable=flags)
-
-
-def _since(bank: Engine, today: date, days: int) -> date:
-    """The day from which kequn's own contacts count: those up to the last loaded contact came back with the load."""
-    first = today - timedelta(days=days)
-    loaded = bank.manifest.tables.get("contact")
-    return max(first, loaded.as_of + timedelta(days=1)) if loaded and loaded.as_of else first
 
 
 def _touches(finder: _Finder, ids: list[str] | None, *, since: date, without: Collection[str]) -> Any:
