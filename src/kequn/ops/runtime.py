@@ -28,7 +28,7 @@ class Runtime:
     audit_key: bytes
     pseudonym_key: bytes
     clock: Callable[[], datetime] = _now
-    secret: Callable[[str], str] = lambda name: ""
+    secret: Callable[[str], str] = lambda _name: ""
     """Reads a named secret, such as a database's address, from where the operator keeps it; empty where there is none."""
 
 
