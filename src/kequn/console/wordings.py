@@ -232,6 +232,12 @@ MESSAGES: dict[str, str] = {
     "The content check found {} fault(s): {}": "内容检查发现 {} 处问题：{}",
     "A version that is {} cannot become {}.": "版本不能从 {} 变为 {}。",
     "What was to be approved is gone.": "要审批的内容已经不在了。",
+    "The campaign belongs to a branch above yours.": "活动属于您的上级机构。",
+    "What the campaign refers to was changed since: {}.": "活动所用的内容有改动：{}。",
+    "The {} {} was changed since the campaign was approved.": "活动批准之后，{} {} 有改动。",
+    "A person decides, not the system.": "须由人来决定，系统不能代批。",
+    "Offers, texts, metrics and policies hold for the whole bank.": "方案、素材、指标和策略对全行有效。",
+    "The definition is another's.": "这份内容是别人的。",
     # customers
     "There is no such customer in your scope.": "在您的范围内没有这位客户。",
     "There is no such customer.": "没有这位客户。",
@@ -301,6 +307,14 @@ MESSAGES: dict[str, str] = {
 
 HINTS: dict[str, str] = {
     "Ask an administrator for the right.": "请向系统管理员申请。",
+    "Give the other campaign a wave of its own.": "请给另一个活动单独的批次。",
+    "Its maker submits it again.": "请由经办重新提交。",
+    "Ask its owner.": "请找它的经办人。",
+    "Use all, or channel, campaign or wave with its name.": "请用 all，或渠道、活动、批次及其名称。",
+    "Use a stop.": "请用叫停。",
+    "A checker at head office decides.": "由总行的复核人决定。",
+    "Log in as a checker.": "请以复核人身份登录。",
+    "Submit the campaign again, so that what runs is what was approved.": "请重新提交活动，使所运行的就是所批准的。",
     "Ask a checker.": "请找复核人。",
     "Ask another checker.": "请找另一位复核人。",
     "Ask your branch head.": "请找网点负责人。",

@@ -12,7 +12,7 @@ from django.utils.translation import get_language
 
 from kequn.console.errors import Said, said
 from kequn.console.segments.pinyin import initials
-from kequn.console.segments.tree import Node, Test, document_of, tree_of
+from kequn.console.segments.tree import Node, ValueTest, document_of, tree_of
 from kequn.core.data.tables import TABLES
 from kequn.core.errors import KequnError, SeveralErrors
 from kequn.core.segments import OPERATORS, in_words
@@ -176,8 +176,8 @@ def _of_table(node: Node) -> dict[str, Any]:
         ],
         "tests": [(n, f"{node.path}.{n}", test, _of_column(node.table, test)) for n, test in enumerate(node.tests)],
         "not_columns": _columns(node.not_table) if node.not_table else [],
-        "not_test": (node.not_tests[0] if node.not_tests else Test()),
-        "not_shown": _of_column(node.not_table, node.not_tests[0] if node.not_tests else Test())
+        "not_test": (node.not_tests[0] if node.not_tests else ValueTest()),
+        "not_shown": _of_column(node.not_table, node.not_tests[0] if node.not_tests else ValueTest())
         if node.not_table
         else None,
     }
@@ -188,7 +188,7 @@ def _columns(table: str) -> list[tuple[str, str]]:
     return [(c.name, column_title(c.name).to(_language())) for c in TABLES[table].columns if c.type not in hidden]
 
 
-def _of_column(table: str, test: Test) -> dict[str, Any]:
+def _of_column(table: str, test: ValueTest) -> dict[str, Any]:
     column = TABLES[table].by_name.get(test.name)
     if column is None:
         return {"ops": ("=",), "type": "text", "values": []}

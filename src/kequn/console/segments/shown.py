@@ -17,6 +17,7 @@ from kequn.core.spec.segment import SegmentSpec
 from kequn.core.spec.value import say_value
 from kequn.ops.audiences.contracts import MembersPage
 from kequn.ops.audiences.queries import segment_specs
+from kequn.ops.runtime import engine
 from kequn.ops.tags.queries import catalogue
 
 USUAL = (
@@ -37,9 +38,9 @@ def of_profile(profile: Profile, language: str, tag: str, family: str) -> dict[s
     english = language.startswith("en")
     families = list(dict.fromkeys(t.family for t in profile.tags))
     differences = profile.top_differences
-    picked = next((t for t in profile.tags if t.tag == tag), None) or (
-        next((t for t in profile.tags if differences and t.tag == differences[0].tag), None)
-    )
+    asked = [tag, differences[0].tag if differences else "", *(t.tag for t in profile.tags if t.family == family)]
+    by_name = {t.tag: t for t in profile.tags}
+    picked = next((by_name[t] for t in asked if t in by_name), profile.tags[0] if profile.tags else None)
     family = family if family in families else (picked.family if picked else "")
     context: dict[str, Any] = {
         "profile": profile,
@@ -76,8 +77,10 @@ def usual_tags(spec: SegmentSpec) -> list[str]:
         of_rule = tags_in(understand(spec, tags=tags, segments=segment_specs() | {spec.name: spec}))
     except KequnError:
         of_rule = ()
+    days = engine().manifest.dates
+    computed = days[max(days)].tags if days else {}
     wanted = dict.fromkeys([*of_rule, *USUAL])
-    return [t for t in wanted if t in tags and tags[t].sensitivity != "X"][:6]
+    return [t for t in wanted if t in computed and t in tags and tags[t].sensitivity != "X"][:6]
 
 
 def of_members(page: MembersPage, language: str) -> list[tuple[Any, list[str]]]:

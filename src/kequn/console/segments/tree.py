@@ -19,7 +19,7 @@ SEVERAL = re.compile(r"[,，、;；\s]+")
 
 
 @dataclass(slots=True)
-class Test:
+class ValueTest:
     """One test on a tag or a column: what the fields hold, as text."""
 
     name: str = ""
@@ -62,15 +62,15 @@ class Node:
     kind: str
     path: str = "0"
     children: list[Node] = field(default_factory=list)
-    test: Test = field(default_factory=Test)
+    test: ValueTest = field(default_factory=ValueTest)
     table: str = "transaction"
-    tests: list[Test] = field(default_factory=list)
+    tests: list[ValueTest] = field(default_factory=list)
     days: str = "90"
     at_least: str = "1"
     sum_of: str = ""
     sum_at_least: str = ""
     not_table: str = ""
-    not_tests: list[Test] = field(default_factory=list)
+    not_tests: list[ValueTest] = field(default_factory=list)
     ref: str = ""
     place: str = ""
     """Where it stands in the document, for faults and the funnel."""
@@ -165,10 +165,10 @@ def _node(condition: Any) -> Node:
     raise TypeError(type(condition).__name__)
 
 
-def _test(name: str, written: Any) -> Test:
+def _test(name: str, written: Any) -> ValueTest:
     value = written.value
     values = [] if value is None else [_text(v) for v in value] if isinstance(value, tuple) else [_text(value)]
-    return Test(name, written.op, values)
+    return ValueTest(name, written.op, values)
 
 
 def _text(value: Any) -> str:
@@ -232,7 +232,7 @@ def apply(root: Node, act: str) -> bool:
         at, _, last = path.rpartition(".")
         del _at(root, at).children[int(last)]
     elif verb == "add-test":
-        _at(root, path).tests.append(Test())
+        _at(root, path).tests.append(ValueTest())
     elif verb == "del-test":
         at, _, last = path.rpartition(".")
         del _at(root, at).tests[int(last)]
@@ -279,10 +279,10 @@ def _read(form: QueryDict, path: str) -> Node:
     return node
 
 
-def _read_test(form: QueryDict, path: str, key: str, *, prefix: str = "") -> Test:
+def _read_test(form: QueryDict, path: str, key: str, *, prefix: str = "") -> ValueTest:
     name = form.get(f"{key}:{path}", "").rpartition("·")[2].strip()
     values = [v.strip() for v in form.getlist(f"{prefix}val:{path}") if v.strip()]
     op = form.get(f"{prefix}cmp:{path}", "=")
     if op == "in" and len(values) == 1:
         values = [v for v in SEVERAL.split(values[0]) if v]
-    return Test(name, op, values if op in ("in", "between") else values[:1])
+    return ValueTest(name, op, values if op in ("in", "between") else values[:1])

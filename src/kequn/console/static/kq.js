@@ -116,7 +116,6 @@ class KqTagPick extends HTMLElement {
     this.input = this.querySelector("input");
     this.input.addEventListener("focus", () => { this.input.select(); this.open(""); });
     this.input.addEventListener("input", (e) => { if (!e.isComposing) this.open(this.input.value); });
-    this.input.addEventListener("compositionend", () => this.open(this.input.value));
     this.input.addEventListener("keydown", (e) => this.key(e));
     this.input.addEventListener("blur", () => setTimeout(() => this.close(), 150));
   }
@@ -198,6 +197,7 @@ document.addEventListener("keydown", (e) => {
 
 /* ---- manners */
 document.addEventListener("input", (e) => { if (e.isComposing) e.stopImmediatePropagation(); }, true);
+document.addEventListener("compositionend", (e) => e.target.dispatchEvent(new Event("input", { bubbles: true })));
 document.addEventListener("click", (e) => {
   for (const menu of document.querySelectorAll("details.kq-menu[open]")) if (!menu.contains(e.target)) menu.open = false;
   const button = e.target.closest?.("[data-do]");

@@ -1,0 +1,101 @@
+"""The cast at their desks, on a bank where everything that a page can show is there once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from kequn.core.spec.campaign import PlaybookSpec
+from kequn.core.spec.segment import SegmentSpec
+from kequn.core.spec.source import SourceSpec
+from kequn.ops.audiences import services as audiences
+from kequn.ops.campaigns import services as campaigns
+from kequn.ops.catalog import services as catalog
+from kequn.ops.delivery import services as delivery
+from kequn.ops.governance.models import Approval
+from kequn.ops.jobs.models import Job
+from kequn.ops.orgs.models import User
+from kequn.ops.reviews import services as reviews
+from kequn.ops.sources import services as sources
+from kequn.ops.sources.models import Load
+from kequn.ops.workbench import services as workbench
+from kequn.ops.workbench.models import Task
+from tests.ops.bank import *  # noqa: F403 - fixtures
+from tests.ops.bank import Cast, approved_campaign, customer_id
+from tests.ops.conftest import NOW, bank_runtime, cast  # noqa: F401 - fixtures
+
+HOSTILE = '<script>alert("x")</script>\' OR 1=1 --'
+SOURCE = SourceSpec.model_validate(
+    {"name": "customers", "title": "客户", "table": "customer", "input": {"format": "csv", "path": "c.csv"}, "columns": {"customer_no": "no"}}
+)
+PLAYBOOK = PlaybookSpec.model_validate(
+    {
+        "name": "funds", "title": "基金打法", "why": {"metric": "fund_interest", "hypothesis": "有人讲清楚就会看"}, "where": "rich",
+        "who": "客户经理", "what": "闲钱较多", "how": [{"channel": "sms", "template": "fund_sms"}], "offer": "fund_offer",
+        "how_much_cny": 5000, "when": "月初",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Things:
+    """One of everything, by the name that addresses use."""
+
+    values: dict[str, Any]
+    """URL parameter -> value, for what is not told by the route's own name."""
+    by_route: dict[str, dict[str, Any]]
+    """Route -> its parameters, where the general ones do not fit."""
+
+
+@pytest.fixture
+def desk(cast: Cast) -> Callable[[str], Client]:  # noqa: F811
+    """Return a browser in which a member of the cast is signed in; nobody for an empty name."""
+
+    def sit(username: str = "") -> Client:
+        client = Client()
+        if username:
+            client.force_login(User.objects.get(username=username), backend="django.contrib.auth.backends.ModelBackend")
+        return client
+
+    return sit
+
+
+@pytest.fixture
+def things(definitions: None, cast: Cast) -> Things:  # noqa: F811
+    """Run the loop: a campaign launched, tasks handed over, one worked, a review run, an approval waiting, one load."""
+    maker = cast["zhaomin"]
+    campaign = approved_campaign(cast)
+    campaigns.freeze_campaign(maker, campaign.pk)
+    campaigns.launch_campaign(maker, campaign.pk)
+    delivery.dispatch_once()
+    reviews.run_review(maker, campaign.pk)
+    task = Task.objects.filter(staff_no="R001", state="open").first()
+    assert task is not None
+    worked = Task.objects.filter(staff_no="R001", state="open").exclude(pk=task.pk).first()
+    assert worked is not None
+    follow_up = workbench.record_outcome(cast["wangfang"], worked.pk, key="k", contact="no_answer")
+    hostile = SegmentSpec.model_validate(
+        {"name": "hostile", "title": HOSTILE, "where": {"tag": "asset_aum_eod", "op": ">=", "value": 12_000}}
+    )
+    audiences.submit_segment(maker, audiences.save_segment(maker, hostile).pk)
+    playbook = catalog.save_definition(maker, PLAYBOOK)
+    sources.save_source(cast["sunli"], SOURCE)
+    load = Load.objects.create(
+        load_id="a" * 32, source="customers", fingerprint="f", table="customer", started_by="sunli", started_at=NOW, state="loaded",
+        n_read=3, n_loaded=2, n_rejected=1, totals={"balance": ["1", "1"]}, reasons={"UNKNOWN_CODE": 1},
+    )  # fmt: skip
+    export = audiences.request_export(maker, "members", {"subject": "rich", "version": 1}, purpose="核对")
+    job = Job.objects.get(pk=export.job_id)
+    approval = Approval.objects.filter(state="waiting").first()
+    assert approval is not None
+    values = {
+        "customer_id": customer_id(0), "task_id": task.pk, "follow_up_id": follow_up.pk, "approval_id": approval.pk,
+        "version_id": playbook.pk, "load_id": load.load_id, "job_id": job.pk, "export_id": export.pk, "kind": "template",
+        "username": "wangfang",
+    }  # fmt: skip
+    names = {"tag": "asset_aum_eod", "segment": "rich", "campaign": "fund_july", "review": "fund_july", "source": "customers", "list": "nothing"}
+    return Things(values, {section: {"name": name} for section, name in names.items()})
