@@ -15,10 +15,12 @@ from django.db import close_old_connections
 from kequn.core.errors import KequnError
 from kequn.ops.delivery import services as delivery
 from kequn.ops.jobs.services import run_next
+from kequn.server.housekeeping import Housekeeping
 
 IDLE_SECONDS = 0.5
 SETTLE_SECONDS = 1.0
 BEAT_SECONDS = 60.0
+CHORES_SECONDS = 60.0
 TROUBLE_SECONDS = 5.0
 CLAIMS_A_ROUND = 50
 log = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ class Worker:
         self._loops: list[tuple[str, Step, float]] = []
         if jobs:
             self._loops.append(("jobs", lambda: run_next() is not None, IDLE_SECONDS))
+            self._loops.append(("housekeeping", Housekeeping(), CHORES_SECONDS))
         if sending:
             self._loops.append(("settle", _settle, SETTLE_SECONDS))
             self._loops.append(("beat", _beat, BEAT_SECONDS))

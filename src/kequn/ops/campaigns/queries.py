@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 
 import numpy as np
 from django.db.models import Q, QuerySet
@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from kequn.core.errors import Conflict, NotAllowed
 from kequn.core.spec.campaign import CampaignSpec
 from kequn.core.spec.metric import MetricSpec
-from kequn.ops.audiences.queries import latest_date, ordinals, reaches
+from kequn.ops.audiences.queries import bank_today, latest_date, ordinals, reaches
 from kequn.ops.campaigns import states
 from kequn.ops.campaigns.contracts import Design, FrozenAudience, Funnel, Got
 from kequn.ops.campaigns.definitions import find_definitions
@@ -105,7 +105,7 @@ def design_campaign(actor: Actor, what: CampaignSpec | int, *, as_of: date | Non
         )
     moment = now()
     plan = make_plan(planner, spec, found, as_of=as_of or latest_date(), now=moment, as_if_approved=True)
-    return design_of(spec, found, plan, today=moment.date())
+    return design_of(spec, found, plan, today=bank_today())
 
 
 def submitted_design(campaign: Campaign) -> Design | None:
@@ -221,7 +221,7 @@ def brief_of(name: str) -> CampaignBrief | None:
     return CampaignBrief(title.zh, title.to("en"), campaign.spec.priority)
 
 
-def running_now(moment: datetime) -> QuerySet[Campaign]:
-    """Return campaigns whose last day is over but which still run (for the worker)."""
-    over = [c.pk for c in Campaign.objects.filter(state=states.RUNNING) if c.spec.end_on < moment.date()]
+def over_on(day: date) -> QuerySet[Campaign]:
+    """Return campaigns that still run though their last day is over on a business day (for the worker)."""
+    over = [c.pk for c in Campaign.objects.filter(state=states.RUNNING) if c.spec.end_on < day]
     return Campaign.objects.filter(pk__in=over)

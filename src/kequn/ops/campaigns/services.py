@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from kequn.core.errors import Conflict, InvalidSpec, KequnError, NotAllowed, NotApproved
 from kequn.core.spec.campaign import CampaignSpec
-from kequn.ops.audiences.queries import latest_date
+from kequn.ops.audiences.queries import bank_today, latest_date
 from kequn.ops.campaigns import states
 from kequn.ops.campaigns.contracts import Design
 from kequn.ops.campaigns.definitions import changed, find_definitions
@@ -22,9 +22,9 @@ from kequn.ops.campaigns.queries import (
     audience_of,
     campaign_for,
     design_campaign,
+    over_on,
     own_campaign_for,
     reach_of,
-    running_now,
 )
 from kequn.ops.delivery.services import cancel, create_touches
 from kequn.ops.delivery.services import resume as lift_stop
@@ -349,7 +349,7 @@ def finish_due_campaigns(actor: Actor) -> int:
     """End the campaigns whose last day is over (the worker, daily); return how many."""
     actor.must("job.run")
     ended = 0
-    for campaign in running_now(now()):
+    for campaign in over_on(bank_today()):
         try:
             finish_campaign(actor, campaign.pk)
             ended += 1
