@@ -48,7 +48,8 @@ def stored(
 MONEY = {
     "0": 0, "1": 100, "12.3": 1230, "12.30": 1230, "-5": -500, "+5": 500, "007": 700, "1234567890123.45": 123456789012345,
     "1,234.50": 123450, "1,234": 123400, "12,345,678.9": 1234567890, "１２３４．５": 123450, "￥1,234.50": 123450, "¥ 5": 500,
-    "CNY 5": 500, "5元": 500, "-￥5": -500, "8033.0000": 803300, "1.500": 150, "5.": 500, ".5": 50, "1e3": "NOT_MONEY", " 7 ": 700,
+    "CNY 5": 500, "5元": 500, "-￥5": -500, "¥-5": -500, "-¥-5": "NOT_MONEY",
+    "¥¥5": "NOT_MONEY", "8033.0000": 803300, "1.500": 150, "5.": 500, ".5": 50, "1e3": "NOT_MONEY", " 7 ": 700,
     "1.005": "NOT_MONEY", "1.0001": "NOT_MONEY", "1,23": "NOT_MONEY", "1,23.50": "NOT_MONEY", "1.234,50": "NOT_MONEY",
     "12,34,567": "NOT_MONEY", "1e-3": "NOT_MONEY", "abc": "NOT_MONEY", "NaN": "NOT_MONEY", "Infinity": "NOT_MONEY",
     "1 2": "NOT_MONEY", "--5": "NOT_MONEY", "5-": "NOT_MONEY", "0x10": "NOT_MONEY", "99999999999999999999": "NOT_MONEY",
@@ -179,7 +180,7 @@ def reference(text: str) -> object:
     narrow = text.translate(str.maketrans("０１２３４５６７８９．，－＋￥", "0123456789.,-+¥")).strip(" ")
     if not narrow:
         return "MISSING_REQUIRED"
-    match = re.fullmatch(r"([+-]?)(?:¥ ?)?(\d+|\d{1,3}(?:,\d{3})+)(\.\d*)?", narrow)
+    match = re.fullmatch(r"([+-]?)(\d+|\d{1,3}(?:,\d{3})+)(\.\d*)?", re.sub(r"^([+-]?)¥", r"\1", narrow))
     if match is None:
         return "NOT_MONEY"
     amount = Decimal(match[1] + match[2].replace(",", "") + (match[3] or "")) * 100
