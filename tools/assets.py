@@ -35,10 +35,11 @@ FILES = {
 ICONS = """
 arrow-clockwise arrow-left arrow-repeat bar-chart bell box-arrow-right box-seam building bullseye calendar3
 card-checklist cash-coin check-circle check-lg check2-square chevron-down chevron-left chevron-right
-clipboard-check clock code-slash copy cpu database diagram-3 download envelope exclamation-triangle eye file-
-earmark-text funnel gear graph-up house info-circle journal-check journal-text key keyboard list-task lock
-megaphone pencil people person person-badge person-lines-fill phone play-fill plus-lg printer question-circle
-search send shield-check sliders stop-circle tags telephone translate trash upload x-circle x-lg
+clipboard-check clock code-slash copy cpu database diagram-3 download envelope exclamation-triangle eye
+file-earmark-text funnel gear graph-up house info-circle journal-check journal-text key keyboard list-task
+lock megaphone pencil people person person-badge person-lines-fill phone play-fill plus-lg printer
+question-circle search send shield-check sliders stop-circle tags telephone translate trash upload x-circle
+x-lg
 """.split()  # noqa: SIM905
 
 SOURCE_MAP = re.compile(rb"(?:/\*|//)[#@] sourceMappingURL=[^\n*]*(?:\*/)?\s*")
@@ -55,14 +56,17 @@ def build() -> None:
     if fresh():
         return
     npm("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--omit=dev")
-    shutil.rmtree(OUT, ignore_errors=True)
+    new = OUT.with_name("vendor.new")
+    shutil.rmtree(new, ignore_errors=True)
     for source, target in FILES.items():
-        path = OUT / target
+        path = new / target
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(SOURCE_MAP.sub(b"", (MODULES / source).read_bytes()))
-    (OUT / "icons.svg").write_text(sprite(), encoding="utf-8")
-    (OUT / "versions.json").write_text(json.dumps(versions(), indent=1) + "\n")
-    STAMP.write_text(_stamp())
+    (new / "icons.svg").write_text(sprite(), encoding="utf-8")
+    (new / "versions.json").write_text(json.dumps(versions(), indent=1) + "\n")
+    (new / STAMP.name).write_text(_stamp())
+    shutil.rmtree(OUT, ignore_errors=True)
+    new.rename(OUT)
 
 
 def npm(*arguments: str) -> None:
