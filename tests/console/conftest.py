@@ -30,7 +30,13 @@ from tests.ops.conftest import NOW, bank_runtime, cast  # noqa: F401 - fixtures
 
 HOSTILE = '<script>alert("x")</script>\' OR 1=1 --'
 SOURCE = SourceSpec.model_validate(
-    {"name": "customers", "title": "客户", "table": "customer", "input": {"format": "csv", "path": "c.csv"}, "columns": {"customer_no": "no"}}
+    {
+        "name": "customers",
+        "title": "客户",
+        "table": "customer",
+        "input": {"format": "csv", "path": "c.csv"},
+        "columns": {"customer_no": "no"},
+    }
 )
 PLAYBOOK = PlaybookSpec.model_validate(
     {
@@ -97,5 +103,12 @@ def things(definitions: None, cast: Cast) -> Things:  # noqa: F811
         "version_id": playbook.pk, "load_id": load.load_id, "job_id": job.pk, "export_id": export.pk, "kind": "template",
         "username": "wangfang",
     }  # fmt: skip
-    names = {"tag": "asset_aum_eod", "segment": "rich", "campaign": "fund_july", "review": "fund_july", "source": "customers", "list": "nothing"}
+    names = {
+        "tag": "asset_aum_eod",
+        "segment": "rich",
+        "campaign": "fund_july",
+        "review": "fund_july",
+        "source": "customers",
+        "list": "nothing",
+    }
     return Things(values, {section: {"name": name} for section, name in names.items()})

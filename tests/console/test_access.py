@@ -48,7 +48,9 @@ def test_strangers_are_sent_to_sign_in(things: Things, desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("username", sorted(CAST))
-def test_each_page_opens_for_whom_its_right_names_and_for_nobody_else(username: str, things: Things, desk: Desk) -> None:
+def test_each_page_opens_for_whom_its_right_names_and_for_nobody_else(
+    username: str, things: Things, desk: Desk
+) -> None:
     client, rights = desk(username), RIGHTS[CAST[username][1]]
     for pattern in pages():
         wanted = pattern.callback.rights

@@ -68,7 +68,9 @@ def test_the_language_stays_on_the_page_that_was_open(desk: Desk) -> None:
 
 def test_one_changes_ones_password_only_with_the_old_one(desk: Desk) -> None:
     client = desk("zhaomin")
-    answer = client.post("/password/", {"old_password": "x", "new_password1": "another-long-one", "new_password2": "another-long-one"})
+    answer = client.post(
+        "/password/", {"old_password": "x", "new_password1": "another-long-one", "new_password2": "another-long-one"}
+    )
     assert answer.status_code == 200
     assert "errorlist" in text(answer)
 
@@ -87,7 +89,9 @@ def test_a_script_in_a_title_is_shown_and_never_run(things: Things, desk: Desk) 
     assert "&lt;script&gt;" in text(maker.get("/segments/"))
 
 
-@pytest.mark.parametrize("path", ["/search/?q=", "/tags/?q=", "/segments/?q=", "/catalog/?q=", "/audit/?who=", "/jobs/?state=", "/c/?q="])
+@pytest.mark.parametrize(
+    "path", ["/search/?q=", "/tags/?q=", "/segments/?q=", "/catalog/?q=", "/audit/?who=", "/jobs/?state=", "/c/?q="]
+)
 def test_what_is_typed_into_a_search_comes_back_escaped(path: str, things: Things, desk: Desk) -> None:
     client = desk({"/audit/": "zhoulv", "/c/?q=": "wangfang"}.get(path, "zhaomin") if "audit" not in path else "zhoulv")
     answer = client.get(path + "<script>alert(1)</script>' OR 1=1")
@@ -95,7 +99,10 @@ def test_what_is_typed_into_a_search_comes_back_escaped(path: str, things: Thing
     assert "<script>alert(1)" not in text(answer)
 
 
-@pytest.mark.parametrize("query", ["?page=-1", "?page=x", "?page=999999", "?sort=password", "?sort=-", "?sort=spec__x", "?v=abc", "?v=99999999"])
+@pytest.mark.parametrize(
+    "query",
+    ["?page=-1", "?page=x", "?page=999999", "?sort=password", "?sort=-", "?sort=spec__x", "?v=abc", "?v=99999999"],
+)
 def test_a_wrong_page_or_order_is_as_good_as_none(query: str, things: Things, desk: Desk) -> None:
     client = desk("zhaomin")
     for path in ("/segments/", "/jobs/", "/sources/loads/", "/campaigns/fund_july/touches", "/segments/rich/members"):
@@ -175,7 +182,9 @@ def test_saving_needs_a_title_and_a_good_name_and_loses_nothing(things: Things, 
 
 
 def test_a_fault_stands_at_its_condition_with_a_suggestion(things: Things, desk: Desk) -> None:
-    answer = desk("zhaomin").post("/segments/new", RULE | {"do": "save", "tag:0.0": "asset_aum_eodd", "name": "x", "title": "x"})
+    answer = desk("zhaomin").post(
+        "/segments/new", RULE | {"do": "save", "tag:0.0": "asset_aum_eodd", "name": "x", "title": "x"}
+    )
     assert answer.status_code == 422
     assert re.search(r"kq-cond-error[^<]*>[^<]*asset_aum_eod", text(answer))
 
@@ -198,7 +207,9 @@ def test_yaml_goes_out_and_comes_back_the_same(things: Things, desk: Desk) -> No
     assert field(answer, "val:0.0") == "11000"
 
 
-@pytest.mark.parametrize("written", ["", "a: [", "kind: offer\nname: x\ntitle: x\nproduct: y", "\x00", "kind: segment\nname: x\nname: y"])
+@pytest.mark.parametrize(
+    "written", ["", "a: [", "kind: offer\nname: x\ntitle: x\nproduct: y", "\x00", "kind: segment\nname: x\nname: y"]
+)
 def test_bad_yaml_is_refused_with_its_place(written: str, things: Things, desk: Desk) -> None:
     answer = desk("zhaomin").post("/segments/import", {"text": written})
     assert answer.status_code == 422
@@ -218,7 +229,9 @@ def test_a_list_is_uploaded_matched_and_usable(things: Things, desk: Desk) -> No
 
 def test_the_wizard_carries_everything_from_step_to_step(things: Things, desk: Desk) -> None:
     client = desk("zhaomin")
-    first = client.post("/campaigns/new", {"title": "八月", "name": "august", "goal": "fund_interest", "do": "to:audience"})
+    first = client.post(
+        "/campaigns/new", {"title": "八月", "name": "august", "goal": "fund_interest", "do": "to:audience"}
+    )
     assert 'name="name" value="august"' in text(first)
     given = {
         "title": "八月", "name": "august", "goal": "fund_interest", "segment": "rich", "offer": "fund_offer", "plays.0.channel": "sms",
@@ -255,12 +268,21 @@ def test_a_refusal_needs_a_reason_and_is_kept_in_the_form(things: Things, desk: 
 def test_a_maker_is_told_that_she_cannot_decide_her_own(things: Things, desk: Desk) -> None:
     page = text(desk("zhaomin").get(f"/approvals/{things.values['approval_id']}/"))
     assert 'value="approve"' not in page
-    assert desk("zhaomin").post(f"/approvals/{things.values['approval_id']}/", {"decision": "approve"}).status_code == 403
+    assert (
+        desk("zhaomin").post(f"/approvals/{things.values['approval_id']}/", {"decision": "approve"}).status_code == 403
+    )
 
 
 def test_content_is_written_checked_and_shown_with_its_marks(things: Things, desk: Desk) -> None:
     client = desk("zhaomin")
-    given = {"title": "促销", "name": "promo", "channel": "sms", "language": "zh", "body": "保本保息，<b>稳赚</b> {{ family_name }}", "opt_out": "拒收请回复R"}
+    given = {
+        "title": "促销",
+        "name": "promo",
+        "channel": "sms",
+        "language": "zh",
+        "body": "保本保息，<b>稳赚</b> {{ family_name }}",
+        "opt_out": "拒收请回复R",
+    }
     answer = client.post("/catalog/new/template", given | {"do": "save"}, follow=True)
     page = text(answer)
     assert 'class="kq-lint"' in page
@@ -307,7 +329,10 @@ def test_a_withdrawal_counts_at_once_on_every_channel(things: Things, desk: Desk
     answer = desk("zhoulv").post(f"/consent/{who}/", {"channel": "all", "granted": "0", "source": "phone"})
     assert answer.status_code == 302
     assert ConsentEntry.objects.filter(customer_id=who, granted=False).count() == 6
-    assert desk("zhaomin").post(f"/consent/{who}/", {"channel": "sms", "granted": "1", "source": "phone"}).status_code == 403
+    assert (
+        desk("zhaomin").post(f"/consent/{who}/", {"channel": "sms", "granted": "1", "source": "phone"}).status_code
+        == 403
+    )
 
 
 def test_a_customer_is_found_by_her_whole_number_and_no_part_of_it(things: Things, desk: Desk) -> None:
@@ -341,7 +366,14 @@ def test_an_error_is_a_page_for_people_and_a_part_for_scripts(things: Things, de
 
 def test_people_are_added_and_bad_input_stays_in_the_form(things: Things, desk: Desk) -> None:
     client = desk("admin")
-    given = {"username": "newone", "display_name": "新人", "role": "rm", "branch_code": "0001", "staff_no": "R009", "password": "short"}
+    given = {
+        "username": "newone",
+        "display_name": "新人",
+        "role": "rm",
+        "branch_code": "0001",
+        "staff_no": "R009",
+        "password": "short",
+    }
     answer = client.post("/people/new", given)
     assert answer.status_code == 422
     assert field(answer, "display_name") == "新人"
@@ -355,7 +387,9 @@ def test_the_trail_is_checked_from_its_page(things: Things, desk: Desk) -> None:
 
 def test_a_chart_says_in_words_what_it_shows(things: Things, desk: Desk) -> None:
     page = text(desk("zhaomin").get("/segments/rich/"))
-    charts = [json.loads(c.replace("&quot;", '"').replace("&#x27;", "'")) for c in re.findall(r'data-chart="([^"]*)"', page)]
+    charts = [
+        json.loads(c.replace("&quot;", '"').replace("&#x27;", "'")) for c in re.findall(r'data-chart="([^"]*)"', page)
+    ]
     assert charts
     assert all(c["label"] for c in charts)
 

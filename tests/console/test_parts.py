@@ -55,7 +55,9 @@ def test_an_unknown_code_is_shown_as_it_is() -> None:
 
 
 def test_an_error_is_told_in_the_readers_language_with_its_facts() -> None:
-    error = UnknownTag("Tag 'agee' is not in the catalogue.", hint="Did you mean 'age'?", where=Where(field="where.tag"))
+    error = UnknownTag(
+        "Tag 'agee' is not in the catalogue.", hint="Did you mean 'age'?", where=Where(field="where.tag")
+    )
     with override("zh-hans"):
         told = said(error)[0]
         assert (told.text, told.hint, told.where) == ("标签目录里没有 agee。", "您是不是要用 age？", "where.tag")
@@ -71,10 +73,16 @@ def test_a_message_without_chinese_is_told_as_it_is() -> None:
 
 def raised() -> tuple[set[str], set[str]]:
     """Return the messages and hints that errors are raised with, ``{}`` for what varies."""
-    names = {n.name for n in ast.walk(ast.parse((SOURCE / "core" / "errors.py").read_text())) if isinstance(n, ast.ClassDef)}
+    names = {
+        n.name for n in ast.walk(ast.parse((SOURCE / "core" / "errors.py").read_text())) if isinstance(n, ast.ClassDef)
+    }
     messages: set[str] = set()
     hints: set[str] = set()
-    for path in [*SOURCE.rglob("ops/**/*.py"), *(SOURCE / "core").rglob("segments/*.py"), *(SOURCE / "console").rglob("*.py")]:
+    for path in [
+        *SOURCE.rglob("ops/**/*.py"),
+        *(SOURCE / "core").rglob("segments/*.py"),
+        *(SOURCE / "console").rglob("*.py"),
+    ]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in names - {"Where"}:
                 messages |= {t for t in map(_text, node.args[:1]) if t}

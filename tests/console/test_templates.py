@@ -62,9 +62,15 @@ def test_every_asset_that_a_template_names_is_there() -> None:
 
 def test_every_icon_that_is_used_is_in_the_sprite() -> None:
     sprite = (CONSOLE / "static" / "vendor" / "icons.svg").read_text(encoding="utf-8")
-    used = {n for p in TEMPLATES for n in re.findall(r"""{% icon ["']([a-z0-9-]+)["']""", p.read_text(encoding="utf-8"))}
-    used |= {n for p in TEMPLATES for n in re.findall(r"""{% empty ["']([a-z0-9-]+)["']""", p.read_text(encoding="utf-8"))}
-    used |= set(re.findall(r'Item\("[a-z_]+", .*?, "([a-z0-9-]+)", \(', (CONSOLE / "navigation.py").read_text(encoding="utf-8")))
+    used = {
+        n for p in TEMPLATES for n in re.findall(r"""{% icon ["']([a-z0-9-]+)["']""", p.read_text(encoding="utf-8"))
+    }
+    used |= {
+        n for p in TEMPLATES for n in re.findall(r"""{% empty ["']([a-z0-9-]+)["']""", p.read_text(encoding="utf-8"))
+    }
+    used |= set(
+        re.findall(r'Item\("[a-z_]+", .*?, "([a-z0-9-]+)", \(', (CONSOLE / "navigation.py").read_text(encoding="utf-8"))
+    )
     missing = sorted(n for n in used if f'id="{n}"' not in sprite)
     assert missing == []
 

@@ -12,7 +12,14 @@ from kequn.console.segments.pinyin import initials
 from kequn.console.segments.tree import Node, ValueTest, apply, document_of, tree_from, tree_of
 from kequn.core.spec.segment import SegmentSpec
 
-TYPES = {"age": "integer", "aum": "money", "vip": "boolean", "city": "text", "transaction.amount": "money", "event.kind": "text"}
+TYPES = {
+    "age": "integer",
+    "aum": "money",
+    "vip": "boolean",
+    "city": "text",
+    "transaction.amount": "money",
+    "event.kind": "text",
+}
 
 
 def leaves() -> st.SearchStrategy[dict[str, Any]]:
@@ -76,7 +83,10 @@ def test_a_rule_survives_the_form(where: dict[str, Any]) -> None:
     tree = tree_of(spec(where).where)
     again = tree_from(form_of(tree))
     assert document_of(again, TYPES, whole=True) == document_of(tree, TYPES, whole=True)
-    assert spec(document_of(again, TYPES, whole=True)).fingerprint() == spec(document_of(tree, TYPES, whole=True)).fingerprint()
+    assert (
+        spec(document_of(again, TYPES, whole=True)).fingerprint()
+        == spec(document_of(tree, TYPES, whole=True)).fingerprint()
+    )
 
 
 @given(TREES, st.data())

@@ -100,14 +100,24 @@ def desk(browser: Any, browser_context_args: dict[str, Any], server: str) -> Ite
     faults: list[str] = []
 
     def sit(username: str, *, width: int = 1440, language: str = "zh-hans") -> Any:
-        context = browser.new_context(**browser_context_args | {"viewport": {"width": width, "height": SIZES.get(width, 800)}})
+        context = browser.new_context(
+            **browser_context_args | {"viewport": {"width": width, "height": SIZES.get(width, 800)}}
+        )
         opened.append(context)
         context.add_cookies([{"name": "django_language", "value": language, "url": server}])
         page = context.new_page()
         page.set_default_timeout(20_000)
-        page.on("request", lambda r: None if r.url.startswith((server, "data:", "blob:")) else faults.append(f"asked {r.url}"))
+        page.on(
+            "request",
+            lambda r: None if r.url.startswith((server, "data:", "blob:")) else faults.append(f"asked {r.url}"),
+        )
         page.on("pageerror", lambda e: faults.append(f"script: {e}"))
-        page.on("console", lambda m: faults.append(f"console: {m.text}") if m.type == "error" and "status of 4" not in m.text else None)
+        page.on(
+            "console",
+            lambda m: (
+                faults.append(f"console: {m.text}") if m.type == "error" and "status of 4" not in m.text else None
+            ),
+        )
         page.goto(f"{server}/login/")
         page.fill("#id_username", username)
         page.fill("#id_password", PASSWORD)

@@ -170,10 +170,14 @@ def test_a_manager_starts_a_contact_and_records_it_in_two_taps_on_a_phone(desk: 
 def test_a_chart_follows_its_data(desk: Any, server: str) -> None:
     page = desk("zhaomin")
     page.goto(f"{server}/segments/seg_car/")
-    page.wait_for_function("() => [...document.querySelectorAll('kq-chart')].every(c => c.dataset.drawn)", timeout=30_000)
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('kq-chart')].every(c => c.dataset.drawn)", timeout=30_000
+    )
     before = page.locator("#tag kq-chart svg").inner_html()
     page.click("#tag .kq-tree-list a >> nth=2")
-    page.wait_for_function("() => [...document.querySelectorAll('kq-chart')].every(c => c.dataset.drawn)", timeout=30_000)
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('kq-chart')].every(c => c.dataset.drawn)", timeout=30_000
+    )
     assert page.locator("#tag kq-chart svg").inner_html() != before
 
 

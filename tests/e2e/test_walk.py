@@ -26,13 +26,19 @@ def walked(page: Any, server: str) -> list[str]:
         answer = page.goto(server + path)
         assert answer.status == 200, f"{path} answered {answer.status}"
         hrefs = page.eval_on_selector_all("a[href]", "links => links.map(a => a.getAttribute('href'))")
-        queue += [h for h in hrefs if h.startswith("/") and not h.startswith(("/static", "/api")) and "/yaml" not in h and "export=" not in h]
+        queue += [
+            h
+            for h in hrefs
+            if h.startswith("/") and not h.startswith(("/static", "/api")) and "/yaml" not in h and "export=" not in h
+        ]
     return seen
 
 
 def check(page: Any, where: str) -> None:
     """A page is whole: no sideways scrolling, every chart drawn, one heading, every field named."""
-    page.wait_for_function("() => [...document.querySelectorAll('kq-chart')].every(c => c.dataset.drawn)", timeout=20_000)
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('kq-chart')].every(c => c.dataset.drawn)", timeout=20_000
+    )
     wide = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 1, f"{where} scrolls sideways by {wide}px"
     nameless = page.evaluate(
@@ -46,7 +52,9 @@ def check(page: Any, where: str) -> None:
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("language", ["zh-hans", "en"])
 @pytest.mark.parametrize("username", ROLES)
-def test_each_role_walks_all_her_pages(username: str, language: str, width: int, desk: Any, server: str, shot: Any) -> None:
+def test_each_role_walks_all_her_pages(
+    username: str, language: str, width: int, desk: Any, server: str, shot: Any
+) -> None:
     page = desk(username, width=width, language=language)
     seen = []
     for path in walked(page, server):

@@ -231,7 +231,15 @@ def _rail(request: Request, values: dict[str, Any]) -> dict[str, Any]:
     except KequnError as error:
         missing = error.errors if isinstance(error, SeveralErrors) else (error,)
         return {
-            "missing": [(wizard.step_of(m.where.field), wizard.label_of(m.where.field), _("还没填") if _is_empty(m) else part.text) for m in missing for part in said(m)]
+            "missing": [
+                (
+                    wizard.step_of(m.where.field),
+                    wizard.label_of(m.where.field),
+                    _("还没填") if _is_empty(m) else part.text,
+                )
+                for m in missing
+                for part in said(m)
+            ]
         }
 
 
