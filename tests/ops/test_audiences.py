@@ -299,3 +299,10 @@ def test_errors_say_where(bank: runtime.Runtime, cast: Cast) -> None:
     with pytest.raises(KequnError) as error:
         queries.preview_segment(cast["zhaomin"], spec)
     assert error.value.where.field.startswith("where.all.0")
+
+
+def test_a_page_of_members_shows_no_tag_that_must_not_be_told(definitions: None, cast: Cast) -> None:
+    version = queries.segment_named(cast["zhaomin"], "rich")
+    for asked in ({"tags": ["risk_suppress"]}, {"order_by": "-risk_suppress"}):
+        with pytest.raises(NotAllowed, match="customer by customer"):
+            queries.members_page(cast["zhaomin"], version.pk, **asked)

@@ -212,3 +212,16 @@ def test_tasks_are_found_by_when_they_are_due(tasks: Cast, bank_runtime: runtime
     assert counts["open"] == queries.tasks_for(tasks["wangfang"], due="later").count()
     bank_runtime.clock = lambda: NOW + timedelta(days=8)
     assert queries.task_counts(tasks["wangfang"])["overdue"] == counts["open"]
+
+
+@pytest.mark.parametrize(
+    ("note", "kept"),
+    [
+        ("电话13912345678", "电话***"),
+        ("电话139-1234-5678", "电话***"),
+        ("卡号 6222 0212 3456 7890 123", "卡号 ***"),
+        ("2026-07-15 10:30 到店,约 50000 元", "2026-07-15 10:30 到店,约 50000 元"),
+    ],
+)
+def test_numbers_that_could_be_somebodys_do_not_stand_in_notes(note: str, kept: str) -> None:
+    assert services._without_numbers(note) == kept

@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 
 from kequn.core import segments as rules
 from kequn.core.engine.duck import Engine, literal, quoted
-from kequn.core.errors import Conflict, NoData, NotAllowed, UnknownSegment
+from kequn.core.errors import Conflict, NoData, NotAllowed, UnknownSegment, UnknownTag
 from kequn.core.gate import CHANNELS, Candidates, Facts, contactable, decide, unknown_facts
 from kequn.core.segments import (
     Overlap,
@@ -266,7 +266,13 @@ def members_page(
     tags: Sequence[str] = (),
     order_by: str = "",
 ) -> MembersPage:
-    """Return one page of members with some tags, ordered by one of them (``-tag``: largest first), unknown values last."""
+    """Return one page of members with some tags, ordered by one of them (``-tag``: largest first), unknown values last.
+
+    Raises:
+        UnknownTag: there is none of a name.
+        NotAllowed: a tag of class X, which is about one customer what must not be told.
+    """
+    _may_be_shown((*tags, order_by.removeprefix("-")))
     spec, day = segment_for(actor, version_id).spec, as_of or latest_date()
     who = members_of(actor, spec, as_of=day)
     page, size = max(page, 1), min(max(size, 1), MOST_ON_A_PAGE)
@@ -294,6 +300,15 @@ def contactable_segment(
     candidates = Candidates.each(who, channels, contactability.OPEN_TALK)
     found = contactable(decide(candidates, facts, policy, now=noon, purpose="marketing"))
     return SegmentContactable(day, found, unknown_facts(facts))
+
+
+def _may_be_shown(tags: Sequence[str]) -> None:
+    specs = catalogue()
+    for name in filter(None, tags):
+        if name not in specs:
+            raise UnknownTag(f"Tag {name!r} is not in the catalogue.", hint="See `kequn tag list`.", tag=name)
+        if specs[name].sensitivity == "X":
+            raise NotAllowed(f"Tag {name!r} is not shown customer by customer.", tag=name, right="tag.view")
 
 
 def _ordered(who: Ordinals, as_of: date, tag: str, *, descending: bool) -> Ordinals:

@@ -8,3 +8,10 @@ class GovernanceConfig(AppConfig):
 
     name = "kequn.ops.governance"
     label = "governance"
+
+    def ready(self) -> None:
+        """Keep the trail of what is done to users."""
+        from kequn.ops.governance.audit import record
+        from kequn.ops.orgs.services import keep_trail
+
+        keep_trail(record)

@@ -23,8 +23,8 @@ MAX_ATTEMPTS = 3
 log = logging.getLogger(__name__)
 
 
-class Cancelled(Exception):  # noqa: N818 - it is an outcome, not a fault
-    """The owner asked for the end."""
+class Cancelled(Exception):
+    """The owner asked for the end: an outcome, not a fault."""
 
 
 @dataclass(slots=True)

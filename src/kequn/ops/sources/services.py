@@ -86,7 +86,8 @@ def run_load(
         _failed(actor, row, as_facts(error))
         raise
     except BaseException as error:
-        _failed(actor, row, {"code": "crash", "message": f"{type(error).__name__}: {error}"})
+        # the words of a strange error may quote a row: they stay in the worker's log
+        _failed(actor, row, {"code": "crash", "message": f"{type(error).__name__}: see the worker's log."})
         raise
     _finished(actor, row, report)
     return Load.objects.get(pk=row.pk)

@@ -53,7 +53,8 @@ __all__ = [
 UNDO_WITHIN = timedelta(seconds=10)
 BY_RM = ("call", "wecom")
 """Channels by which an RM starts a contact."""
-PRIVATE = re.compile(r"\d{7,}")
+PRIVATE = re.compile(r"\d{7,}|\d(?:[\s.-]{0,2}\d){10,}")
+"""A number that could be somebody's: also one written in groups, as phone and card numbers are."""
 NEEDS_DATE = frozenset({"appointment"})
 
 
