@@ -225,7 +225,7 @@ def _read(each: Field, form: QueryDict) -> Any:
 
 
 def _cap(words: list[str]) -> dict[str, Any]:
-    channel, days, times = (words + ["", "", ""])[:3]
+    channel, days, times = [*words, "", "", ""][:3]
     cap: dict[str, Any] = {"days": _number(days), "times": _number(times)}
     return cap if channel in ("all", "") else {"channel": channel, **cap}
 

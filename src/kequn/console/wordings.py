@@ -428,7 +428,9 @@ HINTS: dict[str, str] = {
     "The values here are whole numbers.": "这里只能填整数。",
     "The store holds 18 digits.": "最多 18 位。",
     "Unpack it first.": "请先解压。",
-    "Upload a list, or make a tag of it. The conditions of segments it refers to count too.": "请改用上传名单或标签；所引用客群的条件也计入。",
+    "Upload a list, or make a tag of it. The conditions of segments it refers to count too.": (
+        "请改用上传名单或标签；所引用客群的条件也计入。"
+    ),
     "Upload customers as a list.": "请用上传名单。",
     "Upload the list first.": "请先上传名单。",
     "Use `known`.": "请用“有值”。",

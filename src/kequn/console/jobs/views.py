@@ -62,6 +62,6 @@ def cancel(request: Request, job_id: int) -> HttpResponse:
     return done(request, "job", _("已请求取消"), job_id=job_id)
 
 
-def to_job(request: Request, row: Any, then: str) -> HttpResponse:
+def to_job(_request: Request, row: Any, then: str) -> HttpResponse:
     """Go and watch a job; ``then`` is where to go when it is done."""
     return redirect(f"{reverse('job', args=[row.pk])}?{urlencode({'next': then})}")

@@ -153,7 +153,8 @@ def _of_campaign(result: CampaignReview) -> dict[str, Any]:
     ]
     scale, unit = SCALE[result.goal.unit], goal.unit
     return {
-        "goal": goal, "guardrails": [_shown(g) for g in result.guardrails], "plot": _plot([result.goal, *result.guardrails], result.goal.unit),
+        "goal": goal, "guardrails": [_shown(g) for g in result.guardrails],
+        "plot": _plot([result.goal, *result.guardrails], result.goal.unit),
         "parts": [(name, [(n, p, _times(p.treated, scale), _times(p.control, scale)) for n, p in rows]) for name, rows in parts],
         "part_unit": unit, "method": result.method_en if english else result.method_zh, "worth": result.goal.worth,
         "sentence": result.sentence_en if english else result.sentence_zh,

@@ -149,21 +149,21 @@ def board(request: Request) -> HttpResponse:
         for r in staff_for(actor, role="rm")
     }
     for each in rms.values():
-        each |= dict.fromkeys(("open", "overdue", "contacts", "reached", "interested", "deals"), 0) | {
-            "amount": Decimal(0)
-        }
+        each.update(
+            dict.fromkeys(("open", "overdue", "contacts", "reached", "interested", "deals"), 0) | {"amount": Decimal(0)}
+        )
     for staff_no, due_at in tasks_for(actor).values_list("staff_no", "due_at"):
         if staff_no in rms:
             rms[staff_no]["open"] += 1
             rms[staff_no]["overdue"] += due_at < moment
     for f in follow_ups_for(actor).filter(at__gte=since):
         if f.staff_no in rms:
-            each = rms[f.staff_no]
-            each["contacts"] += 1
-            each["reached"] += f.contact == "connected"
-            each["interested"] += f.intent in ("interested", "considering", "appointment")
-            each["deals"] += f.intent == "deal"
-            each["amount"] += f.amount_cny or 0
+            mine = rms[f.staff_no]
+            mine["contacts"] += 1
+            mine["reached"] += f.contact == "connected"
+            mine["interested"] += f.intent in ("interested", "considering", "appointment")
+            mine["deals"] += f.intent == "deal"
+            mine["amount"] += f.amount_cny or 0
     rows = sorted(rms.values(), key=lambda r: (-r["contacts"], r["name"]))
     total = {
         k: sum(r[k] for r in rows) for k in ("open", "overdue", "contacts", "reached", "interested", "deals", "amount")
@@ -175,11 +175,15 @@ def board(request: Request) -> HttpResponse:
         (_("接通"), [r["reached"] for r in rows]),
     )
     columns = (
-        Column(lazy("客户经理"), lambda r: r["name"], "name"), Column(lazy("待处理"), lambda r: r["open"], "open", number=True),
-        Column(lazy("已逾期"), lambda r: r["overdue"], "overdue", number=True), Column(lazy("联系"), lambda r: r["contacts"], "contacts", number=True),
-        Column(lazy("接通"), lambda r: r["reached"], "reached", number=True), Column(lazy("有意向"), lambda r: r["interested"], "interested", number=True),
-        Column(lazy("成交"), lambda r: r["deals"], "deals", number=True), Column(lazy("成交金额（元）"), lambda r: r["amount"], "amount", number=True),
-    )  # fmt: skip
+        Column(lazy("客户经理"), lambda r: r["name"], "name"),
+        Column(lazy("待处理"), lambda r: r["open"], "open", number=True),
+        Column(lazy("已逾期"), lambda r: r["overdue"], "overdue", number=True),
+        Column(lazy("联系"), lambda r: r["contacts"], "contacts", number=True),
+        Column(lazy("接通"), lambda r: r["reached"], "reached", number=True),
+        Column(lazy("有意向"), lambda r: r["interested"], "interested", number=True),
+        Column(lazy("成交"), lambda r: r["deals"], "deals", number=True),
+        Column(lazy("成交金额（元）"), lambda r: r["amount"], "amount", number=True),
+    )
     context = {"days": days, "total": total, "chart": chart if total["contacts"] else "", "at": moment}
     return listing(request, "work/board.html", Table(request, rows, columns, name="board"), _("过程看板"), context)
 
@@ -248,7 +252,8 @@ def _of_task(request: Request, row: Any) -> dict[str, Any]:
     soon = timezone.localtime(now() + timedelta(days=1)).replace(hour=10, minute=0)
     return {
         "task": row, "talk": talk_track_of(row), "offer": offer_of(row), "outcomes": OUTCOMES, "key": secrets.token_hex(12),
-        "others": others, "people": people_by_id(actor, [t.customer_id for t in others]), "given": {}, "soon": soon.strftime("%Y-%m-%dT%H:%M"),
+        "others": others, "people": people_by_id(actor, [t.customer_id for t in others]), "given": {},
+        "soon": soon.strftime("%Y-%m-%dT%H:%M"),
         "following": next((t for t in others if t.pk != row.pk), None), "undo": request.GET.get("undo", ""),
         **_of_customer(request, row.customer_id),
     }  # fmt: skip
