@@ -61,6 +61,7 @@ COLUMN_WORDS = _words(
     as_of="业务日期|business date",
     family="产品大类|product family",
     balance="余额|balance",
+    balance_after="交易后余额|balance after it",
     month_average="月日均|average of the month",
     cost="成本|cost",
     credit_limit="信用额度|credit limit",
