@@ -19,6 +19,7 @@ MECHANISMS = {
     "customers": {"crypto", "masking"},
     "governance": {"audit"},
     "orgs": {"actor", "rights"},
+    "jobs": {"lease"},
     "delivery": None,
     "audiences": None,
     "campaigns": None,
