@@ -10,7 +10,7 @@ from kequn.channels.base import Accepted, Answer, Refused, Terms, TryLater, Uncl
 from kequn.ops.delivery import moves as moves_module
 from kequn.ops.delivery.models import Contact, InFlight, Ready, Unknown
 from kequn.ops.delivery.outbox import Candidate, Claim, Doubt
-from tests.ops.delivery.simulation import MortalOutbox
+from tests.ops.delivery.simulation import MortalOutbox, Odds
 
 
 class MarkAfterSend(MortalOutbox):
@@ -151,21 +151,25 @@ class GiveUpUnasked(MortalOutbox):
         return super().resolve(doubt, Refused("given_up") if isinstance(finding, Unclear) else finding)
 
 
+DOUBTFUL = {"guarantee": "answers", "odds": Odds(lost=0.3, unclear_after=0.3, certain_no=0.05, pause=0.25)}
+"""Worlds in which most calls end in doubt and workers sleep long: for faults that need two attempts to meet."""
+SLEEPY = {"guarantee": "answers", "odds": Odds(pause=0.3)}
+
 MUTANTS: dict[str, tuple[type[MortalOutbox], dict[str, Any]]] = {
     "mark_after_send": (MarkAfterSend, {}),
     "mark_before_send": (MarkBeforeSend, {}),
     "retry_unclear": (RetryUnclear, {}),
-    "settle_at_once": (SettleAtOnce, {}),
+    "settle_at_once": (SettleAtOnce, {"guarantee": "answers", "odds": Odds(late=0.4)}),
     "no_lease_check": (NoLeaseCheck, {}),
-    "no_fence": (NoFence, {}),
-    "any_attempt": (AnyAttempt, {}),
+    "no_fence": (NoFence, SLEEPY),
+    "any_attempt": (AnyAttempt, DOUBTFUL),
     "drop_unknown": (DropUnknown, {}),
     "own_clock": (OwnClock, {"skew": 90.0}),
     "stop_outside_claim": (StopOutsideClaim, {}),
     "lease_too_short": (LeaseTooShort, {}),
-    "count_then_claim": (CountThenClaim, {}),
+    "count_then_claim": (CountThenClaim, {"odds": Odds(kill=0.0, pause=0.25)}),
     "cap_given_back_too_soon": (CapGivenBackTooSoon, {}),
-    "forget_doubt": (ForgetDoubt, {}),
+    "forget_doubt": (ForgetDoubt, {"guarantee": "keeps_keys"}),
     "deaf_to_refusals": (DeafToRefusals, {}),
-    "give_up_unasked": (GiveUpUnasked, {}),
+    "give_up_unasked": (GiveUpUnasked, DOUBTFUL),
 }

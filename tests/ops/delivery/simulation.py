@@ -51,19 +51,19 @@ from kequn.ops.orgs.actor import Actor, system_actor
 EPOCH = datetime(2026, 7, 1, 2, 0, tzinfo=UTC)
 CUSTOMERS = 6
 CAP = 2
-SETTLING = 30.0
+SETTLING = 15.0
 LONGEST_CALL = 3.0
 REACTION = 0.11
 """Seconds after a stop or a refusal in which a call may still begin."""
 TABLES = (Outcome, Unknown, InFlight, Ready, ReceiptEntry, Contact, ContactVersion, Stop, Account, Touch, Sending)
 
 
-class Killed(Exception):  # noqa: N818 - a kill is no error
+class Killed(Exception):
     """The process is gone; what it had not committed never was."""
 
 
 @dataclass
-class Violation(Exception):  # noqa: N818 - the word of the trade
+class Violation(Exception):
     """A promise that was broken, with the seed that shows it."""
 
     seed: int

@@ -145,7 +145,7 @@ class SmsTransport:
         return response.status, response.headers, body
 
 
-class _TooMuch(Exception):  # noqa: N818 - a limit, not a fault of ours
+class _TooMuch(Exception):
     """The answer is longer, or takes longer, than any honest one."""
 
 

@@ -85,8 +85,11 @@ def touches_for(
 
 
 def text_of(actor: Actor, touch_id: int) -> tuple[str, str] | None:
-    """Return subject and body of a touch as they were sent; ``None`` when the actor does not reach it."""
-    touch = touches_for(actor).filter(pk=touch_id).first()
+    """Return subject and body of a touch as they were sent; ``None`` when the actor does not reach the customer.
+
+    A text may hold a name, so whoever sees no persons sees no texts.
+    """
+    touch = touches_for(actor).filter(pk=touch_id, customer_id__in=people_for(actor).values("customer_id")).first()
     return None if touch is None else unseal(touch.text, key=touch.key)
 
 
