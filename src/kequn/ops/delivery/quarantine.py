@@ -53,7 +53,7 @@ def check(file: Path) -> None:
     if seen > known:
         raise RestoredPast(
             "This database is older than what was last sent from here: a backup was restored.",
-            hint="Replay the opt-outs made since, then run `kequn restore --quarantine`.",
+            hint="Replay the opt-outs made since, then let an administrator quarantine what waits.",
             known=known, seen=seen,
         )  # fmt: skip
 
