@@ -10,15 +10,14 @@ from django.db.models import Q, QuerySet
 from kequn.ops.governance.audit import first_broken
 from kequn.ops.governance.models import Approval, AuditEntry, AuditHead, ConsentEntry, Suppression
 from kequn.ops.orgs.actor import Actor
-from kequn.ops.orgs.models import User
-from kequn.ops.orgs.queries import branch_codes_for, branches_for
+from kequn.ops.orgs.queries import branch_codes_for, user_ids_for
 
 
 def approvals_for(actor: Actor, *, state: str | None = None) -> QuerySet[Approval]:
     """Return for a checker what was submitted within her branches, for others their own submissions."""
     mine = Q(maker_id=actor.user_id)
     if actor.may("approval.decide"):
-        makers = User.objects.filter(branch__in=branches_for(actor)).values("pk")
+        makers = user_ids_for(actor)
         mine = Q() if actor.sees_all_branches else mine | Q(maker_id__in=makers)
     rows = Approval.objects.filter(mine)
     return rows.filter(state=state) if state else rows

@@ -33,6 +33,11 @@ def all_staff_for(actor: Actor) -> QuerySet[User]:
     return User.objects.filter(branch__in=branches_for(actor)).select_related("branch")
 
 
+def user_ids_for(actor: Actor) -> QuerySet[User, dict[str, int]]:
+    """Return the ids of all who ever worked in the actor's branches, those who left included; for use in other queries."""
+    return User.objects.filter(branch__in=branches_for(actor)).values("pk")
+
+
 def actor_of(user_id: int) -> Actor:
     """Return the actor behind a user id.
 
