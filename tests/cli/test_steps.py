@@ -78,7 +78,7 @@ def test_a_refusal_needs_a_reason(poor: Path, definitions: None, kequn: Kequn) -
 
 def test_a_step_beyond_the_role_is_refused_and_says_whom_to_ask(poor: Path, definitions: None, kequn: Kequn) -> None:
     fault(kequn("apply", poor, "--as", "wangfang"), "segment.edit", "→ Ask an administrator")
-    fault(kequn("load", "accounts", "--as", "wangfang"), "source.view")
+    fault(kequn("load", "accounts", "--as", "wangfang"), "source.load")
     fault(kequn("tag", "refresh", "--as", "wangfang"), "tag.refresh")
 
 

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from kequn.cli.checking import check_together, in_order, named
 from kequn.cli.output import As, Json, out, print_json, print_rows
 from kequn.cli.start import migrate, start
-from kequn.core.errors import InvalidSpec, KequnError, NoData, SeveralErrors
+from kequn.core.errors import InvalidSpec, KequnError, NoData, Where
 from kequn.core.spec.base import Definition
 from kequn.core.spec.reading import parse_spec, read_specs
 from kequn.ops.orgs.actor import Actor
@@ -39,8 +40,10 @@ def check(
 
     Example: kequn check examples/starter_bank
     """
+    from kequn.core.tags import catalogue
+
     found = read(path)
-    check_together([spec for _, spec in found])
+    check_together(found, tags=catalogue(), segments={})
     rows = [(spec.kind, spec.name, str(spec.title), spec.fingerprint(), str(file)) for file, spec in found]  # type: ignore[attr-defined]
     if json:
         print_json([dict(zip(("kind", "name", "title", "fingerprint", "file"), r, strict=True)) for r in rows])
@@ -60,8 +63,12 @@ def apply(
     """
     start()
     migrate()
-    who = acting(actor)
-    saved = apply_specs(who, [spec for _, spec in read(path)], submit=submit)
+    from kequn.ops.audiences.queries import segment_specs
+    from kequn.ops.tags.queries import catalogue
+
+    who, found = acting(actor), read(path)
+    check_together(found, tags=catalogue(), segments=segment_specs())
+    saved = apply_specs(who, [spec for _, spec in found], submit=submit)
     if json:
         print_json(saved)
     else:
@@ -114,7 +121,10 @@ def load(
     loads = []
     for name in names:
         with out.status(f"{name} …") if not json else _quiet():
-            loads.append(services.run_load(who, name, folder=folder))
+            try:
+                loads.append(services.run_load(who, name, folder=folder))
+            except KequnError as error:
+                raise named(error, name, hint=_first_rejects(who, error)) from None
     rows = [
         (d.source, d.state, d.n_read, d.n_loaded, d.n_rejected, d.n_skipped, round(d.seconds, 2), d.load_id)
         for d in loads
@@ -136,30 +146,6 @@ def read(path: Path) -> list[tuple[Path, Definition]]:
     return found
 
 
-def check_together(specs: list[Definition]) -> None:
-    """Check tags and segments against one another.
-
-    Raises:
-        SeveralErrors: all that is wrong, at once.
-    """
-    from kequn.core.segments import check as check_segment
-    from kequn.core.spec.segment import SegmentSpec
-    from kequn.core.spec.tag import TagSpec
-    from kequn.core.tags import catalogue, check_catalogue
-
-    tags = catalogue() | {s.name: s for s in specs if isinstance(s, TagSpec)}
-    check_catalogue(tags)
-    segments = {s.name: s for s in specs if isinstance(s, SegmentSpec)}
-    errors: list[KequnError] = []
-    for spec in segments.values():
-        try:
-            check_segment(spec, tags=tags, segments=segments, lists=None)
-        except KequnError as error:
-            errors.append(error)
-    if errors:
-        raise errors[0] if len(errors) == 1 else SeveralErrors(errors)
-
-
 def apply_specs(actor: Actor, specs: list[Definition], *, submit: bool = False) -> list[dict[str, Any]]:
     """Save definitions through the services of their kind, those first that others name; return what was saved."""
     from kequn.ops.audiences import services as audiences
@@ -169,7 +155,7 @@ def apply_specs(actor: Actor, specs: list[Definition], *, submit: bool = False) 
     from kequn.ops.tags import services as tags
 
     saved = []
-    for spec in sorted(specs, key=lambda s: ORDER.index(s.kind)):  # type: ignore[attr-defined]
+    for spec in in_order(specs, ORDER):
         kind = spec.kind  # type: ignore[attr-defined]
         match kind:
             case "source":
@@ -203,6 +189,16 @@ def _show(columns: tuple[str, ...], rows: list[tuple[Any, ...]], *, json: bool) 
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
     else:
         print_rows(columns, rows)
+
+
+def _first_rejects(actor: Actor, error: KequnError) -> str:
+    """Where the first rejects of a failed load are, and how to see them all."""
+    from kequn.ops.sources.queries import rejects_for
+
+    load_id = error.facts.get("load_id")
+    found = rejects_for(actor, load_id, limit=3) if load_id else []
+    places = "; ".join(f"{Where(r.file, r.line, field=r.column or '')} {r.reason}" for r in found)
+    return f"First: {places}. All: `kequn load --rejects {load_id}`." if places else ""
 
 
 class _quiet:  # noqa: N801 - stands where a status line would

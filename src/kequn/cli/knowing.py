@@ -122,7 +122,7 @@ def count(name: str, as_of: Day = None, actor: As = "system", json: Json = False
     if json:
         print_json(found)
     else:
-        out.print(found.words_zh)
+        out.print(found.words_zh, markup=False)
         print_rows(("members", "customers", "share", "as of"), [(found.size, found.bank, found.share, found.as_of)])
         print_rows(
             ("condition", "alone", "left after it", "unknown"),

@@ -6,6 +6,7 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from kequn import __version__
 from kequn.cli import data, demo, knowing, running, serving
@@ -52,10 +53,11 @@ def run() -> None:
         faults = error.errors if isinstance(error, SeveralErrors) else (error,)
         say = Console(stderr=True, highlight=False)
         for fault in faults:
-            say.print(f"[bold red]✗[/] {fault.where}" if str(fault.where) else "[bold red]✗[/]", end=" ")
-            say.print(fault.message, markup=False)
+            place = f" {escape(str(fault.where))}" if str(fault.where) else ""
+            say.print(f"[bold red]✗[/]{place}", end=" ", soft_wrap=True)
+            say.print(fault.message, markup=False, soft_wrap=True)
             if fault.hint:
-                say.print(f"  → {fault.hint}", markup=False)
+                say.print(f"  → {fault.hint}", markup=False, soft_wrap=True)
         sys.exit(FAULT)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from kequn.api.shapes import plain
@@ -49,4 +50,4 @@ def _cell(value: Any) -> str:
         case float():
             return f"{value:,.4g}"
         case _:
-            return str(value)
+            return escape(str(value))  # brackets in a bank's words are no markup

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from kequn.cli.data import acting
 from kequn.cli.knowing import Day
@@ -105,7 +106,7 @@ def design(name: str, as_of: Day = None, actor: As = "system", json: Json = Fals
     print_rows(("channel", "customers"), sorted(found.by_channel.items()))
     for finding in found.findings:
         out.print(
-            f"[{'red' if finding.grade == 'block' else 'yellow'}]{finding.grade}[/] {finding.zh} / {finding.en}",
+            f"[{'red' if finding.grade == 'block' else 'yellow'}]{finding.grade}[/] {escape(finding.zh)} / {escape(finding.en)}",
             highlight=False,
         )
 
@@ -252,7 +253,8 @@ def review(
         ("metric", "arm", "unit", "assigned", "control", "lift", "s.e.", "95 %"), [_measured(r) for r in results]
     )
     for r in results:
-        out.print(f"[bold]{r.conclusion.text.zh}[/]\n{r.conclusion.text.to('en')}", highlight=False)
+        out.print(r.conclusion.text.zh, style="bold", markup=False, highlight=False)
+        out.print(r.conclusion.text.to("en"), markup=False, highlight=False)
 
 
 def _measured(result: Any) -> tuple[Any, ...]:
