@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from kequn.core.errors import Conflict, NotAllowed, NotApproved
+from kequn.core.spec.base import Text
 from kequn.core.spec.campaign import CampaignSpec
 from kequn.core.spec.segment import SegmentSpec
 from kequn.ops.audiences import services as audiences
@@ -20,7 +21,7 @@ from kequn.ops.governance.models import Approval
 from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.orgs.models import User
 from kequn.ops.orgs.services import actor_of_token, issue_token, set_active
-from tests.ops.bank import CAMPAIGN, SMS, Cast, approve, approved_campaign, customer_id
+from tests.ops.bank import CAMPAIGN, OFFER, SMS, Cast, approve, approved_campaign, customer_id
 
 pytestmark = pytest.mark.django_db
 
@@ -146,6 +147,14 @@ def test_another_list_under_the_same_name_needs_another_approval(
     upload(*range(300, 600))
     with pytest.raises(NotApproved, match="vips"):
         services.freeze_campaign(cast["zhaomin"], campaign.pk)
+
+
+def test_a_title_that_nobody_approved_is_never_sent_as_a_benefit(definitions: None, cast: Cast) -> None:
+    put_in_use(cast, SMS.model_copy(update={"body": "【客群银行】{{ benefit }},投资有风险。"}))
+    assert "no_benefit" in {f.code for f in queries.design_campaign(cast["zhaomin"], CAMPAIGN).blocks}
+    gift = OFFER.model_copy(update={"benefit": Text(zh="申购费一折")})
+    put_in_use(cast, gift)
+    assert "no_benefit" not in {f.code for f in queries.design_campaign(cast["zhaomin"], CAMPAIGN).blocks}
 
 
 def test_the_system_approves_nothing_for_people(definitions: None, cast: Cast) -> None:

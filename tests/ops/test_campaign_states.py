@@ -128,5 +128,5 @@ def test_the_whole_way_can_be_walked(definitions: None, cast: Cast, monkeypatch:
     assert services.finish_due_campaigns(system_actor()) == 0
 
 
-class _Enough(Exception):  # noqa: N818 - rolls the example back
-    pass
+class _Enough(Exception):
+    """Rolls the example back."""

@@ -175,12 +175,14 @@ def test_the_launch_touches_the_treated_once_and_the_control_group_never(definit
 
 def test_a_message_merges_the_family_name_and_says_how_to_refuse(definitions: None, cast: Cast) -> None:
     from kequn.ops.delivery.queries import text_of
+    from kequn.ops.orgs.actor import system_actor
 
     campaign = frozen(cast)
     services.launch_campaign(cast["zhaomin"], campaign.pk)
     touch = Touch.objects.filter(channel="sms").first()
     assert touch is not None
-    found = text_of(cast["zhaomin"], touch.pk)
+    assert text_of(cast["zhaomin"], touch.pk) is None  # she sees no persons, and the text names one
+    found = text_of(system_actor(), touch.pk)
     assert found is not None
     assert found[1] == "【客群银行】张先生/女士,FD201投资有风险。拒收请回复R"
 

@@ -13,6 +13,7 @@ from kequn.ops.campaigns import services as campaigns
 from kequn.ops.delivery import services as delivery
 from kequn.ops.delivery.models import Contact, Outcome, Ready, Touch
 from kequn.ops.governance.models import AuditEntry, ConsentEntry, Suppression
+from kequn.ops.governance.services import record_consent, suppress
 from kequn.ops.orgs.actor import system_actor
 from kequn.ops.workbench import queries, services
 from kequn.ops.workbench.models import FollowUp, Task
@@ -225,3 +226,19 @@ def test_tasks_are_found_by_when_they_are_due(tasks: Cast, bank_runtime: runtime
 )
 def test_numbers_that_could_be_somebodys_do_not_stand_in_notes(note: str, kept: str) -> None:
     assert services._without_numbers(note) == kept
+
+
+@pytest.mark.parametrize(("channel", "left"), [("call", 0), ("rm_task", 0), ("sms", 1)])
+def test_a_refusal_taken_elsewhere_closes_the_tasks_it_concerns(
+    definitions: None, cast: Cast, channel: str, left: int
+) -> None:
+    services.start_contact(cast["wangfang"], customer_id(12), key="k", why="到期")
+    record_consent(cast["zhoulv"], customer_id(12), channel=channel, granted=False, source="branch")
+    assert queries.tasks_for(cast["wangfang"], customer_id=customer_id(12)).count() == left
+
+
+def test_a_suppression_closes_all_tasks_of_the_customer_and_no_others(definitions: None, cast: Cast) -> None:
+    for i in (12, 14):
+        services.start_contact(cast["wangfang"], customer_id(i), key=f"k{i}", why="到期")
+    suppress(cast["zhoulv"], customer_id(12), reason="request")
+    assert [t.customer_id for t in queries.tasks_for(cast["wangfang"])] == [customer_id(14)]

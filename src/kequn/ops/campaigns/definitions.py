@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -74,6 +75,7 @@ def find_definitions(spec: CampaignSpec) -> Definitions:
                 zh = f"模板 {play.template} 是为 {template.channel} 写的,不能用于 {play.channel}"
                 en = f"The template {play.template!r} is for {template.channel}, not for {play.channel}"
                 found.findings.append(Finding("wrong_channel", "block", zh, en))
+    _mergeable(found)
     _marks(found, spec)
     found.goal = _one(found, "metric", spec.goal)
     found.guardrails = {name: m for name in spec.guardrails if (m := _one(found, "metric", name)) is not None}
@@ -166,6 +168,18 @@ def _approved(found: Definitions, within: dict[str, str], approved: dict[str, Se
             if ("segment", name) not in found.waiting:
                 found.findings.append(Finding("unapproved_segment", "block", *message))
             found.waiting.add(("segment", name))
+
+
+def _mergeable(found: Definitions) -> None:
+    """Block a text that merges a benefit which the offer does not have, before anybody is frozen for it."""
+    if found.offer is None or found.offer.benefit is not None:
+        return
+    for name, template in found.templates.items():
+        text = f"{template.subject}{template.body}{template.opt_out}" if template is not None else ""
+        if re.search(r"{{\s*benefit\b", text):
+            zh = f"模板 {name} 引用权益,但推荐方案没有权益"
+            en = f"The template {name!r} merges a benefit, which the offer does not have"
+            found.findings.append(Finding("no_benefit", "block", zh, en))
 
 
 def _marks(found: Definitions, spec: CampaignSpec) -> None:

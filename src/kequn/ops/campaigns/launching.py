@@ -117,14 +117,18 @@ def _with_opt_out(template: TemplateSpec) -> str:
 
 
 def _common_values(offer: OfferSpec, spec: CampaignSpec) -> dict[str, str]:
+    """What all customers are told alike; what is not there has no value, and never a title that nobody approved."""
     product = catalog.products().get(offer.product)
-    return {
+    values = {
         "bank_name": settings.BANK_NAME,
-        "product_name": product.name if product else offer.title.zh,
-        "benefit": offer.benefit.zh if offer.benefit else offer.title.zh,
         "valid_until": f"{offer.valid_until or spec.end_on:%Y-%m-%d}",
         "end_on": f"{spec.end_on:%Y-%m-%d}",
     }
+    if product is not None:
+        values["product_name"] = product.name
+    if offer.benefit is not None:
+        values["benefit"] = offer.benefit.zh
+    return values
 
 
 def _personal_values(

@@ -89,7 +89,10 @@ def text_of(actor: Actor, touch_id: int) -> tuple[str, str] | None:
 
     A text may hold a name, so whoever sees no persons sees no texts.
     """
-    touch = touches_for(actor).filter(pk=touch_id, customer_id__in=people_for(actor).values("customer_id")).first()
+    touches = touches_for(actor)
+    if actor.role != "system":
+        touches = touches.filter(customer_id__in=people_for(actor).values("customer_id"))
+    touch = touches.filter(pk=touch_id).first()
     return None if touch is None else unseal(touch.text, key=touch.key)
 
 

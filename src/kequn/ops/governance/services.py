@@ -15,15 +15,32 @@ from kequn.ops.governance.queries import approvals_for
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import now
 
-__all__ = ["decide", "on_decision", "record", "record_consent", "submit", "suppress", "withdraw"]
+__all__ = [
+    "decide",
+    "on_decision",
+    "on_refusal",
+    "record",
+    "record_consent",
+    "submit",
+    "suppress",
+    "withdraw",
+]
 
 Decided = Callable[[Actor, Approval], None]
+Refused = Callable[[Actor, str, str], None]
+ALL_CHANNELS = "all"
 _deciders: dict[str, Decided] = {}
+_followers: dict[str, Refused] = {}
 
 
 def on_decision(kind: str, decided: Decided) -> None:
     """Say what happens, in the same transaction, when an approval of a kind is decided; called by an app when it is ready."""
     _deciders[kind] = decided
+
+
+def on_refusal(source: str, follow: Refused) -> None:
+    """Say what happens, in the same transaction, when a customer refuses a channel (``all`` when she is suppressed)."""
+    _followers[source] = follow
 
 
 def submit(
@@ -114,6 +131,8 @@ def record_consent(
             channel=channel,
             source=source,
         )
+        if not granted:
+            _follow(actor, customer_id, channel)
     return entry
 
 
@@ -127,4 +146,10 @@ def suppress(actor: Actor, customer_id: str, *, reason: str, until: datetime | N
             defaults={"since": now(), "until": until, "added_by": actor.username},
         )
         record(actor, "customer.suppressed", ("customer", customer_id), reason=reason)
+        _follow(actor, customer_id, ALL_CHANNELS)
     return row
+
+
+def _follow(actor: Actor, customer_id: str, channel: str) -> None:
+    for follow in _followers.values():
+        follow(actor, customer_id, channel)

@@ -18,7 +18,7 @@ from kequn.ops.catalog import queries as catalog
 from kequn.ops.customers.queries import person_for
 from kequn.ops.delivery.queries import touches_for
 from kequn.ops.delivery.services import cancel_for_customer, record_contact
-from kequn.ops.governance.services import record, record_consent, suppress
+from kequn.ops.governance.services import ALL_CHANNELS, record, record_consent, suppress
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import staff_for
 from kequn.ops.runtime import engine, now
@@ -42,6 +42,7 @@ __all__ = [
     "RmTaskTransport",
     "assign_task",
     "cancel_tasks",
+    "close_refused",
     "customer_360",
     "expire_tasks",
     "record_outcome",
@@ -197,8 +198,6 @@ def _obey(actor: Actor, task: Task, intent: str, moment: datetime) -> None:
         days = catalog.policy().complaint_days
         suppress(actor, customer_id, reason="complaint", until=moment + timedelta(days=days))
     cancel_for_customer(actor, customer_id, reason="opted_out" if intent == "opt_out" else "complaint")
-    others = Task.objects.filter(customer_id=customer_id, state=states.OPEN).exclude(pk=task.pk)
-    others.update(state=states.CANCELLED, closed_at=moment)
 
 
 def _without_numbers(note: str) -> str:
@@ -305,6 +304,18 @@ def cancel_tasks(actor: Actor, campaign: str) -> int:
         if n:
             record(actor, "tasks.cancelled", ("campaign", campaign), n=n)
     return n
+
+
+def close_refused(actor: Actor, customer_id: str, channel: str) -> None:
+    """Close a customer's open tasks that would reach her by a channel she refused: nobody calls on yesterday's consent.
+
+    A refusal of tasks, or of everything, closes them all.
+    """
+    rows = Task.objects.filter(customer_id=customer_id, state=states.OPEN)
+    if channel not in (ALL_CHANNELS, "rm_task"):
+        rows = rows.filter(channel=channel)
+    if n := rows.update(state=states.CANCELLED, closed_at=now()):
+        record(actor, "tasks.cancelled", ("customer", customer_id), n=n, channel=channel)
 
 
 # -- the customer's page ------------------------------------------------------------------------------------------------
