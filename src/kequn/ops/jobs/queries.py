@@ -7,8 +7,7 @@ from django.db.models import Q, QuerySet
 from kequn.core.errors import NotAllowed
 from kequn.ops.jobs.models import Job
 from kequn.ops.orgs.actor import Actor
-from kequn.ops.orgs.models import User
-from kequn.ops.orgs.queries import branches_for
+from kequn.ops.orgs.queries import user_ids_for
 
 
 def jobs_for(actor: Actor) -> QuerySet[Job]:
@@ -18,7 +17,7 @@ def jobs_for(actor: Actor) -> QuerySet[Job]:
         return Job.objects.filter(own)
     if actor.sees_all_branches:
         return Job.objects.all()
-    return Job.objects.filter(own | Q(owner_id__in=User.objects.filter(branch__in=branches_for(actor)).values("pk")))
+    return Job.objects.filter(own | Q(owner_id__in=user_ids_for(actor)))
 
 
 def job_for(actor: Actor, job_id: int) -> Job:
