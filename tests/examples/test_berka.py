@@ -31,7 +31,7 @@ from kequn.ops.tags.services import refresh_tags
 from tests.conftest import ROOT
 from tests.examples.conftest import actor, at, define_data, define_work, figures
 
-pytestmark = [pytest.mark.realdata, pytest.mark.django_db]
+pytestmark = [pytest.mark.realdata, pytest.mark.slow, pytest.mark.django_db]
 
 LEDGER_DAY, CONTRACT_DAY = date(1994, 3, 30), date(1998, 12, 31)
 CONTRACT_TAGS = (

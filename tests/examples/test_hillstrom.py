@@ -22,7 +22,7 @@ from kequn.ops.tags.services import refresh_tags
 from tests.conftest import ROOT
 from tests.examples.conftest import actor, define_data, define_work, figures
 
-pytestmark = [pytest.mark.realdata, pytest.mark.django_db]
+pytestmark = [pytest.mark.realdata, pytest.mark.slow, pytest.mark.django_db]
 DAY = date(2008, 3, 20)
 METRICS = ("visit_2w", "conversion_2w", "spend_2w")
 SCALE = {"points": 100, "cny": 0.01}  # of stored figures to those of the README
