@@ -157,6 +157,12 @@ def test_a_title_that_nobody_approved_is_never_sent_as_a_benefit(definitions: No
     assert "no_benefit" not in {f.code for f in queries.design_campaign(cast["zhaomin"], CAMPAIGN).blocks}
 
 
+def test_the_checker_is_told_that_a_service_message_asks_no_consent(definitions: None, cast: Cast) -> None:
+    notice = queries.design_campaign(cast["zhaomin"], but(purpose="service"))
+    assert "not_marketing" in {f.code for f in notice.cautions}
+    assert "not_marketing" not in {f.code for f in queries.design_campaign(cast["zhaomin"], CAMPAIGN).cautions}
+
+
 def test_the_system_approves_nothing_for_people(definitions: None, cast: Cast) -> None:
     campaign = services.save_campaign(cast["zhaomin"], CAMPAIGN)
     services.submit_campaign(cast["zhaomin"], campaign.pk)

@@ -213,6 +213,9 @@ def _look_over(
     if spec.evaluation == "reach_all" and spec.purpose == "marketing":
         add("reach_all", "caution", "全部触达、不留对照:效果不可衡量,须在审批中说明理由",
             "Everybody is contacted: the effect is not measurable, and the approval should say why")  # fmt: skip
+    if spec.purpose != "marketing":
+        add("not_marketing", "caution", "按服务通知发送:不查营销同意和频次、不留对照,请确认内容不含营销",
+            "Sent as a service: consent to marketing and caps do not apply; make sure that the text sells nothing")  # fmt: skip
     if found.segment is not None and (
         named := sensitive_tags(found.segment, tags=catalogue(), segments=found.segments)
     ):
