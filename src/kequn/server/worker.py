@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 
 from kequn.core.errors import KequnError
 from kequn.ops.delivery import services as delivery
@@ -81,7 +81,7 @@ class Worker:
                 log.exception("%s: trouble; trying again", name)
                 pause = TROUBLE_SECONDS
             self._ending.wait(pause)
-        close_old_connections()
+        connections.close_all()
 
 
 def run(*, jobs: bool = True, sending: bool = True) -> None:
