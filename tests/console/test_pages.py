@@ -146,7 +146,9 @@ def test_members_are_exported_by_a_job_and_taken_once_by_their_owner_alone(thing
     assert watched["Location"] == "/exports/"
     number = re.search(r"/exports/(\d+)/file", text(client.get("/exports/")))
     assert number
-    assert client.post(f"/exports/{number[1]}/file").status_code == 200
+    file = client.post(f"/exports/{number[1]}/file")
+    assert b"M001" in b"".join(file.streaming_content)  # type: ignore[attr-defined]
+    file.close()
     assert desk("sunli").post(f"/exports/{number[1]}/file").status_code == 404
 
 
