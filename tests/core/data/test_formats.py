@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import xlsxwriter
 
-from kequn.core.data.identity import ordinals_for
+from kequn.core.data.identity import ordinals_for, pseudonym
 from kequn.core.errors import BadSource
 from tests.core.data.conftest import KEY, Bank
 
@@ -212,3 +212,20 @@ def test_an_empty_sheet_is_told(bank: Bank):
     workbook(bank, [])
     with pytest.raises(BadSource, match="empty"):
         bank.load(EXCEL)
+
+
+def test_numbers_that_repeat_are_stored_like_those_that_do_not(bank: Bank, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("kequn.core.data.readers.PARQUET_ROWS", 100)
+    bank.customers("C1", "C2")
+    n = 400
+    accounts = [["A1", "A2", "", None][i % 4] if i < 200 else f"A{i}" for i in range(n)]
+    columns = {"no": [f"T{i}" for i in range(n)], "cust": [f"C{1 + i % 2}" for i in range(n)], "acct": accounts}
+    pq.write_table(pa.table({**columns, "day": [date(2026, 1, 1)] * n, "amt": [1] * n}), bank.folder / "t.parquet")
+    bank.load(
+        "kind: source\nname: t\ntitle: t\ntable: transaction\ninput: {format: parquet, path: t.parquet}\n"
+        "columns: {transaction_no: no, customer_no: cust, account_no: acct, booked_on: day, amount: amt, "
+        "direction: {sql: \"'in'\"}, category: {sql: \"'other'\"}}\n"
+    )
+    found = {(o, a) for o, a in bank.rows("SELECT ordinal, account_no FROM transaction")}
+    expected = {(i % 2, pseudonym(KEY, "ref", a) if (a := accounts[i]) else None) for i in range(n)}
+    assert found == expected

@@ -78,11 +78,17 @@ def as_text(it: str, sql_type: str) -> str:
 
 def cleaned(it: str, *, nulls: Iterable[str], padded: bool) -> str:
     """Return SQL of a text value without blanks around it, and none where it is one of ``nulls``."""
-    value = f"trim({it}, ' \t')" if padded else it
+    value = _trimmed(it) if padded else it
     listed = list(dict.fromkeys(["", *(n.strip(" \t") for n in nulls)]))
     if listed == [""]:
         return f"nullif({value}, '')"
     return f"CASE WHEN {value} IN ({', '.join(map(literal, listed))}) THEN NULL ELSE {value} END"
+
+
+def _trimmed(it: str) -> str:
+    """SQL of a text without blanks around it; looking first is several times faster than trimming every value."""
+    edges = " OR ".join(f"{test}({it}, {blank})" for test in ("starts_with", "ends_with") for blank in ("' '", "'\t'"))
+    return f"CASE WHEN {edges} THEN trim({it}, ' \t') ELSE {it} END"
 
 
 def translated(raw: str, clean: str, codes: dict[str, str | None]) -> str:

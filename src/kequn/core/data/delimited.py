@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 MAX_RECORD = 1 << 20
 """The longest record, in bytes; a quotation mark that is never closed would swallow the rest of a file."""
 MARK = "\ufdd0"  # a code point that no text holds; stands for bytes that could not be decoded
-NEWLINE, RETURN, BLANK = 0x0A, 0x0D, 0x20
+TAB, NEWLINE, RETURN, BLANK = 0x09, 0x0A, 0x0D, 0x20
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class Block:
     faults: list[Fault] = field(default_factory=list)
     records: int = 0
     """Rows and faults together."""
-    padded: bool = True
-    """Whether values may have blanks around them."""
+    padded: bool | None = None
+    """Whether values have blanks around them; ``None`` where nobody has looked."""
     numbers: NDArray[np.int64] | None = None
     """The number of each row within its file, faulty records counted, from 1."""
 
@@ -63,6 +63,8 @@ class Layout:
     quote: str
     fields: int
     wanted: dict[int, str]
+    nulls: tuple[str, ...] = ()
+    """Values that are read as none."""
 
 
 def utf8_stream(raw: Bytes, encoding: str) -> Bytes:
@@ -267,7 +269,9 @@ def _fast(piece: bytes, line: int, layout: Layout, file: str) -> Block | None:
             convert_options=pacsv.ConvertOptions(
                 check_utf8=False,
                 column_types={n: pa.string() for n in names},
-                strings_can_be_null=False,
+                null_values=list(layout.nulls),
+                strings_can_be_null=bool(layout.nulls),
+                quoted_strings_can_be_null=bool(layout.nulls),
                 include_columns=[f"f{i}" for i in layout.wanted],
             ),
         )
@@ -301,7 +305,7 @@ def _has_lone_return(piece: bytes) -> bool:
 def _newlines_inside(table: pa.Table) -> NDArray[np.int64]:
     inside = np.zeros(table.num_rows, dtype=np.int64)
     for column in table.columns:
-        inside += pc.count_substring(column, "\n").to_numpy()
+        inside += pc.fill_null(pc.count_substring(column, "\n"), 0).to_numpy()
     return inside
 
 
@@ -319,10 +323,30 @@ def _padded(piece: bytes, separator: str, quote: str) -> bool:
     return blanks[0] == 0 or bool((edge[octets[blanks - 1]] | edge[after]).any())
 
 
+def has_blanks_around(table: pa.Table) -> bool:
+    """Whether a text value of a table begins or ends with a blank."""
+    return any(_edge_blank(chunk) for column in table.columns for chunk in column.chunks)
+
+
+def _edge_blank(values: pa.Array) -> bool:
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary
+    if not pa.types.is_string(values.type):
+        return bool(pa.types.is_large_string(values.type) or pa.types.is_string_view(values.type))
+    _, offsets, data = values.buffers()
+    if not len(values) or data is None:
+        return False
+    bounds = np.frombuffer(offsets, np.int32)[values.offset : values.offset + len(values) + 1]
+    octets = np.frombuffer(data, np.uint8)
+    filled = bounds[1:] > bounds[:-1]
+    edges = np.concatenate([octets[bounds[:-1][filled]], octets[bounds[1:][filled] - 1]])
+    return bool(((edges == BLANK) | (edges == TAB)).any())
+
+
 def _careful(piece: bytes, line: int, layout: Layout, file: str) -> Block:
     """Return the rows of a piece record by record, and the records that are none with what is wrong."""
     separator, quote = layout.separator.encode(), layout.quote.encode()
-    columns: dict[str, list[str]] = {name: [] for name in layout.wanted.values()}
+    columns: dict[str, list[str | None]] = {name: [] for name in layout.wanted.values()}
     block = Block(file, pa.table({}), np.zeros(0, np.int64))
     lines: list[int] = []
     numbers: list[int] = []
@@ -337,7 +361,8 @@ def _careful(piece: bytes, line: int, layout: Layout, file: str) -> Block:
                 lines.append(line)
                 numbers.append(block.records)
                 for position, name in layout.wanted.items():
-                    columns[name].append(fields[position])
+                    value = fields[position]
+                    columns[name].append(None if value in layout.nulls else value)
         line += piece.count(b"\n", start, end)
     block.table = pa.table({n: pa.array(v, pa.string()) for n, v in columns.items()})
     block.lines = np.array(lines, dtype=np.int64)

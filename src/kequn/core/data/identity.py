@@ -63,6 +63,14 @@ def pseudonym(key: bytes, kind: str, value: str) -> int:
     return number if kind == "customer" else number & MASK_63
 
 
+def hash_query(given: Salt, kind: str, column: str, rows: str) -> str:
+    """Return SQL of the hashes of a text column: ``low`` and ``high`` of a customer, ``ref`` of any other number."""
+    hashed = f"SELECT {given.sql(column)} AS h FROM {rows}"
+    if kind == "customer":
+        return f"SELECT (h & {MASK_64})::UBIGINT AS low, (h >> 64)::UBIGINT AS high FROM ({hashed})"
+    return f"SELECT (h & {MASK_63})::BIGINT AS ref FROM ({hashed})"
+
+
 def ordinals_for(store: Store, key: bytes, customer_nos: Iterable[str]) -> Ordinals:
     """Return the ordinal of each of the bank's customer numbers, -1 where there is none."""
     customer = salt(key, "customer")

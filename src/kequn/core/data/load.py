@@ -23,11 +23,21 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from kequn.core.data.delimited import Block
-from kequn.core.data.identity import CustomerIndex, write_dictionary
+from kequn.core.data.delimited import Block, has_blanks_around
+from kequn.core.data.identity import CustomerIndex, hash_query, write_dictionary
 from kequn.core.data.identity import salt as salt_of
 from kequn.core.data.lookups import Lookups
-from kequn.core.data.mapping import ROW_NUMBER, ROWS, Mapping, build, check_source, table_of, wanted_columns
+from kequn.core.data.mapping import (
+    ROW_NUMBER,
+    ROWS,
+    Mapping,
+    build,
+    check_source,
+    hash_columns,
+    nulls_at_reading,
+    table_of,
+    wanted_columns,
+)
 from kequn.core.data.readers import Part, Source, check_columns, open_source
 from kequn.core.data.rejects import RejectLog
 from kequn.core.data.tables import Table
@@ -40,6 +50,8 @@ from kequn.core.spec.source import CsvInput, SourceSpec
 Progress = Callable[[int, int | None, str], None]
 Number = Decimal | int | float
 WORKERS = 2
+REPEATED = 0.4
+"""Numbers are hashed once each where at most this share of a block's values differ."""
 AHEAD = 3
 """Blocks being parsed or waiting while one is written; bounds the memory a load takes."""
 
@@ -180,6 +192,8 @@ class _Load:
         self.writer = TableWriter(draft, spec, self.index, self.rejects, self.connection, people)
         self.finished = False
         self.records = 0
+        self.varied: set[str] = set()
+        """Source columns of numbers that hardly repeat."""
 
     def __enter__(self) -> _Load:
         return self
@@ -213,7 +227,7 @@ class _Load:
         own -= {ROW_NUMBER} if self.numbered else set()
         check_columns(self.source, sorted(own), separator=separator)
         self.lookups.read(self.connection)
-        parts = self.source.parts(own)
+        parts = self.source.parts(own, nulls_at_reading(self.spec))
         first = next(parts, None)
         sample = first() if first is not None else None
         empty = sample.table.slice(0, 0) if sample else pa.table({c: pa.array([], pa.string()) for c in sorted(own)})
@@ -262,9 +276,34 @@ class _Load:
             if self.numbered:
                 numbers = block.numbers if block.numbers is not None else np.arange(1, table.num_rows + 1)
                 table = table.append_column(ROW_NUMBER, pa.array(numbers + before, pa.int64()))
+            padded = has_blanks_around(block.table) if block.padded is None else block.padded
+            hashed: frozenset[str] = frozenset()
+            if not padded:
+                table, hashed = self._with_hashes(cursor, table, mapping)
             cursor.register(ROWS, table)
             self.lookups.register(cursor)
-            return cursor.sql(mapping.padded if block.padded else mapping.plain).to_arrow_table()
+            return cursor.sql(mapping.query(padded=padded, hashed=hashed)).to_arrow_table()
+
+    def _with_hashes(
+        self, cursor: duckdb.DuckDBPyConnection, table: pa.Table, mapping: Mapping
+    ) -> tuple[pa.Table, frozenset[str]]:
+        """Hash each number once a block where the same numbers come again and again."""
+        hashed = []
+        for source, kind in mapping.numbers.items():
+            if source in self.varied or source not in table.column_names or not table.num_rows:
+                continue
+            encoded = table.column(source).combine_chunks()
+            encoded = encoded if pa.types.is_dictionary(encoded.type) else encoded.dictionary_encode()
+            if len(encoded.dictionary) > REPEATED * table.num_rows:
+                self.varied.add(source)
+                continue
+            cursor.register("numbers", pa.table({"n": encoded.dictionary}))
+            hashes = cursor.sql(hash_query(self.salts[kind], kind, "n", "numbers")).to_arrow_table()
+            cursor.unregister("numbers")
+            for name, column in zip(hash_columns(source, kind), hashes.columns, strict=True):
+                table = table.append_column(name, column.combine_chunks().take(encoded.indices))
+            hashed.append(source)
+        return table, frozenset(hashed)
 
     def _check_counts(self) -> None:
         loaded, rejected, skipped = self.writer.rows, self.rejects.count, self.writer.skipped

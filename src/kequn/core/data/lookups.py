@@ -78,7 +78,7 @@ def _table(i: int, spec: Lookup, source: Source, connection: duckdb.DuckDBPyConn
     separator = spec.input.separator if isinstance(spec.input, CsvInput) else ""
     check_columns(source, sorted(wanted), separator=separator)
     blocks = []
-    for part in source.parts(wanted):
+    for part in source.parts(wanted, ()):
         block = part()
         if block.faults:
             fault = block.faults[0]

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Collection, Iterator
 from collections.abc import Mapping as AnyMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import duckdb
 from sqlglot import exp
 
-from kequn.core.data.conversion import UNKNOWN, Names, as_text, cleaned, conversion, translated
+from kequn.core.data.conversion import UNKNOWN, Conversion, Names, as_text, cleaned, conversion, translated
 from kequn.core.data.identity import MASK_64, Salt
 from kequn.core.data.rejects import Reason
 from kequn.core.data.tables import TABLES, Column, Table
 from kequn.core.engine.duck import literal, quoted
 from kequn.core.engine.expression import checked, names_in
 from kequn.core.errors import InvalidSpec, KequnError, SeveralErrors, Where
-from kequn.core.spec.source import CsvInput, SourceSpec
+from kequn.core.spec.source import ColumnMap, CsvInput, SourceSpec
 
 ROW_NUMBER = "row_number"
 ROWS = "bank_rows"
@@ -49,9 +50,16 @@ class Mapping:
 
     table: Table
     problems: tuple[Problem, ...]
-    plain: str
-    """The query for blocks without blanks around values."""
-    padded: str
+    numbers: AnyMapping[str, str]
+    """Source column -> ``customer`` or ``ref``, for numbers that may be hashed before the query."""
+    query: Callable[..., str]
+    """``query(padded=…, hashed=…)``: the query for a block whose values have blanks around them or not, and whose columns
+    ``hashed`` come with ``hash_columns`` beside them."""
+
+
+def hash_columns(source: str, kind: str) -> tuple[str, ...]:
+    """Return the names under which the hashes of a source column are handed to the query."""
+    return (f"{source}\x1flow", f"{source}\x1fhigh") if kind == "customer" else (f"{source}\x1fref",)
 
 
 def table_of(spec: SourceSpec) -> Table:
@@ -132,6 +140,15 @@ def wanted_columns(spec: SourceSpec, available: AnyMapping[str, str]) -> set[str
     return names
 
 
+def nulls_at_reading(spec: SourceSpec) -> tuple[str, ...]:
+    """Return the values that the reader of delimited text may turn into none: all that mean none, unless one is a code."""
+    if not isinstance(spec.input, CsvInput):
+        return ()
+    nulls = tuple(dict.fromkeys(["", *spec.input.nulls]))
+    codes = {code for mapped in spec.columns.values() for code in mapped.codes or {}}
+    return () if codes & set(nulls) else nulls
+
+
 def build(
     spec: SourceSpec, connection: duckdb.DuckDBPyConnection, *, rows: str, salts: AnyMapping[str, Salt], today: date
 ) -> Mapping:
@@ -144,68 +161,180 @@ def build(
         salts: what numbers are hashed with.
         today: business dates lie at most a year and a day after it.
     """
-    parts = [_Part(i, column, spec) for i, column in enumerate(_mapped(spec))]
-    available = _types(connection, f"SELECT * FROM {rows}")
-    problems = [Problem("where", "", "NOT_COMPUTABLE")] if spec.where is not None else []
-    texts = {}
-    for padded in (False, True):
-        problems = problems[: 1 if spec.where is not None else 0]
-        texts[padded] = _query(
-            spec, parts, connection, rows, available, problems, padded=padded, salts=salts, today=today
-        )
-    return Mapping(table_of(spec), tuple(problems), texts[False], texts[True])
+    return _Builder(spec, connection, rows=rows, salts=salts, today=today).mapping()
 
 
-def _mapped(spec: SourceSpec) -> list[Column]:
-    return [c for c in table_of(spec).columns if c.name in spec.columns]
-
-
+@dataclass(frozen=True, slots=True)
 class _Part:
-    """One mapped column on its way through the query."""
+    """One mapped column on its way through the query: v is its value, p what was parsed, t and f belong to an expression."""
 
-    def __init__(self, i: int, column: Column, spec: SourceSpec) -> None:
-        self.i, self.column = i, column
-        self.map = spec.columns[column.name]
+    i: int
+    column: Column
+    map: ColumnMap
+    sql_type: str
+    """Of the value before codes are translated."""
+    expression: str = ""
+    made: Conversion | None = None
+
+    @property
+    def value_type(self) -> str:
+        """SQL type of the value."""
+        return "VARCHAR" if self.map.codes is not None else self.sql_type
+
+    @property
+    def stored(self) -> str:
+        """SQL of what is stored."""
+        return self.made.stored if self.made else ""
+
+
+class _Builder:
+    """Puts the query of one source together, in as few steps as keep a value from being computed twice."""
+
+    def __init__(
+        self,
+        spec: SourceSpec,
+        connection: duckdb.DuckDBPyConnection,
+        *,
+        rows: str,
+        salts: AnyMapping[str, Salt],
+        today: date,
+    ) -> None:
+        self.spec, self.rows, self.salts, self.today = spec, rows, salts, today
+        self.table = table_of(spec)
         self.nulls = spec.input.nulls if isinstance(spec.input, CsvInput) else ("",)
+        self.read_nulls = bool(nulls_at_reading(spec))
+        self.available = _types(connection, f"SELECT * FROM {rows}")
+        self.parts = self._parts(connection)
+        self.problems, self.case = self._problems()
 
+    def mapping(self) -> Mapping:
+        """Return the finished query, for blocks with and without blanks around values."""
+        kinds: dict[str, set[str]] = {}
+        for part in self.parts:
+            if part.map.from_ and part.value_type == "VARCHAR" and not part.map.codes:
+                kinds.setdefault(part.map.from_, set()).add(part.column.type)
+        numbers = {source: kind for source, (kind, *more) in kinds.items() if kind in ("customer", "ref") and not more}
+        return Mapping(self.table, tuple(self.problems), numbers, functools.cache(self._query))
 
-def _query(
-    spec: SourceSpec,
-    parts: list[_Part],
-    connection: duckdb.DuckDBPyConnection,
-    rows: str,
-    available: AnyMapping[str, str],
-    problems: list[Problem],
-    *,
-    padded: bool,
-    salts: AnyMapping[str, Salt],
-    today: date,
-) -> str:
-    table = table_of(spec)
-    steps = [f"step0 AS (SELECT {_raw(spec, parts, available)} FROM {rows})"]
-    types = _types(connection, f"WITH {steps[0]} SELECT * FROM step0")
-    steps.append(f"step1 AS (SELECT *, {', '.join(_read(p, types, padded=padded) for p in parts)} FROM step0)")
-    types = _types(connection, f"WITH {', '.join(steps)} SELECT * FROM step1")
-    cases = ["WHEN holds IS NULL THEN 1", f"WHEN holds.v IS NOT TRUE THEN {SKIPPED}"] if spec.where is not None else []
-    parsed, stored = [], []
-    for part in parts:
-        made = conversion(
+    def _parts(self, connection: duckdb.DuckDBPyConnection) -> list[_Part]:
+        mapped = [c for c in self.table.columns if c.name in self.spec.columns]
+        expressions = {
+            c.name: _expression(sql, self.available, f"columns.{c.name}.sql").sql(dialect="duckdb")
+            for c in mapped
+            if (sql := self.spec.columns[c.name].sql) is not None
+        }
+        structs = [f"TRY({{'v': {e}}}) AS {quoted(n)}" for n, e in expressions.items()]
+        computed = _types(connection, f"SELECT {', '.join(structs)} FROM {self.rows}") if structs else {}
+        parts = []
+        for i, column in enumerate(mapped):
+            map_ = self.spec.columns[column.name]
+            kind = self.available[map_.from_] if map_.from_ is not None else _inner(computed[column.name])
+            part = _Part(i, column, map_, kind, expressions.get(column.name, ""))
+            parts.append(replace(part, made=self._conversion(part)))
+        return parts
+
+    def _conversion(self, part: _Part) -> Conversion:
+        return conversion(
             part.column,
-            Names(f"v{part.i}", types[f"v{part.i}"], f"p{part.i}"),
+            Names(f"v{part.i}", part.value_type, f"p{part.i}"),
             unit=part.map.unit,
             date_format=part.map.date_format,
-            today=today if part.column.name == table.on else None,
-            salts=salts,
+            today=self.today if part.column.name == self.table.on else None,
+            salts=self.salts,
         )
-        parsed.append(f"{made.parsed} AS p{part.i}")
-        stored.append(f"{made.stored} AS c{part.i}")
-        for condition, reason in _faults(part, made.faults):
-            problems.append(Problem(part.column.name, part.map.from_ or "", reason))
-            cases.append(f"WHEN {condition} THEN {len(problems)}")
-    case = f"CASE {' '.join(cases)} ELSE 0 END" if cases else "0"
-    steps.append(f"step2 AS (SELECT *, {', '.join(parsed)} FROM step1)")
-    steps.append(f"step3 AS (SELECT *, {', '.join(stored)}, {case} AS problem FROM step2)")
-    return f"WITH {', '.join(steps)} SELECT {', '.join(_outputs(table, parts, salts))} FROM step3"
+
+    def _problems(self) -> tuple[list[Problem], str]:
+        """Return the problems a row can have and the CASE that tells the first of them."""
+        problems, cases = [], []
+        if self.spec.where is not None:
+            problems.append(Problem("where", "", "NOT_COMPUTABLE"))
+            cases += ["WHEN holds IS NULL THEN 1", f"WHEN holds.v IS NOT TRUE THEN {SKIPPED}"]
+        for part in self.parts:
+            for condition, reason in _faults(part):
+                problems.append(Problem(part.column.name, part.map.from_ or "", reason))
+                cases.append(f"WHEN {condition} THEN {len(problems)}")
+        return problems, f"CASE {' '.join(cases)} ELSE 0 END" if cases else "0"
+
+    def _query(self, *, padded: bool, hashed: frozenset[str] = frozenset()) -> str:
+        given = {p.i: hash_columns(p.map.from_, p.column.type) for p in self.parts if p.map.from_ in hashed}
+        computed = [p for p in self.parts if p.expression]
+        plain = [p for p in self.parts if not p.expression]
+        holds = ["holds"] if self.spec.where is not None else []
+        read = [self._read(p, quoted(p.map.from_ or ""), padded=padded) for p in plain]
+        read += [f"TRY({{'v': {p.expression}}}) AS t{p.i}" for p in computed]
+        hashes = [f"h{i}_{k}" for i, names in given.items() for k in range(len(names))]
+        read += [f"{quoted(name)} AS h{i}_{k}" for i, names in given.items() for k, name in enumerate(names)]
+        if self.spec.where is not None:
+            condition = _expression(self.spec.where, self.available, "where").sql(dialect="duckdb")
+            read.append(f"TRY({{'v': CAST({condition} AS BOOLEAN)}}) AS holds")
+        steps = [f"was_read AS (SELECT {', '.join(read)} FROM {self.rows})"]
+        if computed:
+            values = [f"v{p.i}" for p in plain] + holds + hashes
+            values += [f"t{p.i} IS NULL AS f{p.i}" for p in computed]
+            values += [self._read(p, f"t{p.i}.v", padded=True) for p in computed]
+            steps.append(f"was_computed AS (SELECT {', '.join(values)} FROM was_read)")
+        values = [f"v{p.i}" for p in self.parts] + [f"f{p.i}" for p in computed] + holds + hashes
+        values += [f"{p.made.parsed} AS p{p.i}" for p in self.parts if p.made and p.i not in given]
+        source = "was_computed" if computed else "was_read"
+        steps.append(f"was_parsed AS (SELECT {', '.join(values)} FROM {source})")
+        return f"WITH {', '.join(steps)} SELECT {', '.join(self._outputs(given))} FROM was_parsed"
+
+    def _read(self, part: _Part, raw: str, *, padded: bool) -> str:
+        """The value: text cleaned, codes translated."""
+        if part.value_type != "VARCHAR":
+            return f"{raw} AS v{part.i}"
+        text = as_text(raw, part.sql_type)
+        known = self.read_nulls and not padded
+        clean = text if known else cleaned(text, nulls=self.nulls, padded=padded)
+        if part.map.codes is None:
+            return f"{clean} AS v{part.i}"
+        return f"{translated(text, clean, part.map.codes)} AS v{part.i}"
+
+    def _outputs(self, given: Collection[int]) -> list[str]:
+        chosen = [f"({self.case})::UTINYINT AS problem"]
+        for part in self.parts:
+            if part.column.type == "customer" and part.i in given:
+                chosen += [f"h{part.i}_0 AS key_low", f"h{part.i}_1 AS key_high"]
+            elif part.column.type == "ref" and part.i in given:
+                value = f"CASE WHEN v{part.i} IS NOT NULL THEN h{part.i}_0 END"
+                chosen.append(f"{value} AS {quoted(part.column.name)}")
+            elif part.column.type == "customer":
+                chosen += [f"(p{part.i} & {MASK_64})::UBIGINT AS key_low", f"(p{part.i} >> 64)::UBIGINT AS key_high"]
+            elif part.column.stored:
+                chosen.append(f"{part.stored} AS {quoted(part.column.stored)}")
+        by_name = {p.column.name: p for p in self.parts}
+        keys = [by_name[k] for k in self.table.key if k in by_name and by_name[k].column.type != "customer"]
+        if keys and not (len(self.table.key) == 1 and keys[0].column.type == "ref"):
+            values = [f"h{k.i}_0" if k.i in given else k.stored for k in keys]
+            chosen.append(f"hash({', '.join(values)}) AS row_key")
+        if self.table.name == "customer":
+            number = as_text(f"v{by_name['customer_no'].i}", by_name["customer_no"].value_type)
+            chosen.append(f"{self.salts['customer_id'].hex_sql(number)} AS person_customer_id")
+            chosen += [_person(name, by_name.get(name)) for name in PEOPLE[1:]]
+        return chosen
+
+
+def _faults(part: _Part) -> list[tuple[str, Reason]]:
+    found: list[tuple[str, Reason]] = []
+    if part.expression:
+        found.append((f"f{part.i}", "NOT_COMPUTABLE"))
+    if part.map.codes is not None and "*" not in part.map.codes:
+        found.append((f"v{part.i} = {literal(UNKNOWN)}", "UNKNOWN_CODE"))
+    if part.column.required:
+        found.append((f"v{part.i} IS NULL", "MISSING_REQUIRED"))
+    listed = part.map.codes is not None and part.column.type == "text"  # its values were checked with the spec
+    faults = part.made.faults if part.made else ()
+    return [*found, *(f for f in faults if not (listed and f[1] == "UNKNOWN_CODE"))]
+
+
+def _person(name: str, part: _Part | None) -> str:
+    value = "NULL::VARCHAR" if part is None else as_text(f"v{part.i}", part.value_type)
+    return f"{value} AS person_{name}"
+
+
+def _inner(struct: str) -> str:
+    """Return the type of the only field, ``v``, of a struct type."""
+    return struct.removeprefix("STRUCT(").removesuffix(")").removeprefix('"v" ').removeprefix("v ")
 
 
 def _expression(text: str, available: AnyMapping[str, str], field: str) -> exp.Expr:
@@ -213,73 +342,6 @@ def _expression(text: str, available: AnyMapping[str, str], field: str) -> exp.E
     if "as_of" in names_in(expression) and "as_of" not in available:
         raise InvalidSpec("A source has no `as_of`.", hint="Take the date from a column.", where=Where(field=field))
     return expression
-
-
-def _raw(spec: SourceSpec, parts: list[_Part], available: AnyMapping[str, str]) -> str:
-    """The source values: columns as they are (r), and expressions in a struct that is null where they cannot be computed (t)."""
-    chosen = []
-    for part in parts:
-        if part.map.from_ is not None:
-            chosen.append(f"{quoted(part.map.from_)} AS r{part.i}")
-        else:
-            expression = _expression(part.map.sql or "", available, f"columns.{part.column.name}.sql")
-            chosen.append(f"TRY({{'v': {expression.sql(dialect='duckdb')}}}) AS t{part.i}")
-    if spec.where is not None:
-        condition = _expression(spec.where, available, "where").sql(dialect="duckdb")
-        chosen.append(f"TRY({{'v': CAST({condition} AS BOOLEAN)}}) AS holds")
-    return ", ".join(chosen)
-
-
-def _read(part: _Part, types: AnyMapping[str, str], *, padded: bool) -> str:
-    """The value (v): text cleaned, codes translated."""
-    i = part.i
-    if part.map.from_ is not None:
-        raw, sql_type = f"r{i}", types[f"r{i}"]
-    else:
-        struct = types[f"t{i}"]
-        raw, sql_type = f"t{i}.v", struct.removeprefix("STRUCT(v ").removesuffix(")").removeprefix('"v" ')
-        padded = True
-    if part.map.codes is not None:
-        text = as_text(raw, sql_type)
-        return f"{translated(text, cleaned(text, nulls=part.nulls, padded=padded), part.map.codes)} AS v{i}"
-    if sql_type == "VARCHAR":
-        return f"{cleaned(raw, nulls=part.nulls, padded=padded)} AS v{i}"
-    return f"{raw} AS v{i}"
-
-
-def _faults(part: _Part, faults: tuple[tuple[str, Reason], ...]) -> list[tuple[str, Reason]]:
-    found: list[tuple[str, Reason]] = []
-    if part.map.sql is not None:
-        found.append((f"t{part.i} IS NULL", "NOT_COMPUTABLE"))
-    if part.map.codes is not None and "*" not in part.map.codes:
-        found.append((f"v{part.i} = {literal(UNKNOWN)}", "UNKNOWN_CODE"))
-    if part.column.required:
-        found.append((f"v{part.i} IS NULL", "MISSING_REQUIRED"))
-    listed = part.map.codes is not None and part.column.type == "text"  # its values were checked with the spec
-    return [*found, *(f for f in faults if not (listed and f[1] == "UNKNOWN_CODE"))]
-
-
-def _outputs(table: Table, parts: list[_Part], salts: AnyMapping[str, Salt]) -> list[str]:
-    chosen = ["problem::UTINYINT AS problem"]
-    for part in parts:
-        if part.column.type == "customer":
-            chosen += [f"(c{part.i} & {MASK_64})::UBIGINT AS key_low", f"(c{part.i} >> 64)::UBIGINT AS key_high"]
-        elif part.column.stored:
-            chosen.append(f"c{part.i} AS {quoted(part.column.stored)}")
-    by_name = {p.column.name: p for p in parts}
-    keys = [f"c{by_name[k].i}" for k in table.key if k in by_name and by_name[k].column.type != "customer"]
-    if keys and not (len(table.key) == 1 and by_name[table.key[0]].column.type == "ref"):
-        chosen.append(f"hash({', '.join(keys)}) AS row_key")
-    if table.name == "customer":
-        number = f"v{by_name['customer_no'].i}::VARCHAR"
-        chosen.append(f"{salts['customer_id'].hex_sql(number)} AS person_customer_id")
-        chosen += [_person(name, by_name.get(name)) for name in PEOPLE[1:]]
-    return chosen
-
-
-def _person(name: str, part: _Part | None) -> str:
-    value = "NULL" if part is None else f"v{part.i}" if part.column.type == "customer" else f"c{part.i}"
-    return f"{value}::VARCHAR AS person_{name}"
 
 
 def _types(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ import gzip
 import hashlib
 import zlib
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -43,8 +43,8 @@ class Source:
     size: int | None
     content: Callable[[], str]
     """Hash of the content; empty where it is not known before the parts have been read (a query)."""
-    parts: Callable[[Collection[str]], Iterator[Part]]
-    """Given the wanted columns: the blocks in order."""
+    parts: Callable[[Collection[str], tuple[str, ...]], Iterator[Part]]
+    """Given the wanted columns and the texts that mean none: the blocks in order. Only delimited text heeds the latter."""
     paths: tuple[Path, ...] = ()
     stamps: tuple[tuple[int, int], ...] = ()
     """Size and time of change of each file when it was looked into."""
@@ -164,8 +164,8 @@ def _csv(spec: CsvInput, paths: list[Path], names: tuple[str, ...]) -> Source:
                 f"Its columns are not those of {names[0]}.", hint=_difference(headers[0], header), where=Where(name, 1)
             )
 
-    def parts(wanted: Collection[str]) -> Iterator[Part]:
-        layout = _layout(spec, headers[0], wanted, names[0])
+    def parts(wanted: Collection[str], nulls: tuple[str, ...]) -> Iterator[Part]:
+        layout = replace(_layout(spec, headers[0], wanted, names[0]), nulls=nulls)
         for path, name in zip(paths, names, strict=True):
             with _opened(path, name) as raw:
                 yield from _pieces(raw, spec, layout, name)
@@ -303,7 +303,7 @@ def _parquet(paths: list[Path], names: tuple[str, ...]) -> Source:
         if not schema.equals(schemas[0]):
             raise BadSource(f"Its columns are not those of {names[0]}.", where=Where(name))
 
-    def parts(wanted: Collection[str]) -> Iterator[Part]:
+    def parts(wanted: Collection[str], _nulls: tuple[str, ...]) -> Iterator[Part]:
         chosen = [f.name for f in schemas[0] if f.name in wanted] or [schemas[0].names[0]]
         for path, name in zip(paths, names, strict=True):
             line = 1
@@ -336,7 +336,7 @@ def _excel(spec: ExcelInput, paths: list[Path], names: tuple[str, ...]) -> Sourc
                 where=Where(name, 1),
             )
 
-    def parts(wanted: Collection[str]) -> Iterator[Part]:
+    def parts(wanted: Collection[str], _nulls: tuple[str, ...]) -> Iterator[Part]:
         for column in wanted:
             if header.count(column) > 1:
                 raise BadSource(f"The column {column!r} stands {header.count(column)} times.", where=Where(names[0], 1))
@@ -355,7 +355,7 @@ def _postgres(spec: PostgresInput, dsn: Dsn | None) -> Source:
 
     read_to_end = False
 
-    def parts(wanted: Collection[str]) -> Iterator[Part]:
+    def parts(wanted: Collection[str], _nulls: tuple[str, ...]) -> Iterator[Part]:
         nonlocal read_to_end
         layout = _layout(layout_of, list(opened.columns), wanted, "query")
         with opened.rows() as raw:
