@@ -19,13 +19,14 @@ from kequn.ops.audiences import services as audiences
 from kequn.ops.campaigns import services as campaigns
 from kequn.ops.campaigns.freezing import audience_table
 from kequn.ops.campaigns.models import Campaign
+from kequn.ops.campaigns.queries import frozen_audience
 from kequn.ops.delivery import services as delivery
 from kequn.ops.jobs import services as jobs
 from kequn.ops.reviews import queries, services
 from kequn.ops.reviews.contracts import CampaignReview, ExperimentReview
 from kequn.ops.reviews.models import Review
 from tests.core.small_bank import ARROW
-from tests.ops.bank import Cast, approved_campaign
+from tests.ops.bank import AS_OF, CAMPAIGN, Cast, approved_campaign
 from tests.ops.conftest import NOW
 from tests.ops.test_campaigns import but
 
@@ -252,3 +253,12 @@ def test_a_broken_split_is_named(bank: runtime.Runtime, cast: Cast) -> None:
     result = queries.result_of(review)
     assert isinstance(result, ExperimentReview)
     assert result.split_is_broken
+
+
+def test_the_window_begins_when_the_campaign_does_however_early_the_audience_was_frozen(
+    definitions: None, cast: Cast
+) -> None:
+    later = CAMPAIGN.model_copy(update={"start_on": date(2026, 7, 6)})
+    campaign = approved_campaign(cast, later)
+    campaigns.freeze_campaign(cast["zhaomin"], campaign.pk, as_of=AS_OF)
+    assert frozen_audience(cast["zhaomin"], campaign.pk).window_from == date(2026, 7, 6)

@@ -41,14 +41,16 @@ def outcomes(
     *,
     start_on: date,
     days: int,
+    base: date | None = None,
     complete_through: date | None = None,
 ) -> Floats:
-    """Return the metric of each customer over ``days`` days from ``start_on``, the day after the audience was frozen.
+    """Return the metric of each customer over ``days`` days from ``start_on``, the first day on which contacts could act.
 
     ``rate`` gives 0 or 1, ``sum`` and ``change`` the stored unit (money in fen). Who left the bank keeps what happened
     before and has 0 of a tag afterwards; a tag that is unknown for a customer of the bank gives NaN.
 
     Args:
+        base: the day from which a ``change`` is counted, the day of the freeze; the day before ``start_on`` by default.
         complete_through: the last day of which the caller knows that its data are there; else the metric's table tells
             by its latest date, or by having been loaded after the window's end.
 
@@ -58,7 +60,7 @@ def outcomes(
     """
     end_on = start_on + timedelta(days=days - 1)
     if metric.measure == "change":
-        return _change(engine, metric, ordinals, start_on - timedelta(days=1), end_on)
+        return _change(engine, metric, ordinals, base or start_on - timedelta(days=1), end_on)
     _check_window(engine, metric, start_on, end_on, complete_through)
     return _counted(engine, metric, ordinals, start_on, end_on)
 

@@ -12,7 +12,7 @@ from kequn.core.spec.segment import ColumnTest
 
 
 class MetricSpec(Definition):
-    """One number a customer over a window that begins the day after the audience was frozen (指标).
+    """One number a customer over a window that begins after the freeze and not before the campaign (指标).
 
     ``rate``: 1 where at least ``at_least`` matching rows of ``table`` fall into the window, else 0.
     ``sum``: the sum of ``column`` over them (money in fen).

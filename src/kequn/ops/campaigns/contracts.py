@@ -81,6 +81,8 @@ class FrozenAudience:
     campaign: str
     spec: CampaignSpec
     as_of: date
+    window_from: date
+    """The first day that counts: after the freeze, and not before the campaign began or was launched."""
     ordinals: np.ndarray[Any, np.dtype[np.uint32]]
     treated: np.ndarray[Any, np.dtype[np.bool_]]
     strata: np.ndarray[Any, np.dtype[np.int32]]

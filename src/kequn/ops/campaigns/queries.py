@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.db.models import Q, QuerySet
@@ -24,7 +25,7 @@ from kequn.ops.campaigns.planning import design_of, make_plan
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.delivery.queries import contacts_since, outcomes_by_state, suppressed_by_reason, touches_for
 from kequn.ops.orgs.actor import Actor
-from kequn.ops.runtime import now
+from kequn.ops.runtime import engine, now
 from kequn.ops.workbench.contracts import CampaignBrief
 
 _designs = TypeAdapter(Design)
@@ -178,10 +179,14 @@ def frozen_audience(actor: Actor, campaign_id: int) -> FrozenAudience:
     arm = np.array(table["arm"].to_pylist())
     inside = arm != "blocked"
     metrics = audience.pins["definitions"].get("metric", {})
+    begun = [audience.as_of + timedelta(days=1), campaign.spec.start_on]
+    if campaign.launched_at is not None:
+        begun.append(campaign.launched_at.astimezone(ZoneInfo(engine().manifest.zone)).date())
     return FrozenAudience(
         campaign=campaign.name,
         spec=campaign.spec,
         as_of=audience.as_of,
+        window_from=max(begun),
         ordinals=table["ordinal"].to_numpy()[inside],
         treated=arm[inside] == "treated",
         strata=table["stratum"].to_numpy()[inside],

@@ -31,6 +31,8 @@ class Window:
     start_on: date
     days: int
     complete_through: date | None
+    base: date | None = None
+    """From which a change is counted: the day of the freeze."""
 
     @property
     def end_on(self) -> date:
@@ -66,7 +68,13 @@ def observed(bank: Engine, metric: MetricSpec, ordinals: np.ndarray, window: Win
     """Return one number a customer, or why there is none."""
     try:
         return outcomes(
-            bank, metric, ordinals, start_on=window.start_on, days=window.days, complete_through=window.complete_through
+            bank,
+            metric,
+            ordinals,
+            start_on=window.start_on,
+            days=window.days,
+            base=window.base,
+            complete_through=window.complete_through,
         )
     except NotMeasurable as error:
         return error

@@ -78,7 +78,7 @@ def run_review(actor: Actor, campaign_id: int, *, as_of: date | None = None) -> 
 def _measured(name: str, frozen: FrozenAudience, day: date) -> CampaignReview:
     spec, bank = frozen.spec, engine()
     through = day if day.isoformat() in bank.manifest.dates else None
-    window = Window(frozen.as_of + timedelta(days=1), spec.window_days, through)
+    window = Window(frozen.window_from, spec.window_days, through, base=frozen.as_of)
     contacted = _contacted(name, frozen)
     rate = spec.holdout.rate if spec.holdout and not frozen.treated.all() else None
     arms = Arms(frozen.ordinals, frozen.treated, frozen.strata, rate)
