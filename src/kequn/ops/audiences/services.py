@@ -59,7 +59,7 @@ __all__ = [
     "upload_list",
 ]
 
-LARGE_BANK = 500_000
+LARGE_BANK = 100_000
 """From so many customers on a profile is a job: it would take longer than a request may."""
 LINK_VALID = timedelta(hours=24)
 _profiles = TypeAdapter(Profile)
