@@ -7,6 +7,7 @@ import random
 import socket
 import socketserver
 import struct
+import sys
 import threading
 import time
 from collections import Counter
@@ -185,7 +186,15 @@ class SmsGateway:
             self._receipts.announce(key, status, self._clock())
 
 
-class _Server(ThreadingHTTPServer):
+class _Calm(socketserver.BaseServer):
+    """A caller who hangs up is part of the game, and not worth a trace."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
+
+
+class _Server(_Calm, ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 64
@@ -354,7 +363,7 @@ class MailServer:
         self.stop()
 
 
-class _MailListener(socketserver.ThreadingTCPServer):
+class _MailListener(_Calm, socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
     block_on_close = False
