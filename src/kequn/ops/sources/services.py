@@ -11,6 +11,7 @@ import pyarrow as pa
 from django.db import transaction
 
 from kequn.core.data.load import LoadReport, load_source
+from kequn.core.data.mapping import check_source
 from kequn.core.errors import BadSource, KequnError
 from kequn.core.spec.source import SourceSpec
 from kequn.ops.customers.services import store_people
@@ -26,8 +27,13 @@ Progress = Callable[[int, int | None, str], None]
 
 
 def save_source(actor: Actor, spec: SourceSpec) -> SourceVersion:
-    """Make ``spec`` the current definition of its source; saving the same again changes nothing."""
+    """Make ``spec`` the current definition of its source; saving the same again changes nothing.
+
+    Raises:
+        KequnError: an unknown table or column, or an expression that is refused.
+    """
     actor.must("source.edit")
+    check_source(spec)
     fingerprint = spec.fingerprint()
     current = SourceVersion.objects.filter(name=spec.name, is_current=True).first()
     if current is not None and current.fingerprint == fingerprint and current.spec == spec:
