@@ -23,6 +23,8 @@ from kequn.ops.campaigns import queries as campaigns
 from kequn.ops.campaigns.contracts import Design
 from kequn.ops.campaigns.freezing import strata_of
 from kequn.ops.campaigns.services import submit_campaign
+from kequn.ops.orgs.actor import system_actor
+from kequn.ops.orgs.queries import branches_for
 from kequn.ops.runtime import engine
 from kequn.ops.sources.models import Load
 from kequn.ops.sources.services import run_all
@@ -145,12 +147,19 @@ def of(segment: str) -> int:
 
 
 def test_every_row_of_every_file_is_loaded(loads: dict[str, Load]) -> None:
-    assert len(loads) == 8
+    assert len(loads) == 9
     for load in loads.values():
         assert load.state == Load.State.LOADED
         assert load.n_rejected == 0
         assert load.n_read == load.n_loaded + load.n_skipped
-    assert {name for name, load in loads.items() if load.n_skipped} == {"loan_positions"}  # those of later years
+    assert {name for name, load in loads.items() if load.n_skipped} == {"loan_positions", "bank"}
+
+
+def test_every_district_stands_below_the_head_office(loads: dict[str, Load]) -> None:
+    assert set(branches_for(system_actor()).values_list("path", flat=True)) == {
+        "/HO/",
+        *(f"/HO/{n}/" for n in range(1, 78)),
+    }
 
 
 def test_control_totals_of_file_and_store_agree(loads: dict[str, Load]) -> None:

@@ -46,6 +46,7 @@ def test_every_row_is_accounted_for_and_none_is_rejected(berka: Loaded):
     reports, _ = berka
     read = {name: (r.read, r.loaded, r.rejected, r.skipped) for name, r in reports.items()}
     assert read == {
+        "bank": (77, 1, 0, 76),
         "branches": (77, 77, 0, 0),
         "customers": (5369, 5369, 0, 0),
         "accounts": (5369, 5369, 0, 0),
