@@ -35,7 +35,7 @@ SOURCE = SourceSpec.model_validate(
         "title": "客户",
         "table": "customer",
         "input": {"format": "csv", "path": "c.csv"},
-        "columns": {"customer_no": "no"},
+        "columns": {"customer_no": "no", "opened_on": "opened"},
     }
 )
 PLAYBOOK = PlaybookSpec.model_validate(

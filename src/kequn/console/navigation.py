@@ -77,6 +77,7 @@ MENU: tuple[tuple[Words, tuple[Item, ...]], ...] = (
             Item("sources", _("数据接入"), "database", ("source.view",), "b", "source"),
             Item("jobs", _("作业中心"), "cpu", ("job.view",), "j", "job"),
             Item("people", _("机构与人员"), "building", ("user.manage",), "m", "people"),
+            Item("api:openapi-view", _("接口文档"), "code-slash", ("source.edit",), "i", "api"),
         ),
     ),
 )

@@ -46,8 +46,8 @@ class WordForm(Styled, forms.Form):
 
 @page("consent.view")
 def consent(request: Request) -> HttpResponse:
-    """Find a customer by her exact number, phone or name, to look at her consents."""
-    q = request.GET.get("q", "").strip()
+    """Find a customer by her exact number, phone or name, to look at her consents; what is asked never stands in the address."""
+    q = request.POST.get("q", "").strip()
     found = find_for_consent(request.actor, q) if q else []
     return render(request, "compliance/consent.html", {"q": q, "found": found})
 

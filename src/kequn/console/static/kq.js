@@ -10,10 +10,11 @@ const number = (value, unit) => {
   const shown = Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en-US") : String(Math.round(value * 100) / 100);
   return shown + (unit || "");
 };
+const short = (value) => String(Math.abs(value) < 0.01 ? Number(value.toPrecision(1)) : Math.round(value * 100) / 100);
 const axisNumber = (value) => {
   const size = Math.abs(value);
-  if (root.lang.startsWith("zh")) return size >= 1e8 ? value / 1e8 + "亿" : size >= 1e4 ? value / 1e4 + "万" : String(value);
-  return size >= 1e6 ? value / 1e6 + "M" : size >= 1e4 ? value / 1e3 + "k" : String(value);
+  if (root.lang.startsWith("zh")) return size >= 1e8 ? short(value / 1e8) + "亿" : size >= 1e4 ? short(value / 1e4) + "万" : short(value);
+  return size >= 1e6 ? short(value / 1e6) + "M" : size >= 1e4 ? short(value / 1e3) + "k" : short(value);
 };
 const series = () => ["--kq-c1", "--kq-c2", "--kq-c3", "--kq-c4", "--kq-c5", "--kq-c6"].map(css);
 const words = { fontFamily: css("--kq-font"), fontSize: 12, color: css("--kq-text-2") };
@@ -58,7 +59,7 @@ const KINDS = {
   interval: (c) => ({
     grid: { ...GRID, top: 8 }, tooltip: { ...tip(c.unit, "item"),
       formatter: (p) => { const i = c.items[p.dataIndex]; return i.label + "<br>" + number(i.point, c.unit) + "（" + number(i.low, c.unit) + " – " + number(i.high, c.unit) + "）"; } },
-    xAxis: valueAxis(c.unit), yAxis: labelAxis(c.items.map((i) => i.label), { inverse: true }),
+    xAxis: valueAxis(c.unit, about(c.items.flatMap((i) => [i.low, i.high]))), yAxis: labelAxis(c.items.map((i) => i.label), { inverse: true }),
     series: [
       { type: "custom", z: 2, data: c.items.map((p, i) => [p.low, p.high, i]), encode: { x: [0, 1], y: 2 }, renderItem: whisker(css("--kq-c1"), c.items) },
       { type: "scatter", z: 3, symbolSize: 12, data: c.items.map((p) => ({ value: p.point, itemStyle: { color: tone(p) } })),
@@ -70,6 +71,12 @@ const KINDS = {
     series: [{ type: "pie", radius: ["48%", "78%"], center: ["32%", "50%"], label: { show: false },
       data: c.labels.map((name, i) => ({ name, value: c.data[i] })) }],
   }),
+};
+/* Ends of an axis on round numbers with zero inside: the axis would otherwise end, and be labelled, where the data do. */
+const about = (values) => {
+  const low = Math.min(0, ...values), high = Math.max(0, ...values), rough = (high - low) / 4 || 1;
+  const power = 10 ** Math.floor(Math.log10(rough)), interval = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough);
+  return { min: Math.floor(low / interval) * interval, max: Math.ceil(high / interval) * interval, interval };
 };
 const tone = (item) => css(item.low > 0 ? "--kq-c1" : item.high < 0 ? "--kq-c4" : "--kq-c0");
 const whisker = (colour, items) => (params, api) => {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -25,11 +26,13 @@ from kequn.console.access import Request, done, page, status_of
 from kequn.console.exports import listing
 from kequn.console.tables import Column, Table
 from kequn.console.words import word_for
+from kequn.core.data.tables import ASSETS, LIABILITIES
 from kequn.core.errors import InvalidSpec, KequnError, Where
 from kequn.ops.customers.queries import find, masked, people_by_id, people_for
 from kequn.ops.customers.services import reveal
 from kequn.ops.orgs.queries import staff_for
 from kequn.ops.runtime import now
+from kequn.ops.workbench.contracts import Position
 from kequn.ops.workbench.queries import follow_ups_for, offer_of, talk_track_of, task_counts, task_for, tasks_for
 from kequn.ops.workbench.services import assign_task, customer_360, record_outcome, start_contact, undo_outcome
 
@@ -193,8 +196,8 @@ def board(request: Request) -> HttpResponse:
 
 @page("customer.view")
 def customers(request: Request) -> HttpResponse:
-    """List the customers in one's own reach, masked; found by exact number, phone or name."""
-    q = request.GET.get("q", "").strip()
+    """List the customers in one's own reach, masked; found by exact number, phone or name, which a POST brings."""
+    q = request.POST.get("q", "").strip()
     if q:
         found: Any = Paginator(find(request.actor, q), SHOWN).get_page(1)
         people = list(found)
@@ -263,9 +266,8 @@ def _of_customer(request: Request, customer_id: str) -> dict[str, Any]:
     found = customer_360(request.actor, customer_id)
     english = (get_language() or "").startswith("en")
     months = [m.month.strftime("%Y-%m") for m in found.months]
-    total = sum((p.balance_cny for p in found.positions), Decimal(0))
     context: dict[str, Any] = {
-        "c": found, "total": total, "english": english, "key": secrets.token_hex(12),
+        "c": found, "holdings": _holdings(found.positions), "english": english, "key": secrets.token_hex(12),
         "families": [(word_for("family", f), values) for f, values in found.tags.items()],
         "maturing": [p for p in found.positions if p.matures_on][:5],
     }  # fmt: skip
@@ -277,6 +279,16 @@ def _of_customer(request: Request, customer_id: str) -> dict[str, Any]:
             (_("流出"), [float(m.out_cny) for m in found.months]),
         )
     return context
+
+
+def _holdings(positions: Sequence[Position]) -> list[tuple[str, str, list[Position], Decimal]]:
+    """Return assets, liabilities and the rest apart, each with its sum: what one owes adds nothing to what one has."""
+    groups = (
+        ("assets", _("资产"), [p for p in positions if p.family in ASSETS]),
+        ("liabilities", _("负债"), [p for p in positions if p.family in LIABILITIES]),
+        ("other", _("其他"), [p for p in positions if p.family not in (*ASSETS, *LIABILITIES)]),
+    )
+    return [(key, title, rows, sum((p.balance_cny for p in rows), Decimal(0))) for key, title, rows in groups]
 
 
 def _amount(text: str) -> Decimal | None:
