@@ -11,7 +11,7 @@ from django.test import Client
 from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.orgs.services import issue_token
 from tests.ops.bank import *  # noqa: F403 - fixtures
-from tests.ops.conftest import bank_runtime, cast  # noqa: F401 - fixtures
+from tests.ops.conftest import bank_runtime, cast, delivery_wiring  # noqa: F401 - fixtures
 
 Call = Callable[..., Any]
 

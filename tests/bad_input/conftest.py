@@ -13,7 +13,7 @@ from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.models import User
 from kequn.ops.sources.models import Load
 from tests.cli.conftest import Kequn, Said, kequn  # noqa: F401 - fixtures
-from tests.ops.conftest import bank_runtime, cast  # noqa: F401 - fixtures
+from tests.ops.conftest import bank_runtime, cast, delivery_wiring  # noqa: F401 - fixtures
 
 CUSTOMERS = """
 kind: source

@@ -12,7 +12,7 @@ import pytest
 
 from kequn.cli.main import run
 from tests.ops.bank import *  # noqa: F403 - fixtures
-from tests.ops.conftest import bank_runtime, cast  # noqa: F401 - fixtures
+from tests.ops.conftest import bank_runtime, cast, delivery_wiring  # noqa: F401 - fixtures
 
 
 @dataclass(frozen=True, slots=True)

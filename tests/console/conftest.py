@@ -26,7 +26,7 @@ from kequn.ops.workbench import services as workbench
 from kequn.ops.workbench.models import Task
 from tests.ops.bank import *  # noqa: F403 - fixtures
 from tests.ops.bank import Cast, approved_campaign, customer_id
-from tests.ops.conftest import NOW, bank_runtime, cast  # noqa: F401 - fixtures
+from tests.ops.conftest import NOW, bank_runtime, cast, delivery_wiring  # noqa: F401 - fixtures
 
 HOSTILE = '<script>alert("x")</script>\' OR 1=1 --'
 SOURCE = SourceSpec.model_validate(

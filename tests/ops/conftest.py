@@ -10,6 +10,7 @@ import pytest
 
 from kequn.core.engine.store import Store
 from kequn.ops import runtime
+from kequn.ops.delivery import services as delivery
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.models import Branch, User
 
@@ -43,6 +44,18 @@ def bank_runtime(tmp_path: Path) -> Iterator[runtime.Runtime]:
     yield installed
     if before is not None:
         runtime.install(before)
+
+
+@pytest.fixture(autouse=True)
+def delivery_wiring() -> Iterator[None]:
+    """Leave the gate, the addresses and the channels of the process as they were: a test may put its own in their place."""
+    installed, lines, secrets = dict(delivery._installed), dict(delivery._lines), delivery._secrets
+    yield
+    delivery._installed.clear()
+    delivery._installed.update(installed)
+    delivery._lines.clear()
+    delivery._lines.update(lines)
+    delivery._secrets = secrets
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def verdict(fields: list[str], seen: set[str]) -> str | tuple[str, str, date, st
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(
     st.lists(st.tuples(st.tuples(keys, customers, days, directions, amounts).map(list), damage), max_size=40),

@@ -41,7 +41,10 @@ def start(bank: Bank, spec: Path, load_id: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("after_lines", [0, 1, 3])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize("after_lines", [pytest.param(0, marks=SLOW), 1, pytest.param(3, marks=SLOW)])
 def test_a_killed_load_leaves_the_previous_data_serving(bank: Bank, after_lines: int):
     bank.customers("C1")
     bank.write("txn.csv", "no,cust,day,dc,amt\nT1,C1,2026-01-01,C,1\n")

@@ -94,6 +94,7 @@ def check(bank: Bank, gateway: SmsGateway, touches: int) -> None:
     assert books == {"touches": touches, "waiting": 0, "contacts": touches, "states": {"accepted": touches}}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_workers_killed_while_sending_send_nothing_twice_and_lose_nothing(bank: Bank) -> None:
     check(bank, crash(bank, touches=600, kills=3, workers=1, seed=1), 600)
