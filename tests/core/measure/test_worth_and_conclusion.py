@@ -78,7 +78,7 @@ def test_the_code_follows_the_interval_and_what_is_good(found, metric, code):
 
 def test_the_sentence_names_points_and_both_limits():
     said = conclusion(rates(1_000, 9_000, 50, 1_000), RATE)
-    assert said.text.zh.startswith("活动有效：「开户率」比空白对照组高 6.11 个百分点,95% 的把握在 +4.")
+    assert said.text.zh.startswith("活动有效：「开户率」比空白对照组高 6.11 个百分点，95% 的把握在 +4.")
     assert "+6.11 points" in said.text.en
     assert "95% confidence between +4." in said.text.en
     money = conclusion(means(500_00, 0), GROWTH)

@@ -99,46 +99,46 @@ def _facts(found: Lift, metric: MetricSpec, unit: Unit, n_contacted: int | None)
 
 _SENTENCES: dict[Code, tuple[str, str]] = {
     "effective": (
-        "活动有效:「{title}」比空白对照组{direction} {point},95% 的把握在 {low} 到 {high} 之间。",
+        "活动有效：「{title}」比空白对照组{direction} {point}，95% 的把握在 {low} 到 {high} 之间。",
         "The campaign worked: {title} is {point} against the control group, with 95% confidence between {low} "
         "and {high}.",
     ),
     "harmful": (
-        "活动起了反作用:「{title}」比空白对照组{direction} {point},95% 的把握在 {low} 到 {high} 之间。",
+        "活动起了反作用：「{title}」比空白对照组{direction} {point}，95% 的把握在 {low} 到 {high} 之间。",
         "The campaign did harm: {title} is {point} against the control group, with 95% confidence between {low} "
         "and {high}.",
     ),
     "cannot_tell": (
-        "还不能下结论:「{title}」与空白对照组相差 {point},真实影响可能在 {low} 到 {high} 之间,其中包括没有影响。",
+        "还不能下结论：「{title}」与空白对照组相差 {point}，真实影响可能在 {low} 到 {high} 之间，其中包括没有影响。",
         "It cannot be told yet: {title} differs by {point} from the control group; the true effect may lie anywhere "
         "between {low} and {high}, no effect included.",
     ),
     "holds": (
-        "护栏守住:「{title}」与空白对照组相差 {point},区间 {low} 到 {high},没有超出容忍的变差。",
+        "护栏守住：「{title}」与空白对照组相差 {point}，区间 {low} 到 {high}，没有超出容忍的变差。",
         "The guardrail holds: {title} differs by {point} ({low} to {high}), not worse than tolerated.",
     ),
     "got_worse": (
-        "护栏被突破:「{title}」变差,相差 {point},区间 {low} 到 {high}。",
+        "护栏被突破：「{title}」变差，相差 {point}，区间 {low} 到 {high}。",
         "The guardrail broke: {title} got worse, by {point} ({low} to {high}).",
     ),
     "guard_open": (
-        "护栏未见变差,但也不能排除:「{title}」相差 {point},区间 {low} 到 {high}。",
+        "护栏未见变差，但也不能排除：「{title}」相差 {point}，区间 {low} 到 {high}。",
         "No harm seen, none excluded: {title} differs by {point} ({low} to {high}).",
     ),
 }  # fmt: skip
 
 _BROKEN = Text(
-    zh="不可衡量:两组人数之比与计划不符,分组或数据出了问题,差异不能当作活动效果。",
+    zh="不可衡量：两组人数之比与计划不符，分组或数据出了问题，差异不能当作活动效果。",
     en="Not measurable: the arms are not of the planned sizes, so the split or the data are broken and the difference "
     "is no effect of the campaign.",
 )
 
 _REASONS: dict[str, tuple[str, str]] = {
-    "reach_all": ("活动选择了全员触达,没有对照组", "everybody was contacted by choice, so there is no control group"),
+    "reach_all": ("活动选择了全员触达，没有对照组", "everybody was contacted by choice, so there is no control group"),
     "no_control": ("没有空白对照组", "there is no control group"),
     "control_too_small": ("对照组人数太少", "the control group is too small"),
     "treated_too_small": ("实验组人数太少", "the treated group is too small"),
-    "window_open": ("观察期还没有结束,或数据还没有到齐", "the window is not over, or its data have not arrived"),
+    "window_open": ("观察期还没有结束，或数据还没有到齐", "the window is not over, or its data have not arrived"),
     "no_data": ("观察期内没有该指标的数据", "there are no data of the metric in the window"),
     "no_baseline": ("没有可用的历史基线", "there is no past figure to plan with"),
 }
@@ -148,7 +148,7 @@ def _not_measurable(error: NotMeasurable, metric: MetricSpec) -> Conclusion:
     reason = str(error.facts.get("reason", ""))
     zh, en = _REASONS.get(reason, (error.message.rstrip("."), error.message.rstrip(".")))
     text = Text(
-        zh=f"「{metric.title.zh}」不可衡量:{zh}。这不等于没有效果,也不等于有效果。",
+        zh=f"「{metric.title.zh}」不可衡量：{zh}。这不等于没有效果，也不等于有效果。",
         en=f"{metric.title.to('en')} is not measurable: {en}. This means neither that it worked nor that it did not.",
     )
     return Conclusion("not_measurable", text, (), {**error.facts, "metric": metric.name, "reason": reason})
@@ -176,8 +176,8 @@ def _caveats(found: Lift, metric: MetricSpec, n_contacted: int | None) -> tuple[
     if n_contacted is not None:
         missed = found.treated.n - n_contacted
         zh = (
-            f"实验组 {found.treated.n:,} 人中有 {missed:,} 人没有真正触达,仍计入实验组;"
-            "所以这是“安排触达”的效果,不是“触达到”的效果。"
+            f"实验组 {found.treated.n:,} 人中有 {missed:,} 人没有真正触达，仍计入实验组；"
+            "所以这是“安排触达”的效果，不是“触达到”的效果。"
         )
         en = (
             f"Of {found.treated.n:,} assigned to contact {missed:,} were not reached and are counted all the same: "
@@ -194,17 +194,17 @@ def _caveats(found: Lift, metric: MetricSpec, n_contacted: int | None) -> tuple[
 
 
 _BY_ASSIGNMENT = Text(
-    zh="按分组比较:后来被拦截或没有触达到的客户仍计入实验组,不能据此推断“触达到的人”的效果。",
+    zh="按分组比较：后来被拦截或没有触达到的客户仍计入实验组，不能据此推断“触达到的人”的效果。",
     en="Compared as assigned: customers blocked later, or not reached, stay in their arm; nothing follows for those "
     "reached.",
 )
 _SPILL_OVER = Text(
-    zh="家庭、同事之间可能互相影响;若对照组也受到影响,这里的数字会偏小。",
+    zh="家庭、同事之间可能互相影响；若对照组也受到影响，这里的数字会偏小。",
     en="Households and colleagues may influence one another; if the control group was touched that way, the figure is "
     "too low.",
 )
 _ONLY_HERE = Text(
-    zh="只适用于这批客户、这个时期和这套做法,不能直接推到其他客群。",
+    zh="只适用于这批客户、这个时期和这套做法，不能直接推到其他客群。",
     en="It holds for these customers, this period and this way of doing it, not for other segments.",
 )
 _YEAR = Text(
@@ -216,7 +216,7 @@ _YEAR = Text(
 def _winsor(found: Lift) -> Text:
     n = found.winsorised.n_drawn_in if found.winsorised else 0
     return Text(
-        zh=f"{n:,} 位客户的极端数值被收到上下限以内,估计偏保守;未处理的差异另列。",
+        zh=f"{n:,} 位客户的极端数值被收到上下限以内，估计偏保守；未处理的差异另列。",
         en=f"The extreme figures of {n:,} customers were drawn in to the limits, which makes the estimate cautious; "
         "the untreated difference is shown beside it.",
     )
@@ -225,6 +225,6 @@ def _winsor(found: Lift) -> Text:
 def _missing(found: Lift) -> Text:
     treated, control = found.treated.missing, found.control.missing
     return Text(
-        zh=f"实验组 {treated:,} 人、对照组 {control:,} 人没有结果数据,未计入。",
+        zh=f"实验组 {treated:,} 人、对照组 {control:,} 人没有结果数据，未计入。",
         en=f"{treated:,} of the treated and {control:,} of the control group have no outcome and are left out.",
     )

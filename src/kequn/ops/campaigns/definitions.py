@@ -72,7 +72,7 @@ def find_definitions(spec: CampaignSpec) -> Definitions:
             template = _one(found, "template", play.template)
             found.templates[play.template] = template
             if template is not None and template.channel != play.channel:
-                zh = f"模板 {play.template} 是为 {template.channel} 写的,不能用于 {play.channel}"
+                zh = f"模板 {play.template} 是为 {template.channel} 写的，不能用于 {play.channel}"
                 en = f"The template {play.template!r} is for {template.channel}, not for {play.channel}"
                 found.findings.append(Finding("wrong_channel", "block", zh, en))
     _mergeable(found)
@@ -140,7 +140,7 @@ def _segments(found: Definitions, spec: CampaignSpec) -> None:
     for name in (spec.segment, *spec.exclude):
         segment = found.segments.get(name)
         if segment is None:
-            message = (f"没有这个客群:{name}", f"There is no segment {name!r}")
+            message = (f"没有这个客群：{name}", f"There is no segment {name!r}")
             found.findings.append(Finding("unknown_segment", "block", *message))
             continue
         try:
@@ -148,7 +148,7 @@ def _segments(found: Definitions, spec: CampaignSpec) -> None:
             within = closure(segment, found.segments)
         except KequnError as error:
             found.findings.append(
-                Finding("invalid_segment", "block", f"客群 {name} 不能计算:{error.message}", error.message)
+                Finding("invalid_segment", "block", f"客群 {name} 不能计算：{error.message}", error.message)
             )
             continue
         _approved(found, within, approved)
@@ -177,7 +177,7 @@ def _mergeable(found: Definitions) -> None:
     for name, template in found.templates.items():
         text = f"{template.subject}{template.body}{template.opt_out}" if template is not None else ""
         if re.search(r"{{\s*benefit\b", text):
-            zh = f"模板 {name} 引用权益,但推荐方案没有权益"
+            zh = f"模板 {name} 引用权益，但推荐方案没有权益"
             en = f"The template {name!r} merges a benefit, which the offer does not have"
             found.findings.append(Finding("no_benefit", "block", zh, en))
 

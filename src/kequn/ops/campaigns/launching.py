@@ -169,7 +169,7 @@ class _Reasons:
 
     def _head(self, spec: CampaignSpec, segment: SegmentSpec, language: str) -> str:
         words = in_words(segment, tags=catalogue(), segments=segment_specs(), language=language)
-        joined = "「{}」:{}" if language == "zh" else "{}: {}"
+        joined = "「{}」：{}" if language == "zh" else "{}: {}"
         return f"{spec.title.to(language)}\n" + joined.format(segment.title.to(language), words)
 
     def of(self, ordinals: np.ndarray) -> list[str]:

@@ -151,7 +151,7 @@ def _detectable(
 ) -> Detectable | None:
     if not has_control(spec):
         zh, en = (
-            "没有对照组,效果将报告为不可衡量",
+            "没有对照组，效果将报告为不可衡量",
             "There is no control group: the effect will be reported as not measurable",
         )
         findings.append(Finding("no_control", "caution", zh, en))
@@ -167,9 +167,9 @@ def _detectable(
         )
     except NotMeasurable as error:
         zh = {
-            "no_baseline": "没有历史数据,无法估计最小可检测提升",
-            "control_too_small": "对照组人数过少,效果无法衡量",
-            "treated_too_small": "实验组人数过少,效果无法衡量",
+            "no_baseline": "没有历史数据，无法估计最小可检测提升",
+            "control_too_small": "对照组人数过少，效果无法衡量",
+            "treated_too_small": "实验组人数过少，效果无法衡量",
         }.get(str(error.facts.get("reason")), "效果无法衡量")
         findings.append(Finding(str(error.facts.get("reason", "not_measurable")), "caution", zh, error.message))
         return None
@@ -208,18 +208,18 @@ def _look_over(
     elif not passed:
         add("nobody_contactable", "block", "没有可触达的客户", "Nobody can be contacted")
     if cost > spec.budget_cny:
-        add("over_budget", "block", f"预计成本 {cost} 元,超过预算 {spec.budget_cny} 元",
+        add("over_budget", "block", f"预计成本 {cost} 元，超过预算 {spec.budget_cny} 元",
             f"The expected cost of {cost} CNY is over the budget of {spec.budget_cny} CNY")  # fmt: skip
     if spec.evaluation == "reach_all" and spec.purpose == "marketing":
-        add("reach_all", "caution", "全部触达、不留对照:效果不可衡量,须在审批中说明理由",
+        add("reach_all", "caution", "全部触达、不留对照：效果不可衡量，须在审批中说明理由",
             "Everybody is contacted: the effect is not measurable, and the approval should say why")  # fmt: skip
     if spec.purpose != "marketing":
-        add("not_marketing", "caution", "按服务通知发送:不查营销同意和频次、不留对照,请确认内容不含营销",
+        add("not_marketing", "caution", "按服务通知发送：不查营销同意和频次、不留对照，请确认内容不含营销",
             "Sent as a service: consent to marketing and caps do not apply; make sure that the text sells nothing")  # fmt: skip
     if found.segment is not None and (
         named := sensitive_tags(found.segment, tags=catalogue(), segments=found.segments)
     ):
-        add("sensitive_tags", "caution", f"使用了敏感标签,需单独同意:{'、'.join(named)}",
+        add("sensitive_tags", "caution", f"使用了敏感标签，需单独同意：{'、'.join(named)}",
             f"Sensitive tags need a consent of their own: {', '.join(named)}")  # fmt: skip
     for fact, share in unknown.items():
         if share >= MOSTLY_UNKNOWN:

@@ -145,7 +145,7 @@ def _places(text: str) -> Iterator[Mark]:
     except InvalidSpec as error:
         line = text.splitlines()[(error.where.line or 1) - 1] if text else ""
         at = max((error.where.column or 1) - 1, 0)
-        reason = Text(zh="变量有误,可用:" + "、".join(FIELDS), en=f"{error.message} {error.hint}")
+        reason = Text(zh="变量有误，可用：" + "、".join(FIELDS), en=f"{error.message} {error.hint}")
         yield Mark("merge_field", "fault", line[at : at + 40], reason, text.find(line) + at)
 
 
@@ -160,7 +160,7 @@ def _words(text: str) -> Iterator[Mark]:
     figure = RETURN_FIGURE.search(flat)
     if figure and not RISK_WORDS.search(flat):
         reason = Text(
-            zh="出现收益或利率数字,须同时披露风险或年化口径", en="A figure of return needs its risk or basis beside it"
+            zh="出现收益或利率数字，须同时披露风险或年化口径", en="A figure of return needs its risk or basis beside it"
         )
         yield Mark("figure_without_risk", "fault", figure.group(0), reason, text.find(figure.group(0)))
 
@@ -171,7 +171,7 @@ def _opt_out(spec: TemplateSpec, grade: Literal["fault", "caution"]) -> Iterator
         yield Mark("no_opt_out", grade, "", reason)
     elif not OPT_OUT.search(spec.opt_out):
         reason = Text(
-            zh="看不出如何拒收,例如“拒收请回复R”", en='It does not say how to refuse, such as "Reply R to stop"'
+            zh="看不出如何拒收，例如“拒收请回复R”", en='It does not say how to refuse, such as "Reply R to stop"'
         )
         yield Mark("unclear_opt_out", grade, spec.opt_out, reason)
 
@@ -180,11 +180,11 @@ def _sms(spec: TemplateSpec) -> Iterator[Mark]:
     parts = sms_parts(spec.body + spec.opt_out)
     if parts > SMS_MOST:
         reason = Text(
-            zh=f"短信将按 {parts} 条计费,最多 {SMS_MOST} 条", en=f"This is billed as {parts} SMS; at most {SMS_MOST}"
+            zh=f"短信将按 {parts} 条计费，最多 {SMS_MOST} 条", en=f"This is billed as {parts} SMS; at most {SMS_MOST}"
         )
         yield Mark("sms_too_long", "fault", "", reason)
     elif parts > 1:
-        reason = Text(zh=f"短信将按 {parts} 条计费,建议不超过 {SMS_ONE} 字", en=f"This is billed as {parts} SMS")
+        reason = Text(zh=f"短信将按 {parts} 条计费，建议不超过 {SMS_ONE} 字", en=f"This is billed as {parts} SMS")
         yield Mark("sms_long", "caution", "", reason)
     if not re.match(r"【[^】]+】", spec.body) and spec.language == "zh":
         reason = Text(zh="短信应以【银行名称】开头", en="A Chinese SMS begins with the bank's name in 【】")

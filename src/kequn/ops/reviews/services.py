@@ -30,7 +30,9 @@ from kequn.ops.reviews.queries import as_json, result_of, review_for
 from kequn.ops.runtime import engine, now
 from kequn.ops.workbench.queries import deals_of
 
-METHOD_ZH = "按分组比较（意向分析）:冻结名单时随机留出对照组,之后被拦截或未触达的客户仍计入原组;按抽样层分层{cuped}。"
+METHOD_ZH = (
+    "按分组比较（意向分析）：冻结名单时随机留出对照组，之后被拦截或未触达的客户仍计入原组；按抽样层分层{cuped}。"
+)
 METHOD_EN = (
     "Compared as assigned (intention to treat): the control group was drawn at the freeze, and who was blocked or not "
     "reached later stays in her arm; stratified as drawn{cuped}."
@@ -108,7 +110,7 @@ def _measured(name: str, frozen: FrozenAudience, day: date) -> CampaignReview:
         by_branch=measuring.parts_by(measuring.branches_of(bank, frozen.ordinals), y, frozen.treated, contacted),
         split_p_value=found.split.p_value if is_lift and found.split else None,
         split_is_broken=is_lift and found.is_broken,
-        method_zh=METHOD_ZH.format(cuped=",并以冻结前的数据校正（CUPED）" if cuped else ""),
+        method_zh=METHOD_ZH.format(cuped="，并以冻结前的数据校正（CUPED）" if cuped else ""),
         method_en=METHOD_EN.format(cuped=", and adjusted by figures from before the freeze (CUPED)" if cuped else ""),
     )
 
