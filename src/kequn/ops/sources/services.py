@@ -69,6 +69,12 @@ def run_load(
     """
     actor.must("source.load")
     spec = source_for(actor, name)
+    # a load whose process was killed can no longer say so itself
+    Load.objects.filter(source=name, state=Load.State.RUNNING).update(
+        state=Load.State.FAILED,
+        error={"code": "interrupted", "message": "The process ended before the load did."},
+        finished_at=now(),
+    )
     row = Load.objects.create(
         load_id=uuid.uuid4().hex, source=name, fingerprint=spec.fingerprint(), table=spec.table,
         started_by=actor.username, started_at=now(),
