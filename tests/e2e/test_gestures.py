@@ -109,7 +109,7 @@ def test_maker_submits_and_another_person_approves(desk: Any, server: str) -> No
     maker.wait_for_url(re.compile("/segments/car_owners_again/"))
     checker = desk("zhoulv")
     checker.goto(f"{server}/approvals/")
-    checker.click("#approvals tbody a >> nth=0")
+    checker.click("#approvals tbody tr:has-text('车主') a")
     checker.click("button[value=refuse]")
     assert checker.locator(".kq-note-bad").is_visible()
     checker.fill("#reason", "可以")
