@@ -13,6 +13,7 @@ from kequn.core.spec.campaign import PlaybookSpec
 from kequn.core.spec.segment import SegmentSpec
 from kequn.core.spec.source import SourceSpec
 from kequn.ops.audiences import services as audiences
+from kequn.ops.audiences.queries import segment_named
 from kequn.ops.campaigns import services as campaigns
 from kequn.ops.catalog import services as catalog
 from kequn.ops.delivery import services as delivery
@@ -94,7 +95,9 @@ def things(definitions: None, cast: Cast) -> Things:  # noqa: F811
         load_id="a" * 32, source="customers", fingerprint="f", table="customer", started_by="sunli", started_at=NOW, state="loaded",
         n_read=3, n_loaded=2, n_rejected=1, totals={"balance": ["1", "1"]}, reasons={"UNKNOWN_CODE": 1},
     )  # fmt: skip
-    export = audiences.request_export(maker, "members", {"subject": "rich", "version": 1}, purpose="核对")
+    export = audiences.request_export(
+        maker, "members", {"subject": "rich", "version": segment_named(maker, "rich").pk}, purpose="核对"
+    )
     job = Job.objects.get(pk=export.job_id)
     approval = Approval.objects.filter(state="waiting").first()
     assert approval is not None
