@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from kequn.cli.checking import check_together, in_order, named
-from kequn.cli.output import As, Json, out, print_json, print_rows
+from kequn.cli.output import As, Json, out, print_json, print_rows, show_rows
 from kequn.cli.start import migrate, start
 from kequn.core.errors import InvalidSpec, KequnError, NoData, Where
 from kequn.core.spec.base import Definition
@@ -113,7 +113,7 @@ def load(
         rows = [
             (s.spec.name, s.spec.table, s.light, s.rows, s.as_of, s.last.load_id if s.last else None) for s in statuses
         ]
-        _show(("source", "table", "state", "rows", "as_of", "load_id"), rows, json=json)
+        show_rows(("source", "table", "state", "rows", "as_of", "load_id"), rows, json=json)
         return
     names = [source] if source else [s.name for s in queries.sources_for(who)]
     if not names:
@@ -129,7 +129,7 @@ def load(
         (d.source, d.state, d.n_read, d.n_loaded, d.n_rejected, d.n_skipped, round(d.seconds, 2), d.load_id)
         for d in loads
     ]
-    _show(("source", "state", "read", "loaded", "rejected", "skipped", "seconds", "load_id"), rows, json=json)
+    show_rows(("source", "state", "read", "loaded", "rejected", "skipped", "seconds", "load_id"), rows, json=json)
 
 
 def read(path: Path) -> list[tuple[Path, Definition]]:
@@ -182,13 +182,6 @@ def acting(username: str) -> Actor:
     from kequn.ops.orgs.queries import actor_named
 
     return system_actor() if username == "system" else actor_named(username)
-
-
-def _show(columns: tuple[str, ...], rows: list[tuple[Any, ...]], *, json: bool) -> None:
-    if json:
-        print_json([dict(zip(columns, row, strict=True)) for row in rows])
-    else:
-        print_rows(columns, rows)
 
 
 def _first_rejects(actor: Actor, error: KequnError) -> str:

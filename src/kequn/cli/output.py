@@ -39,6 +39,14 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: 
     out.print(table)
 
 
+def show_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, json: bool) -> None:
+    """Print rows as a table, or as JSON objects keyed by column."""
+    if json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+    else:
+        print_rows(columns, rows)
+
+
 def _cell(value: Any) -> str:
     match value:
         case None:

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from kequn.cli.data import acting
 from kequn.cli.knowing import Day
-from kequn.cli.output import As, Json, out, print_json, print_rows
+from kequn.cli.output import As, Json, out, print_json, print_rows, show_rows
 from kequn.cli.start import start
 
 approval = typer.Typer(no_args_is_help=True, help="What waits for a second person. 审批。")
@@ -37,7 +37,7 @@ def list_approvals(
         (a.pk, a.kind, a.name, a.fingerprint, a.state, a.maker_name, a.checker_name)
         for a in approvals_for(acting(actor), state=state or None)
     ]
-    _show(("id", "kind", "name", "fingerprint", "state", "maker", "checker"), rows, json=json)
+    show_rows(("id", "kind", "name", "fingerprint", "state", "maker", "checker"), rows, json=json)
 
 
 @approval.command("decide")
@@ -56,7 +56,7 @@ def decide(
     from kequn.ops.governance.services import decide as decide_one
 
     done = [decide_one(acting(actor), i, approve=approve, reason=reason) for i in ids]
-    _show(("id", "kind", "name", "state"), [(a.pk, a.kind, a.name, a.state) for a in done], json=json)
+    show_rows(("id", "kind", "name", "state"), [(a.pk, a.kind, a.name, a.state) for a in done], json=json)
 
 
 @campaign.command("list")
@@ -72,7 +72,7 @@ def list_campaigns(actor: As = "system", json: Json = False) -> None:
         (c.name, str(c.spec.title), c.state, c.spec.start_on, c.spec.end_on, c.owner_name)
         for c in campaigns_for(acting(actor))
     ]
-    _show(("campaign", "title", "state", "from", "to", "owner"), rows, json=json)
+    show_rows(("campaign", "title", "state", "from", "to", "owner"), rows, json=json)
 
 
 @campaign.command("design")
@@ -143,7 +143,7 @@ def freeze(name: str, as_of: Day = None, actor: As = "system", json: Json = Fals
     who = acting(actor)
     found = freeze_campaign(who, campaign_named(who, name).pk, as_of=_day(as_of))
     rows = [(name, found.as_of, found.members, found.passed, found.treated, found.control)]
-    _show(("campaign", "as of", "members", "passed the gate", "treated", "control"), rows, json=json)
+    show_rows(("campaign", "as of", "members", "passed the gate", "treated", "control"), rows, json=json)
 
 
 @campaign.command("launch")
@@ -157,7 +157,7 @@ def launch(name: str, actor: As = "system", json: Json = False) -> None:
     from kequn.ops.campaigns.services import launch_campaign
 
     who = acting(actor)
-    _show(("campaign", "touches"), [(name, launch_campaign(who, campaign_named(who, name).pk))], json=json)
+    show_rows(("campaign", "touches"), [(name, launch_campaign(who, campaign_named(who, name).pk))], json=json)
 
 
 @campaign.command("stop")
@@ -268,14 +268,7 @@ def _measured(result: Any) -> tuple[Any, ...]:
 
 
 def _state(row: Any, *, json: bool) -> None:
-    _show(("campaign", "state", "fingerprint"), [(row.name, row.state, row.fingerprint)], json=json)
-
-
-def _show(columns: tuple[str, ...], rows: list[tuple[Any, ...]], *, json: bool) -> None:
-    if json:
-        print_json([dict(zip(columns, row, strict=True)) for row in rows])
-    else:
-        print_rows(columns, rows)
+    show_rows(("campaign", "state", "fingerprint"), [(row.name, row.state, row.fingerprint)], json=json)
 
 
 def _day(value: datetime | None) -> date | None:
