@@ -162,3 +162,9 @@ class Cancelled(KequnError):
     """Work that was given up because somebody asked for it; what was published before goes on serving."""
 
     code = "cancelled"
+
+
+class StoreFull(KequnError):
+    """There is no room on the disk; what was published before goes on serving."""
+
+    code = "store_full"
