@@ -134,6 +134,12 @@ class TagNotSelectable(InvalidSpec):
     code = "tag_not_selectable"
 
 
+class ConsentNotDeclared(InvalidSpec):
+    """A segment selects by sensitive information without naming the separate consent it rests on."""
+
+    code = "consent_not_declared"
+
+
 class UnknownDefinition(InvalidSpec):
     """A template, offer, metric or other definition that is not there, or was not approved."""
 

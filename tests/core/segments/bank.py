@@ -74,6 +74,7 @@ TAGS = {
             "子女阶段",
             values={"0-5": "学龄前", "6-11": {"zh": "小学", "en": "primary school"}, "18-25": "大学"},
             sensitivity="S",
+            consent="child_data",
         ),
         tag("acct_class", "list", "账户类别", values={"I": "一类", "II": "二类", "III": "三类"}),
         tag("risk_suppress", "boolean", "不可营销", sensitivity="X"),

@@ -54,11 +54,11 @@ def test_every_tag_has_a_row_for_every_ordinal_in_its_type(bank: SmallBank) -> N
     report = bank.refresh(catalogue(), AS_OF)
     manifest = bank.store.manifest()
     state = manifest.dates[AS_OF.isoformat()]
-    assert set(report.computed) == set(state.tags) == set(catalogue())
+    assert set(report.computed) == set(state.tags) == {n for n, s in catalogue().items() if s.over != "given"}
     types = {"boolean": pa.bool_(), "integer": pa.int64(), "number": pa.float64(), "money": pa.int64(),
              "date": pa.date32(), "text": pa.string(), "list": pa.list_(pa.string())}  # fmt: skip
-    for name, spec in catalogue().items():
-        table = pq.read_table(bank.store.path(state.tags[name].file))
+    for name in state.tags:
+        spec, table = catalogue()[name], pq.read_table(bank.store.path(state.tags[name].file))
         assert table.column_names == ["value"]
         assert table.num_rows == manifest.ordinals
         assert table.column("value").type == types[spec.type], name

@@ -82,7 +82,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> SmallBank:
         _somebody(bank, dice)
     report = bank.refresh(catalogue(), AS_OF)
     assert not report.failed
-    assert not report.unavailable
+    assert set(report.unavailable.values()) == {"given"}
     return bank
 
 

@@ -79,6 +79,8 @@ class Table:
 
 
 C = Column
+SEPARATE_CONSENTS = ("child_data", "care_data", "health_data")
+"""Purposes for which sensitive personal information may be used only with a consent of its own."""
 CHANNELS = ("sms", "email", "app_push", "wecom", "call", "rm_task", "branch", "file_drop")
 FAMILIES = (
     "demand",
@@ -138,6 +140,8 @@ CUSTOMER = Table(
         C("risk_level", "integer", codes=("1", "2", "3", "4", "5")),
         C("risk_tested_on", "date"),
         C("risk_expires_on", "date"),
+        C("investor_class", "text", codes=("ordinary", "professional")),
+        C("qualified_until", "date"),
         C("document_expires_on", "date"),
         C("status", "text", codes=("active", "dormant", "frozen", "closed")),
         C("closed_on", "date"),
@@ -177,6 +181,7 @@ ACCOUNT = Table(
                 "quick_pay",
                 "auto_pay",
                 "corporate_owner",
+                "push",
             ),
         ),
         C("role", "text", codes=("owner", "joint")),
@@ -368,8 +373,8 @@ CONSENT = Table(
     "Consents",
     (
         C("customer_no", "customer", True),
-        C("purpose", "text", True, codes=("marketing",)),
-        C("channel", "text", True, codes=CHANNELS),
+        C("purpose", "text", True, codes=("marketing", *SEPARATE_CONSENTS)),
+        C("channel", "text", True, codes=(*CHANNELS, "any")),
         C("granted", "boolean", True),
         C("given_on", "date", True),
         C("expires_on", "date"),

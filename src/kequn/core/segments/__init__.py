@@ -4,6 +4,7 @@ from kequn.core.segments.funnel import FunnelStep, Preview, funnel, preview
 from kequn.core.segments.lists import LineFault, ListMatch, drop_list, extend_list, match_list, save_list
 from kequn.core.segments.members import Overlap, count, count_by, members, members_sql, overlap
 from kequn.core.segments.rule import lists_in, segments_in, tables_in, tags_in
+from kequn.core.segments.sensitivity import consents_needed
 from kequn.core.segments.typed import OPERATORS
 from kequn.core.segments.understand import check, sensitive_tags, understand
 from kequn.core.segments.upload import ListLine, UploadedList, masked, read_list
@@ -19,6 +20,7 @@ __all__ = [
     "Preview",
     "UploadedList",
     "check",
+    "consents_needed",
     "count",
     "count_by",
     "drop_list",

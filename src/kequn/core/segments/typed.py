@@ -7,9 +7,10 @@ from difflib import get_close_matches
 from typing import TypeVar
 
 from kequn.core.data.tables import TABLES, Column, Table
-from kequn.core.errors import InvalidSpec, KequnError, TagNotSelectable, UnknownTag, Where
+from kequn.core.errors import InvalidSpec, KequnError, UnknownTag, Where
 from kequn.core.segments.columns import code_words
 from kequn.core.segments.rule import ColumnRule, DidRule, RowsRule, TagRule
+from kequn.core.segments.sensitivity import refuse_suppressing
 from kequn.core.spec.base import Text
 from kequn.core.spec.segment import Behaviour, ColumnTest, Rows, Scalar, TagTest, TestOp
 from kequn.core.spec.tag import TagSpec
@@ -59,10 +60,7 @@ def tag_rule(test: TagTest, path: str, tags: Mapping[str, TagSpec]) -> TagRule:
         near = nearest(test.tag, {n: t.title for n, t in tags.items()})
         hint = f"Did you mean {near!r} ({tags[near].title})?" if near else "See the catalogue: `kequn tag list`."
         raise at(f"{path}.tag", UnknownTag(f"Tag {test.tag!r} is not in the catalogue.", hint=hint, tag=test.tag))
-    if tag.sensitivity == "X":
-        message = f"Tag {tag.name!r} ({tag.title}) is class X: it must not choose whom to contact."
-        hint = "Leave it out: the compliance gate applies it to every contact."
-        raise at(f"{path}.tag", TagNotSelectable(message, hint=hint, tag=tag.name))
+    refuse_suppressing(tag, f"{path}.tag")
     return TagRule(path, tag, test.op, _values(test, tag.type, path, tag.values, f"Tag {tag.name!r}"))
 
 

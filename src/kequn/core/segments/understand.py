@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 from kequn.core.errors import InvalidSpec, KequnError, SegmentCycle, SeveralErrors, UnknownList, UnknownSegment, Where
 from kequn.core.segments.rule import AnyRule, EveryRule, ListRule, MemberRule, NotRule, Rule, tags_in
+from kequn.core.segments.sensitivity import check_consents
 from kequn.core.segments.typed import at, did_rule, nearest, tag_rule
 from kequn.core.spec.segment import AllOf, AnyOf, Condition, Did, MemberOf, Not, OnList, SegmentSpec, TagTest
 from kequn.core.spec.tag import TagSpec
@@ -52,8 +53,12 @@ def check(
     segments: Mapping[str, SegmentSpec],
     lists: Collection[str] | None = None,
 ) -> None:
-    """Raise what is wrong with a segment, each fault with its place (``where.all.1.tag``), as `understand` does."""
-    understand(spec, tags=tags, segments=segments, lists=lists)
+    """Raise what is wrong with a segment, each fault with its place (``where.all.1.tag``), as `understand` does.
+
+    Raises:
+        ConsentNotDeclared: it selects by a tag of class S and does not say on which separate consent.
+    """
+    check_consents(spec, understand(spec, tags=tags, segments=segments, lists=lists))
 
 
 def sensitive_tags(

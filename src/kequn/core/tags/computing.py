@@ -9,20 +9,22 @@ from datetime import date, datetime
 import duckdb
 import pyarrow as pa
 
+from kequn.core.data.compacting import COMPACTED, compacted
 from kequn.core.engine.duck import Engine, quoted
 from kequn.core.engine.store import DateState, Draft, Manifest, Store, TagState
 from kequn.core.errors import Cancelled, NoData, TagFailed
 from kequn.core.spec.tag import TagSpec
 from kequn.core.tags.columns import ARROW_OF_TYPE, ColumnFile, check_codes
 from kequn.core.tags.compiling import Binder
-from kequn.core.tags.language import MACROS, Calendar
+from kequn.core.tags.language import GIVEN, MACROS, Calendar
 from kequn.core.tags.ordering import closure, levels
 from kequn.core.tags.pack import read_tags
 from kequn.core.tags.passes import Pass, Source, Values, pass_sql, passes_over
 from kequn.core.tags.reading import ReadTag
 from kequn.core.tags.tracing import fingerprint_of_population, fingerprints_of_inputs, known_names, missing_inputs
+from kequn.core.tags.windows import WindowPass, window_pass
 
-SHARD = 1 << 20
+SHARD = 1 << 19
 """Customers whose values are in memory at once."""
 
 Progress = Callable[[int, int | None, str], None]
@@ -77,10 +79,14 @@ def refresh(
     now: datetime,
     only: Collection[str] | None = None,
     force: bool = False,
+    by_sql: bool = False,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] = never,
 ) -> RefreshReport:
     """Compute the tags of a business date and publish them together.
+
+    Windows over transactions and events are computed from rows sorted by customer (``windows``), all else by SQL;
+    with ``by_sql`` everything is: the values are the same, it is what the windows are checked against.
 
     Only rows true by then count. A tag whose spec, rows and customers are those it was computed from is left as it
     is, unless
@@ -102,7 +108,7 @@ def refresh(
         return _report(plan, _Outcome(customers=store.manifest().dates[as_of.isoformat()].customers))
     with store.writing(now=now) as draft:
         plan = _planned(draft.manifest, read, as_of, only, force=force)
-        outcome = _Work(draft, plan, now, progress, cancelled).run()
+        outcome = _Work(draft, plan, now, progress, cancelled, by_sql=by_sql).run()
         _enter(draft.manifest, plan, outcome, drop_others=only is None)
     return _report(plan, outcome)
 
@@ -119,7 +125,8 @@ def _planned(
     wanted = [n for n in (only if only is not None else read) if n not in missing]
     there = state.tags if state else {}
     write = [n for n in wanted if force or n not in there or there[n].inputs != inputs[n]]
-    extra = bool(set(there) - set(wanted)) if only is None else False
+    given = {name for name, tag in read.items() if tag.spec.over == GIVEN}
+    extra = bool(set(there) - set(wanted) - given) if only is None else False
     is_current = not write and not extra and state is not None and state.inputs == population
     return _Plan(read, as_of, inputs, missing, sorted(write), population, is_current)
 
@@ -128,8 +135,16 @@ class _Work:
     """One refresh in the making."""
 
     def __init__(
-        self, draft: Draft, plan: _Plan, now: datetime, progress: Progress | None, cancelled: Callable[[], bool]
+        self,
+        draft: Draft,
+        plan: _Plan,
+        now: datetime,
+        progress: Progress | None,
+        cancelled: Callable[[], bool],
+        *,
+        by_sql: bool,
     ) -> None:
+        self.by_sql = by_sql
         self.draft = draft
         self.plan = plan
         self.now = now
@@ -153,11 +168,14 @@ class _Work:
         tags = self._needed(self.plan.write)
         self.calendar = Calendar(self.plan.calendar_as_of, self._snapshots(tags))
         self.types = Binder().types(tags)
-        self.passes = passes_over(tags, self.calendar)
+        self.windows = [] if self.by_sql else self._window_passes(tags)
+        by_window = {t.spec.name for w in self.windows for t in w.tags}
+        self.passes = passes_over([t for t in tags if t.spec.name not in by_window], self.calendar)
         ordinals = self.draft.manifest.ordinals
         shards = [(lo, min(lo + SHARD, ordinals)) for lo in range(0, ordinals, SHARD)]
         self.steps = len(self.passes) + len(shards)
-        self.sources: dict[str, Source] = {}
+        self.sources: dict[str, Source] = {name: s for w in self.windows for name, s in w.sources.items()}
+        self.in_window: tuple[int, int] | None = None
         for one in self.passes:
             self._step(one.table.zh)
             self._run_pass(one)
@@ -167,6 +185,15 @@ class _Work:
 
     def _needed(self, names: Iterable[str]) -> list[ReadTag]:
         return [self.plan.read[n] for n in sorted(closure(names, self.depends))]
+
+    def _window_passes(self, tags: Iterable[ReadTag]) -> list[WindowPass]:
+        found = []
+        for table in COMPACTED:
+            over = [t for t in tags if t.table is not None and t.table.name == table]
+            layout = compacted(self.draft.store, self.draft.manifest, table) if over else None
+            if layout is not None:
+                found.append(window_pass(f"window_{table}", over, self.calendar, layout, self.engine))
+        return [w for w in found if w is not None]
 
     def _snapshots(self, tags: Iterable[ReadTag]) -> tuple[date, ...]:
         if not any(t.table is not None and t.table.name == "holding" for t in tags):
@@ -241,9 +268,14 @@ class _Work:
             self._fail(name, error)
 
     def _query(self, names: list[str], first: int, last: int) -> pa.Table:
+        if self.in_window != (first, last):
+            for window in self.windows:
+                self.engine.register(window.name, window.columns(first, last))
+            self.in_window = (first, last)
         tags = {t.spec.name: t for t in self._needed(names)}
         values = Values(
-            self.calendar, self.types, [p.name for p in self.passes], self.sources, self._stored("customer")
+            self.calendar, self.types, [p.name for p in (*self.passes, *self.windows)], self.sources,
+            self._stored("customer"),
         )
         by_level = [[tags[n] for n in level] for level in levels({n: t.tags for n, t in tags.items()})]
         query = values.sql(by_level, first=first, last=last)
@@ -319,13 +351,19 @@ def _enter(manifest: Manifest, plan: _Plan, outcome: _Outcome, *, drop_others: b
     for name in outcome.failed:
         kept.pop(name, None)
     if drop_others:
-        kept = {n: t for n, t in kept.items() if n in plan.read and n not in plan.unavailable}
+        kept = {n: t for n, t in kept.items() if _stays(n, plan)}
     manifest.dates[key] = DateState(
         population=outcome.population,
         customers=outcome.customers,
         inputs=plan.population,
         tags=dict(sorted((kept | outcome.files).items())),
     )
+
+
+def _stays(name: str, plan: _Plan) -> bool:
+    """Whether a date keeps a tag it has: one that is computed, or whose values were handed in."""
+    tag = plan.read.get(name)
+    return tag is not None and (tag.spec.over == GIVEN or name not in plan.unavailable)
 
 
 def _report(plan: _Plan, outcome: _Outcome) -> RefreshReport:

@@ -23,6 +23,7 @@ from kequn.core.errors import BadExpression
 
 CUSTOMER = "customer"
 TAGS = "tags"
+GIVEN = "given"
 PRODUCT_NAMES = {f"product_{c.name.removeprefix('product_')}": c for c in PRODUCT.columns if c.name != "product_code"}
 
 

@@ -86,6 +86,9 @@ class Values:
         """
         every = [tag for level in levels for tag in level]
         query = self._base([t for t in every if t.table is not None], first, last)
+        guarded = [_consented(t, quoted(t.spec.name)) for t in every if t.table is not None and t.consent]
+        if guarded:
+            query = f"SELECT * REPLACE ({', '.join(guarded)}) FROM ({query})"
         for level in levels:
             made = [t for t in level if t.table is None]
             if made:
@@ -157,5 +160,12 @@ def _dated(one: Pass, calendar: Calendar) -> str:
     return f" WHERE {exp.and_(*bounds).sql(dialect='duckdb')}"
 
 
+def _consented(tag: ReadTag, value: str) -> str:
+    """Without the separate consent on file nobody may use the value, so there is none."""
+    return f"CASE WHEN {quoted(tag.consent or '')} THEN {value} END AS {quoted(tag.spec.name)}"
+
+
 def _named(tag: ReadTag, value: str) -> str:
+    if tag.consent and tag.table is None:
+        return _consented(tag, f"CASE WHEN eligible THEN {value} END")
     return f"CASE WHEN eligible THEN {value} END AS {quoted(tag.spec.name)}"

@@ -8,11 +8,11 @@ from functools import lru_cache
 
 from sqlglot import exp
 
-from kequn.core.data.tables import TABLES, Table
+from kequn.core.data.tables import SEPARATE_CONSENTS, TABLES, Table
 from kequn.core.engine.expression import checked, names_in
 from kequn.core.errors import BadExpression, InvalidSpec, UnknownTag, Where
 from kequn.core.spec.tag import TagSpec
-from kequn.core.tags.language import CUSTOMER, FUNCTIONS, TAGS, columns_of, special_names
+from kequn.core.tags.language import CUSTOMER, FUNCTIONS, GIVEN, TAGS, columns_of, special_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,9 @@ class ReadTag:
     columns: tuple[tuple[str, str], ...]
     """(table, column) it reads, in order."""
     tags: tuple[str, ...]
-    """The tags it is made of."""
+    """The tags it is made of; the one that tells of a separate consent is among them."""
+    consent: str | None = None
+    """The tag that must be true for a customer to have a value."""
 
     @property
     def per_row(self) -> bool:
@@ -43,19 +45,38 @@ def read_tag(spec: TagSpec, *, tags: Collection[str]) -> ReadTag:
         BadExpression: an expression, condition, function or column that is not allowed.
         UnknownTag: a tag that is not in the catalogue.
     """
+    consent = _consent(spec, tags)
+    if spec.over == GIVEN:
+        return ReadTag(spec, None, exp.null(), None, (), consent, next(iter(consent), None))
     if spec.over == TAGS:
         expression = _of_tags(spec.expression, frozenset(tags))
-        return ReadTag(spec, None, expression, None, (), tuple(sorted(names_in(expression) - {"as_of"})))
+        made_of = {*(names_in(expression) - {"as_of"}), *consent}
+        return ReadTag(spec, None, expression, None, (), tuple(sorted(made_of)), next(iter(consent), None))
     table = TABLES.get(spec.over)
     if table is None or not table.per_customer:
-        known = ", ".join([*(t.name for t in TABLES.values() if t.per_customer), TAGS])
+        known = ", ".join([*(t.name for t in TABLES.values() if t.per_customer), TAGS, GIVEN])
         message = f"{spec.over!r} is not a table with customers' rows."
         raise InvalidSpec(message, hint=f"One of: {known}.", where=Where(field="over"))
     expression = _of_rows(spec.expression, table.name)
     condition = _of_row(spec.where, table.name) if spec.where else None
     used = {n for e in (expression, condition) if e is not None for n in names_in(e)} - {"as_of"}
     dated = [table.on] if table.on and table.name != CUSTOMER else []
-    return ReadTag(spec, table, expression, condition, tuple(_sources(table, (*sorted(used), *dated))), ())
+    columns = tuple(_sources(table, (*sorted(used), *dated)))
+    return ReadTag(spec, table, expression, condition, columns, consent, next(iter(consent), None))
+
+
+def _consent(spec: TagSpec, tags: Collection[str]) -> tuple[str, ...]:
+    """The tag that tells of the separate consent which a tag of class S needs."""
+    if spec.consent is None:
+        return ()
+    where = Where(field="consent")
+    if spec.consent not in SEPARATE_CONSENTS:
+        hint = f"One of: {', '.join(SEPARATE_CONSENTS)}."
+        raise InvalidSpec(f"{spec.consent!r} is not a separate consent.", hint=hint, where=where)
+    name = f"mkt_consent_{spec.consent}"
+    if name not in tags:
+        raise UnknownTag(f"Tag {spec.name!r} needs the tag {name!r}, which is not there.", where=where, tag=name)
+    return (name,)
 
 
 # Pages ask for the whole catalogue again and again; the trees that come out are copied by whoever changes them.

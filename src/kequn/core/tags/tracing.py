@@ -13,6 +13,7 @@ from kequn.core.engine.store import Manifest
 from kequn.core.errors import UnknownTag
 from kequn.core.spec.base import Text
 from kequn.core.spec.tag import TagSpec
+from kequn.core.tags.language import GIVEN
 from kequn.core.tags.ordering import closure, levels
 from kequn.core.tags.pack import near_tag, read_tags
 from kequn.core.tags.reading import ReadTag
@@ -60,7 +61,8 @@ def unavailable(specs: Mapping[str, TagSpec], manifest: Manifest) -> dict[str, s
     """Return tag -> why it cannot be computed from what is loaded: ``table holding``, ``column transaction.mcc`` or
     ``tag demo_age``.
 
-    A column that no source maps counts as not there, so that a tag is never false or 0 for want of data.
+    A column that no source maps counts as not there, so that a tag is never false or 0 for want of data. A given tag is
+    ``given``: a refresh never computes it, whether or not values were handed in.
     ``reason_in_words`` gives the words.
     """
     return missing_inputs(read_tags(specs), manifest)
@@ -77,9 +79,13 @@ def missing_inputs(read: Mapping[str, ReadTag], manifest: Manifest) -> dict[str,
     return found
 
 
-def reason_in_words(reason: str) -> Text:
-    """Return a reason of ``unavailable`` in Chinese and English."""
+def reason_in_words(reason: str, spec: TagSpec | None = None) -> Text:
+    """Return a reason of ``unavailable`` in Chinese and English; of a given tag its own words."""
+    if spec is not None and spec.given_by is not None:
+        return spec.given_by
     kind, _, what = reason.partition(" ")
+    if kind == GIVEN:
+        return Text(zh="它的值由别处提供，尚未收到。", en="Its values are handed in, and none have been.")
     if kind == "table":
         table = TABLES[what]
         return Text(zh=f"尚未加载“{table.zh}”数据。", en=f"The table {table.en!r} was not loaded.")
@@ -126,6 +132,8 @@ def known_names(names: set[str], specs: Mapping[str, TagSpec]) -> None:
 
 
 def _missing(tag: ReadTag, manifest: Manifest) -> str | None:
+    if tag.spec.over == GIVEN:
+        return GIVEN
     tables = ["customer", *(table for table, _ in tag.columns)]
     if tag.table is not None:
         tables.append(tag.table.name)

@@ -84,7 +84,7 @@ def test_at_least_a_hundred_tags_are_known_for_somebody(tagged, store):
     ("segment", "group", "likeness"),
     [
         ("seg_payroll", "payroll", 0.95), ("seg_senior", "senior", 0.95), ("seg_merchant", "merchant", 0.6),
-        ("seg_owner", "owner", 0.4), ("seg_family", "family", 0.95), ("seg_genz", "genz", 0.45),
+        ("seg_owner", "owner", 0.4), ("seg_family", "family", 0.6), ("seg_genz", "genz", 0.45),
         ("seg_midclass", "midclass", 0.8), ("seg_public", "public", 0.95), ("seg_county", "county", 0.95),
         ("seg_car", "car", 0.85), ("seg_card", "card", 0.95), ("seg_private", "private", 0.6),
         ("seg_mortgage", "mortgage", 0.95), ("seg_newcitizen", "newcitizen", 0.95), ("seg_windfall", "windfall", 0.4),

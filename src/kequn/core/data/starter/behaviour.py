@@ -195,3 +195,13 @@ def consents(seed: int, who: People, *, as_of: date) -> Consents:
     until = np.concatenate((expires, np.full(n_undone, -1)))
     order = np.lexsort((days, channels, who_all))
     return Consents(who_all[order], channels[order], yes[order], days[order], until[order])
+
+
+def separate_consents(seed: int, who: People, *, as_of: date) -> tuple[Ints, Ints, Bools, Ints]:
+    """Make one block's separate consents: who, which purpose (0 children's data, 1 care), granted, on which day."""
+    rng = stream(seed, "separate consents", who.block)
+    asked = np.stack((who.child_age >= 0, who.vulnerable), axis=1)
+    told = asked & happens(rng, 0.85, 2 * len(who)).reshape(-1, 2)
+    w, purpose = np.nonzero(told)
+    given = np.maximum(day(as_of) - rng.integers(20, 900, len(w)), who.opened[w])
+    return w, purpose, happens(rng, 0.88, len(w)), given

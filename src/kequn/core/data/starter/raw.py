@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -33,8 +34,8 @@ ROW_BASE = 10**7
 
 OCCUPATIONS = ("不便分类", "农林牧渔", "企业职员", "机关事业单位人员", "学生", "退休", "个体工商户", "企业主")
 """By role."""
-ACCOUNT_KINDS = ("DB", "CC", "LN", "MB", "WC", "GZH", "ETC", "SD", "DF", "SF", "GYL", "SBK", "KJ", "DK", "FR")
-DB, CC, LN, MB, WC, GZH, ETC, SD, DF, SF, GYL, SBK, KJ, DK, FR = range(len(ACCOUNT_KINDS))
+ACCOUNT_KINDS = ("DB", "CC", "LN", "MB", "WC", "GZH", "ETC", "SD", "DF", "SF", "GYL", "SBK", "KJ", "DK", "FR", "TS")
+DB, CC, LN, MB, WC, GZH, ETC, SD, DF, SF, GYL, SBK, KJ, DK, FR, TS = range(len(ACCOUNT_KINDS))
 DETAILS = ("WX", "ZFB", "DY", "MT", "SDR", "HF", "WY", "XF")
 """Wallets that a card is tied to, and bills that are paid by debit."""
 TOPICS = ("账户", "产品", "服务态度", "手续费")
@@ -102,6 +103,7 @@ def customer_table(seed: int, who: People, customers: int, today: int) -> pa.Tab
     closed = who.closed >= 0
     status = np.where(closed, 3, np.where(who.frozen, 2, np.where(who.active, 0, 1)))
     valid = today + rng.integers(-200, 3_650, n)
+    qualified = (who.tier >= 4) & (who.number % 3 == 0)
     return pa.table({
         "CUST_NO": number,
         "CUST_NM": name,
@@ -130,6 +132,8 @@ def customer_table(seed: int, who: People, customers: int, today: int) -> pa.Tab
         "RISK_LV": words(np.where(who.risk_on >= 0, who.risk - 1, -1), ("C1", "C2", "C3", "C4", "C5")),
         "RISK_DT": compact_days(who.risk_on),
         "RISK_EXP_DT": compact_days(np.where(who.risk_on >= 0, who.risk_on + 365, -1)),
+        "INV_CLS": words(np.where(qualified & (who.tier >= 5), 1, -1), ("PT", "ZY")),
+        "QLF_EXP_DT": compact_days(np.where(qualified, today + who.number % 700 - 60, -1)),
         "CERT_EXP_DT": compact_days(np.where(happens(rng, 0.94, n), valid, -1)),
         "CUST_STS": words(status, ("0", "1", "2", "9")),
         "CLS_DT": compact_days(who.closed),
@@ -173,6 +177,7 @@ def account_table(part: Block, today: int) -> pa.Table:
         (DK, live & happens(rng, 0.05, n), 6),
         (DK, live & (who.child_age >= 3) & (who.child_age < 19) & happens(rng, 0.15, n), 7),
         (FR, who.role == OWNER, -1),
+        (TS, who.app & (who.number % 8 < 5), -1),
     ]
     w = np.concatenate([np.flatnonzero(has) for _, has, _ in signed])
     kind = np.concatenate([np.full(int(has.sum()), k) for k, has, _ in signed])
@@ -319,6 +324,20 @@ def consent_table(who: People, rows: behaviour.Consents) -> pa.Table:
         "AGR_DT": compact_days(rows.given),
         "EXP_DT": compact_days(rows.expires),
         "PROOF": words(rows.channel % 2, ("电子授权书", "纸质授权书")),
+    })  # fmt: skip
+
+
+def separate_consent_table(seed: int, who: People, as_of: date) -> pa.Table:
+    """What the consent ledger says on sensitive information: no channel, one purpose at a time."""
+    w, purpose, granted, given = behaviour.separate_consents(seed, who, as_of=as_of)
+    return pa.table({
+        "CUST_NO": customer_numbers(who.number).take(pa.array(w)),
+        "PURP": words(purpose, ("CHILD", "CARE")),
+        "CHNL": words(np.zeros(len(w), dtype=np.int64), ("ANY",)),
+        "AGR_FLG": words(granted.astype(np.int64), ("0", "1")),
+        "AGR_DT": compact_days(given),
+        "EXP_DT": compact_days(np.full(len(w), -1)),
+        "PROOF": words(np.zeros(len(w), dtype=np.int64), ("单独同意书",)),
     })  # fmt: skip
 
 
