@@ -1,0 +1,201 @@
+"""How the customers of a set are spread over the values of tags: all tags at once, in about one reading of the index.
+
+Three ways of counting a column, of which the cheapest is taken for each: bits that the set has in common with the plane of
+a value (dear where values are many), codes of the set's rows one by one (dear where the set is large), and codes compared
+with a few cut points, 64 rows at a time (where only a few bins of a number are asked for). Of a set of more than half the
+bank the others are counted and taken from the bank's own figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import exp
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kequn.core.engine.index.bits import Ordinals, Words, within
+from kequn.core.engine.index.counter import Counter, counter
+from kequn.core.engine.index.layout import Column
+
+Array = npt.NDArray[Any]
+Ints = npt.NDArray[np.int64]
+
+BLOCK = 1 << 19
+"""Rows that are decoded at a time: their places stay in the second-level cache while the columns pass."""
+PLANE_COST = 0.006
+CUT_COST = 0.011
+SCAN_COST = 0.041
+ROW_COST = 0.45
+"""Nanoseconds: a plane and a cut by customers of the bank, reading by byte, a row of the set. Only their ratios matter."""
+LINE = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Crowd:
+    """Some customers about whom many columns are asked.
+
+    ``bank`` is the whole they are part of, where the columns' histograms count just that.
+    """
+
+    words: Words
+    size: int
+    bank: Words | None = None
+    using: Counter | None = None
+
+    @property
+    def loops(self) -> Counter:
+        """The inner loops."""
+        return self.using or counter()
+
+    @cached_property
+    def count(self) -> int:
+        """How many they are."""
+        return int(self.loops.shared(self.words, self.words))
+
+    @cached_property
+    def others(self) -> Crowd | None:
+        """The rest of the bank, where it is smaller than they are."""
+        if self.bank is None:
+            return None
+        rest = Crowd(self.bank & ~self.words, self.size, None, self.using)
+        return rest if rest.count < self.count else None
+
+    def upto(self, size: int) -> Words:
+        """The plane as far as a column of ``size`` rows reaches."""
+        return self.words if size == self.size else within(self.words, size)
+
+    def rows(self) -> Iterable[tuple[int, Ordinals]]:
+        """Yield (first ordinal of a block, places of the customers in the block)."""
+        buffer = np.empty(min(BLOCK, len(self.words) * 64), dtype=np.uint32)
+        for start in range(0, self.size, BLOCK):
+            block = self.words[start >> 6 : (start + BLOCK) >> 6]
+            yield start, buffer[: self.loops.places(block, buffer)]
+
+
+def facets(columns: Sequence[Column], crowd: Crowd, *, cuts: Mapping[str, Array] | None = None) -> dict[str, Ints]:
+    """Return by column how many of the customers have each code, as `Column.histogram` counts the bank's.
+
+    Args:
+        cuts: by the name of a number's column ascending values c0 < c1 < …; its counts are then (without a value,
+            below c0, from c0 below c1, …, from the last up), exact whatever its bins are.
+    """
+    wanted, found = cuts or {}, dict[str, Ints]()
+    by_rows = []
+    for column in columns:
+        if column.codes is None or _planes_are_cheaper(column, crowd):
+            found[column.name] = _by_planes(column, crowd)
+        elif column.name in wanted and _cuts_are_cheaper(column, crowd, len(wanted[column.name])):
+            found[column.name] = _by_cuts(column, crowd, wanted[column.name])
+        else:
+            by_rows.append(column)
+    found |= histograms(by_rows, crowd)
+    for column in by_rows:
+        if column.name in wanted:
+            found[column.name] = regrouped(column, crowd, found[column.name], wanted[column.name])
+    return {column.name: found[column.name] for column in columns}
+
+
+def histograms(columns: Sequence[Column], crowd: Crowd) -> dict[str, Ints]:
+    """Return how many of the customers have each code, counted row by row."""
+    if not columns:
+        return {}
+    if crowd.others is not None:
+        rest = histograms(columns, crowd.others)
+        return {column.name: column.histogram - rest[column.name] for column in columns}
+    counts = {
+        column.name: np.zeros((crowd.loops.LANE_HISTOGRAMS, len(column.histogram)), dtype=np.int64)
+        for column in columns
+    }
+    for start, rows in crowd.rows():
+        for column in columns:
+            codes = column.codes[start : start + BLOCK]  # type: ignore[index]  # the caller's columns have codes
+            mine = rows if len(codes) == min(BLOCK, crowd.size - start) else rows[rows < len(codes)]
+            crowd.loops.tally(codes, mine, counts[column.name])
+    found = {name: lanes.sum(axis=0) for name, lanes in counts.items()}
+    for one in found.values():
+        one[0] += crowd.count - int(one.sum())
+    return found
+
+
+def regrouped(column: Column, crowd: Crowd, histogram: Ints, cuts: Array) -> Ints:
+    """Return a number's counts by code as counts between cuts; only bins that a cut goes through are looked at again."""
+    upto = np.cumsum(histogram)
+    codes, _ = _places_of(column, cuts)
+    below = upto[codes - 1] - histogram[0]
+    return _between(crowd, column, cuts, below, int(histogram[1:].sum()))
+
+
+def _by_planes(column: Column, crowd: Crowd) -> Ints:
+    mask, loops = crowd.upto(column.size), crowd.loops
+    known = crowd.count if column.is_full and column.size >= crowd.size else int(loops.shared(mask, column.known))
+    counts = [int(loops.shared(mask, plane)) for plane in column.planes.values()]
+    if column.kind == "flag":
+        return np.array([crowd.count - known, counts[0], known - counts[0]], dtype=np.int64)
+    if column.kind == "text":
+        counts = [known]
+    return np.array([crowd.count - known, *counts], dtype=np.int64)
+
+
+def _by_cuts(column: Column, crowd: Crowd, cuts: Array) -> Ints:
+    assert column.codes is not None
+    codes, _ = _places_of(column, cuts)
+    beyond = codes > len(column.highs if column.highs is not None else ())
+    mask, first = crowd.upto(column.size), [] if column.is_full else [1]
+    asked = np.array([*first, *np.where(beyond, 1, codes)], dtype=column.codes.dtype)
+    found = crowd.loops.tally_below(column.codes, mask, asked)
+    rows = crowd.count if column.size >= crowd.size else int(crowd.loops.shared(mask, mask))
+    without = 0 if column.is_full else int(found[0])
+    below = np.where(beyond, rows - without, found[len(first) :] - without)
+    return _between(crowd, column, cuts, below, rows - without)
+
+
+def _between(crowd: Crowd, column: Column, cuts: Array, below: Ints, known: int) -> Ints:
+    """From how many are in bins below each cut's own bin to the counts between cuts."""
+    codes, split = _places_of(column, cuts)
+    for i in np.flatnonzero(split):
+        below[i] += int((values_at(column, crowd, int(codes[i])) < cuts[i]).sum())
+    return np.concatenate([[crowd.count - known], np.diff(below, prepend=0, append=known)]).astype(np.int64)
+
+
+def _places_of(column: Column, cuts: Array) -> tuple[Ints, npt.NDArray[np.bool_]]:
+    """The code of the first bin with a value at or above each cut, and whether the cut goes through that bin."""
+    assert column.lows is not None
+    assert column.highs is not None
+    filled = np.flatnonzero(column.lows <= column.highs)
+    place = np.searchsorted(column.highs[filled], cuts, side="left")
+    beyond = place == len(filled)
+    at = filled[np.minimum(place, len(filled) - 1)] if len(filled) else np.zeros(len(cuts), dtype=np.int64)
+    through = ~beyond & (column.lows[at] < cuts) if len(filled) else np.zeros(len(cuts), dtype=np.bool_)
+    return np.where(beyond, len(column.lows), at) + 1, through
+
+
+def values_at(column: Column, crowd: Crowd, code: int) -> Array:
+    """Return the exact values of those of the customers who are in one bin, in no order."""
+    assert column.codes is not None
+    assert column.exact is not None
+    out = np.empty(crowd.count, dtype=column.exact.dtype)  # only what is written to takes memory
+    wanted = column.codes.dtype.type(code)
+    return out[: crowd.loops.gather(column.codes, crowd.upto(column.size), wanted, column.exact, out)]
+
+
+def _planes_are_cheaper(column: Column, crowd: Crowd) -> bool:
+    if column.kind in ("number", "day") or not column.planes:
+        return False
+    planes = len(column.planes) + (not column.is_full)
+    return planes * PLANE_COST * column.size < _row_cost(column, crowd)
+
+
+def _cuts_are_cheaper(column: Column, crowd: Crowd, cuts: int) -> bool:
+    compared = -(-(cuts + (not column.is_full)) // 4) * 4
+    return (compared * CUT_COST + SCAN_COST) * column.size < _row_cost(column, crowd)
+
+
+def _row_cost(column: Column, crowd: Crowd) -> float:
+    rows = crowd.others.count if crowd.others is not None else crowd.count
+    width = 1 if column.codes is None else column.codes.dtype.itemsize
+    lines = max(1, column.size * width // LINE)
+    return rows * ROW_COST + SCAN_COST * width * column.size * (1 - exp(-rows / lines))
