@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def a_bank(root: Path, size: int = 1000, seed: int = 7) -> tuple[dict[str, Colum
         "short": (rng.integers(-500, 900, size - 70).tolist(), pa.int32()),
         "class": (holed(rng, [list({"I", "II"})[: i % 3] for i in range(size)]), pa.list_(pa.string())),
     }
-    columns = {name: column(root, name, values, type, population) for name, (values, type) in raw.items()}
+    columns = {name: column(root, name, values, kind, population) for name, (values, kind) in raw.items()}
     return columns, {name: values for name, (values, _) in raw.items()}, population
 
 
@@ -74,9 +75,7 @@ def expected(column: Column, values: list[Any], inside: np.ndarray) -> list[int]
 def between(values: list[Any], inside: np.ndarray, cuts: list[float]) -> list[int]:
     known = [v for v, here in zip(values, inside, strict=False) if here and v is not None]
     bounds = [-np.inf, *cuts, np.inf]
-    return [int(inside.sum()) - len(known)] + [
-        sum(low <= v < high for v in known) for low, high in zip(bounds, bounds[1:], strict=False)
-    ]
+    return [int(inside.sum()) - len(known)] + [sum(low <= v < high for v in known) for low, high in pairwise(bounds)]
 
 
 @BOTH

@@ -27,26 +27,26 @@ LANE_HISTOGRAMS = 4
 LOW = 0xFFFFFFFF
 
 
-def _popcount(typing: Any, word: Any) -> Any:
+def _popcount(_typing: Any, _word: Any) -> Any:
     """How many bits of a word are set."""
-    return types.uint64(types.uint64), lambda context, builder, signature, given: builder.ctpop(given[0])
+    return types.uint64(types.uint64), lambda _context, builder, _signature, given: builder.ctpop(given[0])
 
 
-def _lowest(typing: Any, word: Any) -> Any:
+def _lowest(_typing: Any, _word: Any) -> Any:
     """The place of the lowest bit of a word that is not 0."""
 
-    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+    def generate(_context: Any, builder: Any, _signature: Any, given: Any) -> Any:
         return builder.cttz(given[0], ir.Constant(ir.IntType(1), 1))
 
     return types.uint64(types.uint64), generate
 
 
-def _below_in_word(typing: Any, codes: Any, word: Any, cut: Any) -> Any:
+def _below_in_word(_typing: Any, codes: Any, _word: Any, _cut: Any) -> Any:
     """A bit for each of the 64 codes of a word: whether it is below the cut. One comparison of 64 lanes."""
     return types.uint64(codes, types.intp, codes.dtype), lambda *given: _compared("<", *given)
 
 
-def _equal_in_word(typing: Any, codes: Any, word: Any, code: Any) -> Any:
+def _equal_in_word(_typing: Any, codes: Any, _word: Any, _code: Any) -> Any:
     """A bit for each of the 64 codes of a word: whether it is this one."""
     return types.uint64(codes, types.intp, codes.dtype), lambda *given: _compared("==", *given)
 
