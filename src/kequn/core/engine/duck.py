@@ -12,7 +12,9 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from kequn.core.engine.store import Manifest, Store
+from kequn.core.engine.index import Index, MaskCache, open_index
+from kequn.core.engine.index.bits import Words, from_ordinals
+from kequn.core.engine.store import DateState, Manifest, Store
 from kequn.core.errors import NoData, UnknownTag
 
 TAGS_VIEW = "customer_tags"
@@ -30,6 +32,10 @@ class Engine:
         self.store = store
         self.manifest = manifest or store.manifest()
         self._within = ""
+        self.masks = MaskCache()
+        """Planes of what was asked before; the store's version never changes under an engine, so they stay true."""
+        self._indexes: dict[tuple[date, str], Index] = {}
+        self._opening = threading.RLock()
         self._root = duckdb.connect(":memory:")
         self._local = threading.local()
         temporary = store.root / "tmp"
@@ -88,12 +94,7 @@ class Engine:
             NoData: no tags were computed for that date.
             UnknownTag: a tag was not computed for that date.
         """
-        state = self.manifest.dates.get(as_of.isoformat())
-        if state is None:
-            known = ", ".join(sorted(self.manifest.dates)[-3:]) or "none"
-            raise NoData(
-                f"No tags for {as_of}.", hint=f"Computed dates: {known}. Run `kequn tag refresh`.", as_of=str(as_of)
-            )
+        state = self._date(as_of)
         names = list(dict.fromkeys(tags))
         for name in names:
             if name not in state.tags:
@@ -111,6 +112,23 @@ class Engine:
         scope = f" AND p.ordinal IN ({self._within})" if self._within else ""
         return f"SELECT {select} FROM {population}{joins} WHERE p.present{scope}"
 
+    def index(self, as_of: date) -> Index:
+        """Return the index of a date, opened once, its population narrowed as `within` says.
+
+        Raises:
+            NoData: no tags were computed for that date.
+        """
+        state = self._date(as_of)
+        with self._opening:
+            if (as_of, self._within) not in self._indexes:
+                self._indexes[as_of, self._within] = self._opened(state, as_of)
+            return self._indexes[as_of, self._within]
+
+    def ordinals(self, query: str | exp.Expr, *, size: int) -> Words:
+        """Return the customers that a SELECT of ordinals finds, as a plane of ``size`` bits."""
+        found = self.run(query).fetchnumpy()
+        return from_ordinals(next(iter(found.values())), size)
+
     def within(self, ordinals_query: str) -> Engine:
         """Return the same engine whose bank, in every question about tags, is only the customers of a SELECT of ordinals."""
         narrowed = copy.copy(self)
@@ -124,6 +142,22 @@ class Engine:
     def close(self) -> None:
         """Release the connection."""
         self._root.close()
+
+    def _date(self, as_of: date) -> DateState:
+        state = self.manifest.dates.get(as_of.isoformat())
+        if state is None:
+            known = ", ".join(sorted(self.manifest.dates)[-3:]) or "none"
+            raise NoData(
+                f"No tags for {as_of}.", hint=f"Computed dates: {known}. Run `kequn tag refresh`.", as_of=str(as_of)
+            )
+        return state
+
+    def _opened(self, state: DateState, as_of: date) -> Index:
+        whole = self._indexes.get((as_of, "")) or open_index(self.store, state, as_of)
+        self._indexes[as_of, ""] = whole
+        if not self._within:
+            return whole
+        return whole.narrowed(self.ordinals(self._within, size=whole.size), key=self._within)
 
     def _relation(self, query: str | exp.Expr, parameters: Iterable[Any] | None) -> duckdb.DuckDBPyRelation:
         """A relation hands its rows to Arrow without the copy that a DB-API result costs."""

@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -178,8 +178,16 @@ class Store:
             relative = path.relative_to(self.root)
             if relative.as_posix() not in keep and relative.parts[0] != "rejects":
                 path.unlink(missing_ok=True)
-        for folder in self.root.glob("tmp/load-*"):
+        for folder in [*self.root.glob("tmp/load-*"), *self._orphans(keep)]:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _orphans(self, keep: set[str]) -> Iterator[Path]:
+        """Folders of the index whose column file is gone, and what a killed builder left of one that was built since."""
+        stems = {PurePosixPath(name).stem for name in keep}
+        for folder in self.root.glob("index/*/*"):
+            stem = folder.name[1:].rpartition(".")[0] if folder.name.startswith(".") else folder.name
+            if stem not in stems or (stem != folder.name and (folder.parent / stem).exists()):
+                yield folder
 
 
 def _named_files(manifest: Manifest) -> list[str]:

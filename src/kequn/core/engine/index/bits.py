@@ -1,0 +1,66 @@
+"""Sets of customers as planes: bit ``i % 64`` of word ``i // 64`` says whether ordinal ``i`` is in.
+
+Words are little-endian ``uint64``; bits beyond the size are 0 in every plane, so that planes can be joined and counted
+without a look at the size.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Words = npt.NDArray[np.uint64]
+Ordinals = npt.NDArray[np.uint32]
+
+
+def words_for(size: int) -> int:
+    """Return how many words hold ``size`` bits."""
+    return (size + 63) >> 6
+
+
+def empty(size: int) -> Words:
+    """Return a plane of nobody, to be written to."""
+    return np.zeros(words_for(size), dtype=np.uint64)
+
+
+@lru_cache(maxsize=8)
+def full(size: int) -> Words:
+    """Return the plane of all ordinals below ``size``; shared, hence read-only."""
+    words = np.full(words_for(size), ~np.uint64(0), dtype=np.uint64)
+    if size & 63:
+        words[-1] = np.uint64((1 << (size & 63)) - 1)
+    words.flags.writeable = False
+    return words
+
+
+def packed(flags: npt.NDArray[Any]) -> Words:
+    """Return the plane of a boolean array, one flag an ordinal."""
+    octets = np.packbits(flags, bitorder="little")
+    words = np.zeros(words_for(len(flags)) * 8, dtype=np.uint8)
+    words[: len(octets)] = octets
+    return words.view(np.uint64)
+
+
+def unpacked(words: Words, size: int) -> npt.NDArray[np.bool_]:
+    """Return one flag an ordinal."""
+    return np.unpackbits(words.view(np.uint8), count=size, bitorder="little").view(np.bool_)
+
+
+def from_ordinals(ordinals: npt.NDArray[Any], size: int) -> Words:
+    """Return the plane of some ordinals, in any order; those not below ``size`` are left out."""
+    flags = np.zeros(size, dtype=np.bool_)
+    flags[ordinals[ordinals < size]] = True
+    return packed(flags)
+
+
+def within(words: Words, size: int) -> Words:
+    """Return a plane made for more or fewer ordinals cut or filled up to ``size``."""
+    wanted = words_for(size)
+    if len(words) < wanted:
+        return np.concatenate([words, np.zeros(wanted - len(words), dtype=np.uint64)])
+    if len(words) == wanted and not size & 63:
+        return words
+    return words[:wanted] & full(size)

@@ -1,0 +1,299 @@
+"""A plan answered: the most telling test first, and each further one only on the words that are still open.
+
+Every part is evaluated *within* a plane of customers that matter so far: an ``all`` hands what is left of them from part
+to part, an ``any`` those not found yet. A word of 64 customers of whom none matters is not looked at, so that after one
+rare condition the others cost next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any as Anything
+
+import numpy as np
+import numpy.typing as npt
+
+from kequn.core.engine.index.bits import Words, within
+from kequn.core.engine.index.cache import MaskCache
+from kequn.core.engine.index.kernel import Kernels
+from kequn.core.engine.index.layout import Column
+from kequn.core.engine.index.plan import All, Among, Any, Bits, CodeIn, Known, Leaf, Not, Plan, Range, repeated
+
+MOST_RUNS = 24
+"""Runs of codes compared one by one; more are looked up in a table."""
+PLANE, CODE, BORDER, TABLE, ELSEWHERE = 1.0, 3.0, 6.0, 40.0, 10_000.0
+"""What tests cost, in reads of a plane."""
+INT_BOUNDS = np.iinfo(np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluator:
+    """Answers plans over the columns of one date; ``population`` and all answers are as long as ``size`` says."""
+
+    columns: Mapping[str, Column]
+    population: Words
+    size: int
+    customers: int
+    loops: Kernels
+    key: str
+
+    def mask(self, plan: Plan, cache: MaskCache | None) -> Words:
+        """Return who meets a normal plan; it may be shared, so it is not to be written to."""
+        if cache is None and repeated(plan):
+            cache = MaskCache()
+        if cache is None:
+            return self._within(plan, self.population)
+        return self._kept(plan, cache)
+
+    # -- with a cache: parts are computed for the whole population and kept --------------------------------------------
+
+    def _kept(self, plan: Plan, cache: MaskCache) -> Words:
+        if self._is_plane(plan):
+            return self._within(plan, self.population)
+        kept = cache.get((self.key, plan))
+        if kept is not None:
+            return kept
+        match plan:
+            case All(parts=parts) | Any(parts=parts):
+                found = self._joined(parts, cache, all_=isinstance(plan, All))
+            case Not(part=part):
+                found = self.population ^ self._kept(part, cache)
+            case leaf:
+                found = self._within(leaf, self.population)
+        return cache.put((self.key, plan), found)
+
+    def _joined(self, parts: Sequence[Plan], cache: MaskCache, *, all_: bool) -> Words:
+        """The last leaf that was not kept is looked for only where it decides: it is likely the one that is edited."""
+        open_ = [p for p in self._ordered(parts, all_=all_) if self._is_open(p, cache)]
+        last = open_[-1] if open_ and not isinstance(_inner(open_[-1]), All | Any) else None
+        found = self.population.copy() if all_ else np.zeros_like(self.population)
+        join = np.bitwise_and if all_ else np.bitwise_or
+        for part in parts:
+            if part is not last:
+                join(found, self._kept(part, cache), out=found)
+        if last is not None and all_:
+            found = self._within(last, found)
+        elif last is not None:
+            found |= self._within(last, self.population ^ found)
+        return found
+
+    def _is_open(self, plan: Plan, cache: MaskCache) -> bool:
+        if self._is_plane(plan) or cache.get((self.key, plan)) is not None:
+            return False
+        return not (isinstance(plan, Not) and cache.get((self.key, plan.part)) is not None)
+
+    # -- within what matters ------------------------------------------------------------------------------------------
+
+    def _within(self, plan: Plan, need: Words) -> Words:
+        """Return those of ``need`` who meet the plan, in a plane of their own."""
+        match plan:
+            case All(parts=parts):
+                found = need
+                for part in self._ordered(parts, all_=True):
+                    found = self._within(part, found)
+                return need.copy() if found is need else found
+            case Any(parts=parts):
+                found = np.zeros_like(need)
+                for part in self._ordered(parts, all_=False):
+                    found |= self._within(part, need ^ found)
+                return found
+            case Not(part=part):
+                found = self._within(part, need)
+                return np.bitwise_xor(need, found, out=found)
+            case leaf:
+                return self._leaf(leaf, need)
+
+    def _leaf(self, leaf: Leaf, need: Words) -> Words:
+        if isinstance(leaf, Bits):
+            return np.bitwise_and(within(leaf.load(), self.size), need) if need.any() else np.zeros_like(need)
+        column = self.columns[leaf.tag]
+        match leaf:
+            case Known():
+                return self._plane(column.known, need)
+            case CodeIn(codes=codes):
+                return self._codes(column, codes, need)
+            case Range(low=low, high=high):
+                return self._range(column, low, high, need)
+            case Among(values=values):
+                return self._among(column, values, need)
+
+    def _plane(self, plane: Words, need: Words) -> Words:
+        if len(plane) >= len(need):
+            return np.bitwise_and(plane[: len(need)], need)
+        found = np.zeros_like(need)
+        np.bitwise_and(plane, need[: len(plane)], out=found[: len(plane)])
+        return found
+
+    def _codes(self, column: Column, codes: tuple[int, ...], need: Words) -> Words:
+        if column.kind == "flag":
+            return self._flag(column, codes, need)
+        if column.codes is None or (len(codes) <= PLANE + 1 and all(code in column.planes for code in codes)):
+            found = self._plane(column.planes[codes[0]], need)
+            for code in codes[1:]:
+                found |= self._plane(column.planes[code], need)
+            return found
+        rows, found, runs = column.codes[: self.size], np.empty_like(need), _runs(codes)
+        if len(runs) <= MOST_RUNS:
+            bounds = np.array(runs, dtype=rows.dtype)
+            self.loops.codes_in(rows, bounds[:, 0].copy(), bounds[:, 1].copy(), need, found)
+        else:
+            marks = np.zeros(len(column.values or ()) + 1, dtype=np.bool_)
+            marks[list(codes)] = True
+            self.loops.codes_marked(rows, marks, need, found)
+        return found
+
+    def _flag(self, column: Column, codes: tuple[int, ...], need: Words) -> Words:
+        known = self._plane(column.known, need)
+        if set(codes) == {1, 2}:
+            return known
+        true = self._plane(column.planes[1], need)
+        return true if codes[0] == 1 else np.bitwise_xor(known, true, out=known)
+
+    def _range(self, column: Column, low: float | None, high: float | None, need: Words) -> Words:
+        assert column.codes is not None
+        assert column.exact is not None
+        marks, found = _marks(column, low, high), np.empty_like(need)
+        inside, borders = np.flatnonzero(marks == 1), np.flatnonzero(marks == 2)
+        runs = (inside[0], inside[-1]) if len(inside) else (1, 0)
+        looked = [*borders.tolist(), 0, 0][:2]
+        bounds = _bounds(column, low, high)
+        self.loops.bins_between(
+            column.codes[: self.size],
+            np.array(runs, dtype=np.uint8),
+            np.array(looked, dtype=np.uint8),
+            column.exact[: self.size],
+            *bounds,
+            need,
+            found,
+        )
+        return found
+
+    def _among(self, column: Column, values: tuple[float, ...], need: Words) -> Words:
+        assert column.codes is not None
+        assert column.exact is not None
+        marks = np.zeros(256, dtype=np.uint8)
+        for value in values:
+            np.maximum(marks, _marks(column, value, value), out=marks)
+        wanted, found = _wanted(column, values), np.empty_like(need)
+        self.loops.bins_among(column.codes[: self.size], marks, column.exact[: self.size], wanted, need, found)
+        return found
+
+    # -- order --------------------------------------------------------------------------------------------------------
+
+    def _ordered(self, parts: Sequence[Plan], *, all_: bool) -> list[Plan]:
+        """Cheap parts that decide much first: by cost ÷ the share that is decided."""
+
+        def rank(part: Plan) -> float:
+            share = self._share(part)
+            return self._cost(part) / max(1 - share if all_ else share, 1e-6)
+
+        return sorted(parts, key=rank) if len(parts) > 1 else list(parts)
+
+    def _share(self, plan: Plan) -> float:
+        """About which share of the population meets a plan, as if tests had nothing to do with one another."""
+        match plan:
+            case All(parts=parts):
+                return prod(self._share(part) for part in parts)
+            case Any(parts=parts):
+                return 1 - prod(1 - self._share(part) for part in parts)
+            case Not(part=part):
+                return 1 - self._share(part)
+            case Bits():
+                return 0.5
+            case leaf:
+                column = self.columns[leaf.tag]
+                return self._found(leaf, column) / max(int(column.histogram.sum()), 1)
+
+    def _found(self, leaf: CodeIn | Range | Among | Known, column: Column) -> float:
+        counts = column.histogram
+        match leaf:
+            case Known():
+                return int(counts.sum() - counts[0]) if column.kind != "set" else int(counts.sum()) / 2
+            case CodeIn(codes=codes):
+                return int(counts[list(codes)].sum())
+            case Range(low=low, high=high):
+                marks = _marks(column, low, high)[: len(counts)]
+                return float(counts[marks == 1].sum() + counts[marks == 2].sum() / 2)
+            case Among(values=values):
+                return float(sum(counts[_marks(column, v, v)[: len(counts)] > 0].sum() for v in values)) / 2
+
+    def _cost(self, plan: Plan) -> float:
+        match plan:
+            case All(parts=parts) | Any(parts=parts):
+                return sum(map(self._cost, parts))
+            case Not(part=part):
+                return self._cost(part)
+            case Bits():
+                return ELSEWHERE
+            case Range():
+                return BORDER
+            case Among():
+                return TABLE
+            case CodeIn(tag=tag, codes=codes) if not self._is_plane(plan):
+                rows = self.columns[tag].codes
+                width = 1 if rows is None else rows.itemsize
+                return CODE * width if len(codes) <= MOST_RUNS else TABLE
+            case _:
+                return PLANE
+
+    def _is_plane(self, plan: Plan) -> bool:
+        """Whether a leaf is stored as it is, so that keeping it would save nothing."""
+        match _inner(plan):
+            case Known():
+                return True
+            case CodeIn(tag=tag, codes=codes):
+                column = self.columns[tag]
+                return column.codes is None or (len(codes) == 1 and codes[0] in column.planes)
+            case _:
+                return False
+
+
+def _inner(plan: Plan) -> Plan:
+    return plan.part if isinstance(plan, Not) else plan
+
+
+def _runs(codes: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Neighbouring codes as (first, last)."""
+    runs: list[tuple[int, int]] = []
+    for code in sorted(set(codes)):
+        if runs and runs[-1][1] == code - 1:
+            runs[-1] = (runs[-1][0], code)
+        else:
+            runs.append((code, code))
+    return runs
+
+
+def _marks(column: Column, low: float | None, high: float | None) -> npt.NDArray[np.uint8]:
+    """Of each code: 0 = its bin lies outside, 1 = inside as a whole, 2 = in part; code 0 = without a value is outside."""
+    assert column.lows is not None
+    assert column.highs is not None
+    lows, highs = column.lows, column.highs
+    is_used = lows <= highs
+    touches, holds = is_used.copy(), is_used.copy()
+    if low is not None:
+        touches &= highs >= low
+        holds &= lows >= low
+    if high is not None:
+        touches &= lows <= high
+        holds &= highs <= high
+    marks = np.zeros(256, dtype=np.uint8)
+    marks[1 : len(lows) + 1] = np.where(holds, 1, np.where(touches, 2, 0))
+    return marks
+
+
+def _bounds(column: Column, low: float | None, high: float | None) -> tuple[float, float]:
+    if column.exact is not None and column.exact.dtype.kind == "f":
+        return float("-inf") if low is None else float(low), float("inf") if high is None else float(high)
+    floor, ceiling = int(INT_BOUNDS.min), int(INT_BOUNDS.max)
+    return floor if low is None else _whole(low), ceiling if high is None else _whole(high)
+
+
+def _whole(bound: float) -> int:
+    return int(max(min(bound, INT_BOUNDS.max), INT_BOUNDS.min))
+
+
+def _wanted(column: Column, values: tuple[float, ...]) -> npt.NDArray[Anything]:
+    is_float = column.exact is not None and column.exact.dtype.kind == "f"
+    return np.unique(np.array(values, dtype=np.float64 if is_float else np.int64))

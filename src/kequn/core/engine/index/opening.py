@@ -1,0 +1,129 @@
+"""The index of one business date: its tags' columns, opened as they are asked for, and built where they are missing."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from datetime import date
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import numpy.typing as npt
+
+from kequn.core.engine.index import layout
+from kequn.core.engine.index.build import (
+    Population,
+    build_column,
+    build_population,
+    histogram_of,
+    open_population,
+)
+from kequn.core.engine.index.index import Index
+from kequn.core.engine.index.layout import BrokenColumn, Column
+from kequn.core.engine.store import DateState, Store
+
+POPULATION = "_population"
+
+
+def open_index(store: Store, state: DateState, as_of: date) -> Index:
+    """Return the index of a date; what was not built with the date's tags is built when it is asked for."""
+    population = population_of(store, state)
+    files = "\n".join(f"{name}={tag.file}" for name, tag in sorted(state.tags.items()))
+    key = hashlib.blake2b(f"{population.digest}\n{files}".encode(), digest_size=12).hexdigest()
+    return Index(as_of, Columns(store, state, population), population, key=key)
+
+
+def folder_of(store: Store, tag: str, file: str) -> Path:
+    """Return the folder of what is derived from a tag's column file, or from a population's."""
+    return store.root / "index" / tag / PurePosixPath(file).stem
+
+
+def build_index(
+    store: Store,
+    state: DateState,
+    *,
+    cuts: Mapping[str, Collection[float]] | None = None,
+    only: Collection[str] | None = None,
+) -> None:
+    """Build what is missing of a date's index; a refresh does so before it publishes the date.
+
+    Raises:
+        OSError: a file cannot be read or written, such as for want of space.
+    """
+    population = population_of(store, state)
+    for name in state.tags if only is None else only:
+        _column(store, name, state.tags[name].file, population, tuple((cuts or {}).get(name, ())))
+
+
+def population_of(store: Store, state: DateState) -> Population:
+    """Return who was a customer on a date."""
+    folder, source = folder_of(store, POPULATION, state.population), store.path(state.population)
+    try:
+        return open_population(folder)
+    except (FileNotFoundError, BrokenColumn):
+        _clear(folder)
+        build_population(source, folder)
+        return open_population(folder)
+
+
+class Columns(Mapping[str, Column]):
+    """The columns of a date by tag; each is opened when it is first asked for."""
+
+    def __init__(self, store: Store, state: DateState, population: Population) -> None:
+        self._store = store
+        self._state = state
+        self._population = population
+        self._opened: dict[str, Column] = {}
+        self._lock = threading.Lock()
+
+    def __getitem__(self, name: str) -> Column:
+        opened = self._opened.get(name)
+        if opened is None:
+            file = self._state.tags[name].file
+            with self._lock:
+                opened = self._opened.get(name) or _column(self._store, name, file, self._population)
+                self._opened[name] = opened
+        return opened
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._state.tags)
+
+    def __len__(self) -> int:
+        return len(self._state.tags)
+
+
+def _column(store: Store, name: str, file: str, population: Population, cuts: tuple[float, ...] = ()) -> Column:
+    folder = folder_of(store, name, file)
+    try:
+        column = layout.open_column(name, folder)
+    except (FileNotFoundError, BrokenColumn):
+        _clear(folder)
+        build_column(store.path(file), folder, population=population, cuts=cuts)
+        column = layout.open_column(name, folder)
+    if column.population == population.digest:
+        return column
+    return _counted_in(column, folder, population)
+
+
+def _counted_in(column: Column, folder: Path, population: Population) -> Column:
+    """The same column with its histogram in another population: kept too, since every process asks for it."""
+    kept = folder / f"histogram-{population.digest}.npy"
+    try:
+        histogram: npt.NDArray[np.int64] = layout.mapped(kept)
+    except (FileNotFoundError, BrokenColumn):
+        histogram = histogram_of(column, population)
+        new = kept.with_suffix(f".{threading.get_ident()}.npy")
+        try:
+            np.save(new, histogram)
+            new.replace(kept)
+        except OSError:
+            new.unlink(missing_ok=True)  # counting again next time is all that is lost
+    fields = {name: getattr(column, name) for name in Column.__dataclass_fields__}
+    return Column(**fields | {"histogram": histogram, "population": population.digest})
+
+
+def _clear(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
