@@ -1,0 +1,170 @@
+"""What a person waits for: edits in the segment builder with several at once, and whole segment pages.
+
+    python bench/pages.py --home var/demo --users 8 --seconds 60
+
+Starts the console over a bank that is there already, signs in as the marketer in several sessions, and lets each session change
+one value of a segment's rule after the other, as the builder's form does; then opens each segment's page with all its parts.
+Prints a Markdown table of wall times seen by the client, which runs on the same machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import httpx
+
+USER, PASSWORD = "zhaomin", "kequn-demo-2026"
+THINK_SECONDS = (0.3, 1.2)
+"""How long a person looks before she changes the next thing."""
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Fields(HTMLParser):
+    """The fields of the builder's form as a browser would send them, and the addresses of parts a page loads by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inside, self.data, self.parts, self.select = False, {}, [], ""  # type: ignore[var-annotated]
+
+    def handle_starttag(self, tag: str, pairs: list[tuple[str, str | None]]) -> None:
+        """Note a field, or a part that is loaded when the page stands."""
+        at = {k: v or "" for k, v in pairs}
+        if "hx-get" in at and "load" in at.get("hx-trigger", ""):
+            self.parts.append(at["hx-get"])
+        self.inside = self.inside or (tag == "form" and at.get("id") == "builder")
+        if not self.inside or (not at.get("name") and tag != "option"):
+            return
+        if tag == "input" and (at.get("type") not in ("checkbox", "radio") or "checked" in at):
+            self.data.setdefault(at["name"], []).append(at.get("value", ""))
+        elif tag == "select":
+            self.select = at["name"]
+        elif tag == "option" and "selected" in at and self.select:
+            self.data.setdefault(self.select, []).append(at.get("value", ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        """End with the form."""
+        self.inside = self.inside and tag != "form"
+
+
+def read(html: str) -> Fields:
+    """Return what a page's builder form holds and what it loads."""
+    fields = Fields()
+    fields.feed(html)
+    return fields
+
+
+def signed_in(address: str) -> httpx.Client:
+    """Return a session of the marketer."""
+    client = httpx.Client(base_url=address, timeout=120, follow_redirects=True)
+    client.get("/login/")
+    form = {"username": USER, "password": PASSWORD, "csrfmiddlewaretoken": client.cookies["csrftoken"]}
+    answer = client.post("/login/", data=form, headers={"Referer": address})
+    if "/login/" in str(answer.url):
+        raise SystemExit("the marketer could not sign in: is this a demo's home?")
+    return client
+
+
+def edit_for(address: str, names: list[str], until: float, seed: int, out: list[float]) -> None:
+    """One person at the builder until a moment: change a value, wait for the count, think."""
+    rng, client = random.Random(seed), signed_in(address)
+    while time.monotonic() < until:
+        name = rng.choice(names)
+        page = client.get(f"/segments/{name}/edit")
+        data = read(page.text).data
+        numbers = [k for k, v in data.items() if k.startswith("val:") and re.fullmatch(r"\d+(\.\d+)?", v[0])]
+        for _ in range(6):
+            if numbers:
+                field = rng.choice(numbers)
+                data[field] = [str(max(1, round(float(data[field][0]) * rng.uniform(0.7, 1.4))))]
+            time.sleep(rng.uniform(*THINK_SECONDS))
+            began = time.perf_counter()
+            answer = client.post(str(page.url), data=data, headers={"HX-Request": "true", "Referer": str(page.url)})
+            out.append(time.perf_counter() - began)
+            if answer.status_code != 200 or 'id="size"' not in answer.text:
+                raise RuntimeError(f"the builder answered {answer.status_code}")
+            if time.monotonic() >= until:
+                return
+
+
+def whole_page(client: httpx.Client, address: str) -> float:
+    """Return the seconds until a page and the parts it loads by itself are there."""
+    began = time.perf_counter()
+    waiting = [address]
+    while waiting:
+        answer = client.get(waiting.pop())
+        answer.raise_for_status()
+        waiting += [p for p in read(answer.text).parts if p != address]
+        if time.perf_counter() - began > 60:
+            raise SystemExit(f"{address} did not stand within a minute")
+    return time.perf_counter() - began
+
+
+def shown(what: str, seconds: list[float]) -> str:
+    """Return a row of the table, in milliseconds."""
+    ordered = sorted(1000 * s for s in seconds)
+    p95 = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
+    return f"| {what} | {len(ordered)} | {statistics.median(ordered):.0f} | {p95:.0f} | {ordered[-1]:.0f} |"
+
+
+def main() -> None:
+    """Serve, measure, print."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--home", type=Path, required=True)
+    options.add_argument("--users", type=int, default=8)
+    options.add_argument("--seconds", type=float, default=60)
+    options.add_argument("--page", default="/segments/{name}/", help="the page to open whole, for each segment")
+    chosen = options.parse_args()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {
+        "KEQUN_HOME": str(chosen.home.resolve()),
+        "DJANGO_SETTINGS_MODULE": "kequn.server.settings",
+    }
+    command = [sys.executable, "-m", "kequn.cli.main", "serve", "--port", str(port), "--threads", "8"]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            try:
+                httpx.get(f"{address}/login/", timeout=5)
+                break
+            except httpx.TransportError:
+                time.sleep(0.5)
+        client = signed_in(address)
+        names = sorted(set(re.findall(r'href="/segments/([a-z][a-z0-9_]*)/"', client.get("/segments/").text)))
+        names = [n for n in names if client.get(f"/segments/{n}/edit").status_code == 200]
+        print(f"{len(names)} segments, {chosen.users} people, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
+        print("| what | n | median ms | p95 ms | longest ms |\n|---|---|---|---|---|", flush=True)
+        first = [whole_page(client, chosen.page.format(name=n)) for n in names]
+        print(shown("segment page with all its parts, first time", first), flush=True)
+        again = [whole_page(client, chosen.page.format(name=n)) for n in names]
+        print(shown("segment page with all its parts, again", again), flush=True)
+        edits: list[float] = []
+        until = time.monotonic() + chosen.seconds
+        people = [
+            threading.Thread(target=edit_for, args=(address, names, until, seed, edits)) for seed in range(chosen.users)
+        ]
+        for each in people:
+            each.start()
+        for each in people:
+            each.join()
+        print(shown("edit in the builder to the new count", edits), flush=True)
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+if __name__ == "__main__":
+    main()
