@@ -135,6 +135,20 @@ def definitions(store: Store, segment: str) -> dict[str, dict[str, dict[str, str
     return dict(_read(store, segment).definitions)
 
 
+def snapshots_within(store: Store, segment: str, within: npt.NDArray[Any]) -> tuple[Snapshot, ...]:
+    """Return what is kept of a segment with the sizes and movements of some customers alone (ordinals, any order)."""
+    index, scope = _read(store, segment), _as_bitmap(within)
+    found: list[Snapshot] = []
+    members, before = BitMap(), None
+    for snapshot in index.snapshots:
+        opened = _opened(store, snapshot)
+        members = opened if snapshot.is_full else members ^ opened
+        inside = members & scope
+        found.append(snapshot.model_copy(update={"size": len(inside), **_movement(inside, before)}))
+        before = inside
+    return tuple(found)
+
+
 def members_on(store: Store, segment: str, as_of: date) -> Ordinals:
     """Return the ordinals of the members on a date, sorted.
 
@@ -225,8 +239,6 @@ def _written(
 ) -> Snapshot:
     """Write a date's file: the difference to the date before where the chain goes on and that is smaller."""
     day: date = facts["as_of"]
-    joined = None if known is None else found.difference_cardinality(known)
-    left = None if known is None else known.difference_cardinality(found)
     is_full, content = True, _serialized(found)
     if before is not None and known is not None and _goes_on(before, day, facts["definition"]):
         change = _serialized(found ^ known)
@@ -240,9 +252,14 @@ def _written(
         bytes=len(content),
         size=len(found),
         is_full=is_full,
-        joined=joined,
-        left=left,
+        **_movement(found, known),
     )
+
+
+def _movement(found: BitMap, before: BitMap | None) -> dict[str, int | None]:
+    if before is None:
+        return {"joined": None, "left": None}
+    return {"joined": found.difference_cardinality(before), "left": before.difference_cardinality(found)}
 
 
 def _goes_on(before: Snapshot, day: date, definition: str) -> bool:

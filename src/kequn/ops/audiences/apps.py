@@ -14,8 +14,11 @@ class AudiencesConfig(AppConfig):
         from kequn.ops.audiences import services
         from kequn.ops.governance.services import on_decision
         from kequn.ops.jobs.services import register
+        from kequn.ops.tags.services import on_refresh
 
         on_decision("segment", services.decide_segment)
         register("segment.profile", services.profile_job)
         register("export.run", services.export_job)
+        register("segment.snapshot", services.snapshot_job)
+        on_refresh("audiences", services.queue_snapshots)
         services.register_export("members", services.members_sheets)

@@ -46,8 +46,8 @@ __all__ = [
     "OPEN_TALK", "Ordinals", "bank_for", "bank_today", "check_segment", "closure", "contactable_segment",
     "customer_ids", "dates", "draft_sql", "export_for", "exports_for", "facts_about", "latest_date",
     "latest_segments", "list_for", "lists_for", "lists_within", "members_of", "members_page", "ordinals", "overlap_of",
-    "preview_segment", "reaches", "scope_key", "segment_for", "segment_named", "segment_specs", "segments_for", "shown_value",
-    "sql_for", "tag_values", "tags_of_one", "tags_within", "usable_lists", "versions_of",
+    "preview_segment", "reaches", "scope_key", "scope_ordinals", "segment_for", "segment_named", "segment_specs", "segments_for",
+    "shown_value", "sql_for", "tag_values", "tags_of_one", "tags_within", "usable_lists", "versions_of",
 ]  # fmt: skip
 
 MOST_ON_A_PAGE = 200
@@ -173,6 +173,15 @@ def scope_key(actor: Actor) -> str:
     if actor.role == "rm":
         return f"rm:{actor.staff_no}"
     return "" if actor.sees_all_branches else f"branch:{actor.branch_path}"[:64]
+
+
+def scope_ordinals(actor: Actor) -> Ordinals | None:
+    """Return the sorted ordinals an actor reaches; ``None`` for the whole bank."""
+    bank = engine()
+    scope = _scope_query(actor, bank)
+    if not scope:
+        return None
+    return np.asarray(bank.columns(f"SELECT DISTINCT ordinal FROM ({scope}) ORDER BY 1")["ordinal"], dtype=np.uint32)
 
 
 def latest_date() -> date:

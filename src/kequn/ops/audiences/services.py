@@ -33,6 +33,7 @@ from kequn.ops.audiences.queries import (
     segment_specs,
     tag_values,
 )
+from kequn.ops.audiences.snapshots import queue_backfill, queue_snapshots, snapshot_job, take_snapshots
 from kequn.ops.audiences.uploading import remove_expired_lists, remove_list, upload_list
 from kequn.ops.customers.queries import people_by_id
 from kequn.ops.governance.services import Approval, record, submit, withdraw
@@ -45,14 +46,17 @@ __all__ = [
     "archive_segment",
     "decide_segment",
     "profile_segment",
+    "queue_snapshots",
     "register_export",
     "remove_expired_exports",
     "remove_expired_lists",
     "remove_list",
     "request_export",
     "save_segment",
+    "snapshot_job",
     "submit_segment",
     "take_export",
+    "take_snapshots",
     "tell_complaints",
     "tell_touches",
     "tell_work",
@@ -147,6 +151,7 @@ def decide_segment(actor: Actor, approval: Approval) -> None:
         return
     SegmentVersion.objects.filter(name=version.name, is_current=True).update(is_current=False)
     _move(version, states.APPROVED, is_current=True, decided_at=now())
+    queue_backfill(version.name)
 
 
 def _summary(actor: Actor, spec: SegmentSpec) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -15,6 +16,8 @@ from kequn.core.spec.base import Text
 from kequn.core.spec.tag import TagSpec
 from kequn.core.tags import Lineage, lineage, near_tag, reason_in_words, statistics, unavailable
 from kequn.core.tags import catalogue as shipped
+from kequn.core.tags.ordering import closure
+from kequn.core.tags.pack import read_tags
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine, runtime
 from kequn.ops.tags.models import Refresh, TagStatistic, TagVersion
@@ -77,6 +80,13 @@ def tag_for(actor: Actor, name: str) -> TagSpec:
 def lineage_for(actor: Actor, name: str) -> Lineage:
     """Return what a tag is made of and what is made of it."""
     return lineage(tag_for(actor, name), catalogue())
+
+
+def versions_within(names: Iterable[str]) -> dict[str, str]:
+    """Return name -> fingerprint of some tags and of all they are made of: what decides their values."""
+    specs = catalogue()
+    within = closure(names, {name: tag.tags for name, tag in read_tags(specs).items()})
+    return {name: specs[name].fingerprint() for name in sorted(within) if name in specs}
 
 
 def statistics_for(actor: Actor, name: str, as_of: date) -> dict[str, Any]:

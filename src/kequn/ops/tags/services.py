@@ -20,6 +20,13 @@ from kequn.ops.tags.models import Refresh, TagVersion
 from kequn.ops.tags.queries import catalogue
 
 Progress = Callable[[int, int | None, str], None]
+Followed = Callable[[date], None]
+_followers: dict[str, Followed] = {}
+
+
+def on_refresh(source: str, follow: Followed) -> None:
+    """Say what happens when the tags of a business date were published; called by an app when it is ready."""
+    _followers[source] = follow
 
 
 def save_tag(actor: Actor, spec: TagSpec) -> TagVersion:
@@ -95,6 +102,8 @@ def refresh_tags(
             started_by=actor.username, finished_at=now(),
         )  # fmt: skip
         record(actor, "tag.refreshed", row, as_of=day, tags=len(report.computed), unavailable=len(missing))
+    for follow in _followers.values():
+        follow(day)
     return row
 
 
