@@ -6,9 +6,11 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -178,3 +180,33 @@ def test_a_large_file_is_streamed_through_the_command(tmp_path: Path) -> None:
     )  # KiB; the file alone is larger than what is left above the program
     (row,) = [r for r in json.loads(kequn(home, "load", "--list", "--json")) if r["source"] == "ledger"]
     assert row["rows"] == rows
+
+
+# -- the server ---------------------------------------------------------------------------------------------------------
+
+
+def test_stopping_the_server_stops_its_worker_and_its_web_processes(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [PROGRAM, "serve", "--port", str(port)]
+    group = subprocess.Popen(command, cwd=ROOT, env=environment(tmp_path), start_new_session=True)
+    try:
+        end = time.monotonic() + 120
+        while not answers(port):
+            assert time.monotonic() < end
+            assert group.poll() is None
+            time.sleep(0.2)
+        group.send_signal(signal.SIGTERM)
+        group.wait(timeout=60)
+        with pytest.raises(ProcessLookupError):  # nobody of its session is left
+            os.killpg(group.pid, 0)
+        assert not answers(port)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(group.pid, signal.SIGKILL)
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as line:
+        return line.connect_ex(("127.0.0.1", port)) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import signal
 import subprocess
 import sys
 from typing import Annotated
@@ -29,19 +30,26 @@ def serve(
     """
     start()
     migrate()
-    side = subprocess.Popen([sys.executable, "-m", "kequn.cli.main", "worker"]) if background else None
-    command = [
+    commands = [[sys.executable, "-m", "kequn.cli.main", "worker"]] if background else []
+    web = [
         sys.executable, "-m", "gunicorn", "kequn.server.wsgi:application", "--bind", f"{host}:{port}",
         "--workers", str(workers), "--threads", str(threads), "--timeout", "120", "--log-level", "warning",
     ]  # fmt: skip
+    signal.signal(signal.SIGTERM, _leave)
+    running = [subprocess.Popen(command) for command in [*commands, web]]  # noqa: S603 - our own words and numbers
     try:
-        subprocess.run(command, check=False)  # noqa: S603 - our own words and numbers
+        running[-1].wait()
     except KeyboardInterrupt:
         pass
-    finally:
-        if side is not None:
-            side.terminate()
-            side.wait(timeout=30)
+    finally:  # whoever stops this process means all of it: a worker left behind would go on sending
+        for each in running:
+            each.terminate()
+        for each in running:
+            each.wait(timeout=30)
+
+
+def _leave(_signal: int, _frame: object) -> None:
+    raise SystemExit(0)
 
 
 def worker() -> None:
