@@ -251,7 +251,7 @@ def _numbers(column: pa.ChunkedArray, kind: Kind) -> Array:
     numbers = pc.fill_null(column, 0).to_numpy()
     if numbers.dtype.kind == "f":
         return np.where(np.isnan(numbers), np.inf, numbers).astype(np.float64) + 0.0
-    return numbers.astype(np.int64)
+    return np.asarray(numbers, dtype=np.int64)
 
 
 def _flags(column: pa.ChunkedArray) -> npt.NDArray[np.bool_]:

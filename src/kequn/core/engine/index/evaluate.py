@@ -21,6 +21,8 @@ from kequn.core.engine.index.kernel import Kernels
 from kequn.core.engine.index.layout import Column
 from kequn.core.engine.index.plan import All, Among, Any, Bits, CodeIn, Known, Leaf, Not, Plan, Range, repeated
 
+FEW = 2
+"""So many planes are joined sooner than a column of codes is read."""
 MOST_RUNS = 24
 """Runs of codes compared one by one; more are looked up in a table."""
 PLANE, CODE, BORDER, TABLE, ELSEWHERE = 1.0, 3.0, 6.0, 40.0, 10_000.0
@@ -129,17 +131,23 @@ class Evaluator:
     def _codes(self, column: Column, codes: tuple[int, ...], need: Words) -> Words:
         if column.kind == "flag":
             return self._flag(column, codes, need)
-        if column.codes is None or (len(codes) <= PLANE + 1 and all(code in column.planes for code in codes)):
+        if column.codes is None or (len(codes) <= FEW and all(code in column.planes for code in codes)):
             found = self._plane(column.planes[codes[0]], need)
             for code in codes[1:]:
                 found |= self._plane(column.planes[code], need)
             return found
+        return self._rows(column, codes, need)
+
+    def _rows(self, column: Column, codes: tuple[int, ...], need: Words) -> Words:
+        if not codes:
+            return np.zeros_like(need)
+        assert column.codes is not None
         rows, found, runs = column.codes[: self.size], np.empty_like(need), _runs(codes)
         if len(runs) <= MOST_RUNS:
             bounds = np.array(runs, dtype=rows.dtype)
             self.loops.codes_in(rows, bounds[:, 0].copy(), bounds[:, 1].copy(), need, found)
         else:
-            marks = np.zeros(len(column.values or ()) + 1, dtype=np.bool_)
+            marks = np.zeros(max(256, len(column.values or ()) + 1), dtype=np.bool_)
             marks[list(codes)] = True
             self.loops.codes_marked(rows, marks, need, found)
         return found
@@ -176,6 +184,8 @@ class Evaluator:
         marks = np.zeros(256, dtype=np.uint8)
         for value in values:
             np.maximum(marks, _marks(column, value, value), out=marks)
+        if not (marks == 2).any():
+            return self._rows(column, tuple(np.flatnonzero(marks).tolist()), need)
         wanted, found = _wanted(column, values), np.empty_like(need)
         self.loops.bins_among(column.codes[: self.size], marks, column.exact[: self.size], wanted, need, found)
         return found
@@ -283,17 +293,19 @@ def _marks(column: Column, low: float | None, high: float | None) -> npt.NDArray
     return marks
 
 
-def _bounds(column: Column, low: float | None, high: float | None) -> tuple[float, float]:
-    if column.exact is not None and column.exact.dtype.kind == "f":
-        return float("-inf") if low is None else float(low), float("inf") if high is None else float(high)
+def _bounds(column: Column, low: float | None, high: float | None) -> tuple[Anything, Anything]:
+    """Typed, so that a comparison with a narrow column is made in the wide type."""
+    if _is_float(column):
+        return np.float64(-np.inf if low is None else low), np.float64(np.inf if high is None else high)
     floor, ceiling = int(INT_BOUNDS.min), int(INT_BOUNDS.max)
-    return floor if low is None else _whole(low), ceiling if high is None else _whole(high)
-
-
-def _whole(bound: float) -> int:
-    return int(max(min(bound, INT_BOUNDS.max), INT_BOUNDS.min))
+    return np.int64(floor if low is None else max(low, floor)), np.int64(
+        ceiling if high is None else min(high, ceiling)
+    )
 
 
 def _wanted(column: Column, values: tuple[float, ...]) -> npt.NDArray[Anything]:
-    is_float = column.exact is not None and column.exact.dtype.kind == "f"
-    return np.unique(np.array(values, dtype=np.float64 if is_float else np.int64))
+    return np.unique(np.array(values, dtype=np.float64 if _is_float(column) else np.int64))
+
+
+def _is_float(column: Column) -> bool:
+    return column.exact is not None and column.exact.dtype.kind == "f"

@@ -109,7 +109,10 @@ def bins_between(
         bits = NONE
         if need[w]:
             bits = _word(codes, w << 6, runs[0], runs[1]) & need[w]
-            look = _word(codes, w << 6, borders[0], borders[0]) | _word(codes, w << 6, borders[1], borders[1])
+            look = NONE
+            for border in borders:
+                if border:
+                    look |= _word(codes, w << 6, border, border)
             look &= need[w]
             while look:
                 bit = look & (~look + ONE)

@@ -67,7 +67,7 @@ def bins_among(codes: Array, marks: Array, exact: Array, wanted: Array, need: Wo
 
     def hits(block: Array, rows: slice) -> Array:
         mark = marks[block]
-        found = mark == 1
+        found = np.asarray(mark == 1)
         some = np.flatnonzero(mark == 2)
         if len(some):
             found[some] = np.isin(exact[rows][some], wanted)
