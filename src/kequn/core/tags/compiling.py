@@ -230,7 +230,7 @@ def _condition(tag: ReadTag, table: Table, calendar: Calendar, lower: date | Non
     return exp.and_(*parts) if parts else None
 
 
-def _is_aggregate(node: exp.Expr) -> bool:
+def is_aggregate(node: exp.Expr) -> bool:
     return type(node) in AGGREGATES or (isinstance(node, exp.Anonymous) and node.this == "histogram")
 
 
@@ -243,7 +243,7 @@ def _filtered(expression: exp.Expr, condition: exp.Expr | None) -> exp.Expr:
         if isinstance(node, exp.Filter):
             both = exp.and_(condition.copy(), node.expression.this.copy())
             return exp.Filter(this=node.this.copy(), expression=exp.Where(this=both))
-        if _is_aggregate(node):
+        if is_aggregate(node):
             return exp.Filter(this=node.copy(), expression=exp.Where(this=condition.copy()))
         return node
 

@@ -274,7 +274,10 @@ class _Work:
             self.in_window = (first, last)
         tags = {t.spec.name: t for t in self._needed(names)}
         values = Values(
-            self.calendar, self.types, [p.name for p in (*self.passes, *self.windows)], self.sources,
+            self.calendar,
+            self.types,
+            [*(p.name for p in self.passes), *(w.name for w in self.windows)],
+            self.sources,
             self._stored("customer"),
         )
         by_level = [[tags[n] for n in level] for level in levels({n: t.tags for n, t in tags.items()})]

@@ -1,0 +1,367 @@
+"""Tags whose aggregates are windows over rows sorted by customer, and what computes them in one pass.
+
+An aggregate is put into measures (see ``pivot``) where it counts rows, or adds, compares or numbers their amounts, days and
+columns of few values, on a condition whose parts each look either at the day or at such columns. Conditions are evaluated by
+DuckDB, once a day and once a combination of column values: they mean exactly what they mean in the query over the rows. What
+surrounds the aggregates stays SQL. A tag with any other aggregate is computed by SQL altogether.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Literal
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import sqlglot
+from numpy.typing import NDArray
+from sqlglot import exp
+
+from kequn.core.data.combinations import AMOUNT_KNOWN
+from kequn.core.data.compacting import AMOUNT, LAST_DAY, ByCustomer
+from kequn.core.data.tables import TABLES
+from kequn.core.engine.duck import Engine, quoted
+from kequn.core.tags.compiling import aggregate, columns_in, is_aggregate, scan_sql
+from kequn.core.tags.language import PRODUCT_NAMES, Calendar
+from kequn.core.tags.passes import Source
+from kequn.core.tags.pivot import DAYS, NOTHING, OUT, Bools, Kind, Measure, Pivot, family, pivoted
+from kequn.core.tags.reading import ReadTag
+
+EPOCH = date(1970, 1, 1)
+MASK = 64
+"""Different values that are counted exactly in one machine word."""
+Looks = Literal["day", "code"]
+
+
+class OnlySql(Exception):
+    """An aggregate is not one of windows over rows sorted by customer; no failure, the tag is computed by SQL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which rows a measure is over: SQL conditions that must be true of their code and of their day."""
+
+    codes: tuple[str, ...] = ()
+    days: tuple[str, ...] = ()
+
+    def and_(self, other: Chosen) -> Chosen:
+        """Return the rows that both choose."""
+        return Chosen(tuple(sorted({*self.codes, *other.codes})), tuple(sorted({*self.days, *other.days})))
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A measure before its conditions are evaluated. ``value``: the SQL whose different values are counted."""
+
+    kind: Kind
+    rows: Chosen
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowPass:
+    """The tags over one table that are computed in one pass over its rows by customer."""
+
+    name: str
+    tags: tuple[ReadTag, ...]
+    sources: Mapping[str, Source]
+    measures: tuple[Measure, ...]
+    layout: ByCustomer
+
+    def columns(self, first: int, last: int, *, kernel: Pivot | None = None) -> pa.Table:
+        """Return the measures of the ordinals ``first`` … ``last - 1``: columns ``ordinal``, ``m0``, ``m1``, …"""
+        out = np.empty((len(self.measures), last - first), np.int64)
+        made = family(self.measures, codes=len(self.measures[0].codes))
+        for rows in self.layout.ranges(first, last):
+            at = rows.first - first
+            part: OUT = np.empty((len(out), len(rows.starts) - 1), np.int64)
+            out[:, at : at + part.shape[1]] = pivoted(made, rows, out=part, kernel=kernel)
+        return _table(np.arange(first, last, dtype=np.uint32), self.measures, out)
+
+
+def window_pass(
+    name: str, tags: Iterable[ReadTag], calendar: Calendar, layout: ByCustomer, engine: Engine
+) -> WindowPass | None:
+    """Return the pass over a table's rows by customer that computes those of ``tags`` that can be; ``None`` for none."""
+    table = TABLES[layout.table]
+    domain = _Domain(layout, calendar, engine)
+    leaves: dict[Leaf, int] = {}
+    taken: list[ReadTag] = []
+    sources: dict[str, Source] = {}
+    for tag in tags:
+        own = dict(leaves)
+        try:
+            share = aggregate(tag, calendar)
+            raw = _Rewriting(name, table.on or "", layout, own).sql(share.value)
+            rows = None if share.rows is None else _Rewriting(name, table.on or "", layout, own).sql(share.rows)
+            domain.check(own.keys() - leaves.keys())
+        except OnlySql:
+            continue
+        leaves = own
+        taken.append(tag)
+        sources[tag.spec.name] = Source(raw, rows)
+    if not taken:
+        return None
+    return WindowPass(name, tuple(taken), sources, tuple(domain.measure(leaf) for leaf in leaves), layout)
+
+
+class _Rewriting:
+    """Puts an expression's aggregates into measures and says what is left, over the measures' columns."""
+
+    def __init__(self, name: str, on: str, layout: ByCustomer, leaves: dict[Leaf, int]) -> None:
+        self.name, self.on, self.layout, self.leaves = name, on, layout, leaves
+
+    def sql(self, expression: exp.Expr) -> str:
+        """Return the SQL of an expression with its aggregates replaced.
+
+        Raises:
+            OnlySql: one of them cannot be.
+        """
+        made = self._replaced(expression.copy())
+        if made.find(exp.Column) is None:
+            raise OnlySql
+        if any(not c.table for c in made.find_all(exp.Column)):
+            raise OnlySql
+        return made.sql(dialect="duckdb")
+
+    def _replaced(self, node: exp.Expr) -> exp.Expr:
+        return node.transform(self._put_in)
+
+    def _put_in(self, node: exp.Expr) -> exp.Expr:
+        if isinstance(node, exp.Filter):
+            return self._aggregate(node.this, self._rows(node.expression.this))
+        return self._aggregate(node, Chosen()) if is_aggregate(node) else node
+
+    def _aggregate(self, node: exp.Expr, rows: Chosen) -> exp.Expr:
+        match node:
+            case exp.Count():
+                return self._count(node.this, rows)
+            case exp.CountIf():
+                true = self._measure("count", rows.and_(self._rows(node.this)))
+                return _if(self._known(node.this, rows) > 0, exp.cast(true, "HUGEINT"))
+            case exp.Sum():
+                return self._sum(node.this, rows)
+            case exp.Avg():
+                (value, chosen, sign), *rest = self._branches(node.this, rows)
+                if rest or value != AMOUNT or sign != 1:
+                    raise OnlySql
+                total, count = self._measure("sum", chosen), self._measure("count", chosen)
+                return exp.Div(this=exp.cast(total, "DOUBLE"), expression=exp.func("nullif", count, _number(0)))
+            case exp.Max() | exp.Min():
+                return self._extreme(node, rows)
+            case exp.LogicalOr():
+                true = self._measure("count", rows.and_(self._rows(node.this)))
+                return _if(self._known(node.this, rows) > 0, true > 0)
+            case _:
+                raise OnlySql
+
+    def _count(self, value: exp.Expr, rows: Chosen) -> exp.Expr:
+        if isinstance(value, exp.Star):
+            return self._measure("count", rows)
+        if not isinstance(value, exp.Distinct):
+            return self._known(value, rows)
+        if len(value.expressions) != 1:
+            raise OnlySql
+        (one,) = value.expressions
+        if isinstance(one, exp.Column) and one.name == self.on:
+            return self._measure("days", rows)
+        kind: Kind = "day_bits" if self._looks(one) == "day" else "bits"
+        return self._measure(kind, rows, value=one.sql(dialect="duckdb"))
+
+    def _known(self, value: exp.Expr, rows: Chosen) -> exp.Column:
+        """How many rows have a value."""
+        known = exp.Not(this=exp.Is(this=exp.paren(value.copy()), expression=exp.null()))
+        return self._measure("count", rows.and_(self._rows(known)))
+
+    def _sum(self, value: exp.Expr, rows: Chosen) -> exp.Expr:
+        """Nothing where no row has a value, as in SQL; the sum of all branches otherwise."""
+        total: exp.Expr | None = None
+        known: exp.Expr | None = None
+        for what, chosen, sign in self._branches(value, rows):
+            if what not in (AMOUNT, "0"):
+                raise OnlySql
+            count = self._measure("count", chosen)
+            known = count if known is None else exp.Add(this=known, expression=count)
+            if what == AMOUNT:
+                added = exp.cast(self._measure("sum", chosen), "HUGEINT")
+                term = exp.Neg(this=added) if sign < 0 else added
+                total = term if total is None else exp.Add(this=total, expression=term)
+        if total is None or known is None:
+            raise OnlySql
+        return _if(exp.GT(this=exp.paren(known), expression=_number(0)), exp.paren(total))
+
+    def _extreme(self, node: exp.Expr, rows: Chosen) -> exp.Expr:
+        largest = isinstance(node, exp.Max)
+        (value, chosen, sign), *rest = self._branches(node.this, rows)
+        if rest or sign != 1 or value not in (AMOUNT, self.on):
+            raise OnlySql
+        if value == AMOUNT:
+            kind: Kind = "max" if largest else "min"
+            return exp.func("nullif", self._measure(kind, chosen), _number(NOTHING[kind]))
+        kind = "last" if largest else "first"
+        day = exp.func("nullif", self._measure(kind, chosen), _number(NOTHING[kind]))
+        epoch = exp.cast(exp.Literal.string(EPOCH.isoformat()), "DATE")
+        return exp.paren(exp.Add(this=epoch, expression=exp.cast(day, "INTEGER")))
+
+    def _branches(self, value: exp.Expr, rows: Chosen) -> list[tuple[str, Chosen, int]]:
+        """A value as alternatives: (``amount``, the day's column or ``0``; the rows that have it; its sign)."""
+        if isinstance(value, exp.Paren):
+            return self._branches(value.this, rows)
+        if isinstance(value, exp.Cast) and value.to.sql() in ("HUGEINT", "INT128", "BIGINT", "BIGINT"):
+            return self._branches(value.this, rows)
+        if isinstance(value, exp.Neg):
+            return [(what, chosen, -sign) for what, chosen, sign in self._branches(value.this, rows)]
+        if isinstance(value, exp.Column) and value.name == AMOUNT:
+            return [(AMOUNT, rows.and_(Chosen((quoted(AMOUNT_KNOWN),))), 1)]
+        if isinstance(value, exp.Column) and value.name == self.on:
+            return [(self.on, rows, 1)]
+        if isinstance(value, exp.Literal) and not value.is_string and value.name == "0":
+            return [("0", rows, 1)]
+        if isinstance(value, exp.Case) and value.this is None:
+            return self._cases(value, rows)
+        raise OnlySql
+
+    def _cases(self, case: exp.Case, rows: Chosen) -> list[tuple[str, Chosen, int]]:
+        found: list[tuple[str, Chosen, int]] = []
+        left = rows
+        for branch in case.args["ifs"]:
+            then = branch.args["true"]
+            if not isinstance(then, exp.Null):
+                found += self._branches(then, left.and_(self._rows(branch.this)))
+            left = left.and_(self._rows(exp.Not(this=exp.paren(_surely(branch.this)))))
+        otherwise = case.args.get("default")
+        if otherwise is not None and not isinstance(otherwise, exp.Null):
+            found += self._branches(otherwise, left)
+        if not found:
+            raise OnlySql
+        return found
+
+    def _rows(self, condition: exp.Expr) -> Chosen:
+        """The rows on which a condition is true."""
+        if isinstance(condition, exp.Paren):
+            return self._rows(condition.this)
+        if isinstance(condition, exp.And):
+            return self._rows(condition.this).and_(self._rows(condition.expression))
+        text = condition.sql(dialect="duckdb")
+        return Chosen(days=(text,)) if self._looks(condition) == "day" else Chosen(codes=(text,))
+
+    def _looks(self, expression: exp.Expr) -> Looks:
+        names = {c.name for c in expression.find_all(exp.Column)}
+        if names <= {self.on} and not any(is_aggregate(n) for n in expression.walk()):
+            return "day"
+        if names <= {*self.layout.columns, *PRODUCT_NAMES} - {AMOUNT_KNOWN}:
+            return "code"
+        raise OnlySql
+
+    def _measure(self, kind: Kind, rows: Chosen, *, value: str = "") -> exp.Column:
+        number = self.leaves.setdefault(Leaf(kind, rows, value), len(self.leaves))
+        return exp.column(f"m{number}", table=self.name)
+
+
+class _Domain:
+    """All days and all combinations that can occur, and which of them meet a condition."""
+
+    def __init__(self, layout: ByCustomer, calendar: Calendar, engine: Engine) -> None:
+        self.layout, self.calendar, self.engine = layout, calendar, engine
+        table = TABLES[layout.table]
+        self.on = table.on or ""
+        self.first = layout.first_day
+        self.last = min(layout.last_day, (calendar.as_of - EPOCH).days, LAST_DAY - 1)
+        self.sizes = len(layout.combinations())
+        numbers = pa.array(range(self.sizes), pa.uint32())
+        self._names = f"codes_of_{layout.table}"
+        engine.register(self._names, layout.combinations().append_column("ordinal", numbers))
+        self._found: dict[str, Bools | NDArray[np.uint8]] = {}
+
+    def check(self, leaves: Iterable[Leaf]) -> None:
+        """Evaluate what some measures need.
+
+        Raises:
+            OnlySql: a condition fails on a day or combination (which the rows of a customer need not have), too many
+                values for one word, sums that may be too large.
+        """
+        for leaf in leaves:
+            try:
+                self.measure(leaf)
+            except duckdb.Error:
+                raise OnlySql from None
+
+    def measure(self, leaf: Leaf) -> Measure:
+        """Return a measure with its codes and days."""
+        if leaf.kind == "sum" and self.layout.largest * self.layout.most_rows >= 1 << 62:
+            raise OnlySql
+        codes = np.ones(self.sizes, np.bool_)
+        for text in leaf.rows.codes:
+            codes &= self._codes_with(text)
+        days = np.zeros(DAYS, np.bool_)
+        if self.first <= self.last:
+            days[self.first : self.last + 1] = True
+            for text in leaf.rows.days:
+                days &= self._days_with(text)
+        if leaf.kind == "bits":
+            return Measure(leaf.kind, codes, days, self._numbered(codes, self._codes_query(leaf.value)))
+        if leaf.kind == "day_bits":
+            return Measure(leaf.kind, codes, days, self._numbered(days, self._days_query(leaf.value)))
+        return Measure(leaf.kind, codes, days)
+
+    def _codes_with(self, text: str) -> Bools:
+        return self._cached(text, self.sizes, self._codes_query(f"coalesce({text}, false)"))
+
+    def _days_with(self, text: str) -> Bools:
+        return self._cached(f"day {text}", DAYS, self._days_query(f"coalesce({text}, false)"))
+
+    def _cached(self, key: str, size: int, query: str) -> Bools:
+        if key not in self._found:
+            found = np.zeros(size, np.bool_)
+            table = self.engine.arrow(query)
+            values = table.column("value").combine_chunks().fill_null(False)
+            found[table.column("number").to_numpy()] = values.to_numpy(zero_copy_only=False).astype(np.bool_)
+            self._found[key] = found
+        return self._found[key]  # type: ignore[return-value]
+
+    def _numbered(self, chosen: Bools, query: str) -> NDArray[np.uint8]:
+        """Give each different value among the chosen a number from 0, missing ones 64."""
+        table = self.engine.arrow(query)
+        encoded = table.column("value").combine_chunks().dictionary_encode()
+        numbers = np.full(len(chosen), -1, np.int64)
+        numbers[table.column("number").to_numpy()] = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        used = np.unique(numbers[chosen & (numbers >= 0)])
+        if len(used) > MASK:
+            raise OnlySql
+        found = np.full(len(chosen), MASK, np.uint8)
+        for bit, number in enumerate(used):
+            found[chosen & (numbers == number)] = bit
+        return found
+
+    def _codes_query(self, value: str) -> str:
+        """``value`` for each code; products' columns come from the products by the code's product."""
+        names = columns_in([sqlglot.parse_one(value, dialect="duckdb")])
+        stored = dict.fromkeys(self.layout.columns, "")
+        scan = scan_sql(replace(TABLES[self.layout.table], name=self._names), names, stored=stored)
+        return f"SELECT ordinal AS number, {value} AS value FROM ({scan}) ORDER BY ordinal"
+
+    def _days_query(self, value: str) -> str:
+        days = f"SELECT range AS number, DATE '{EPOCH}' + CAST(range AS INTEGER) AS {quoted(self.on)}"
+        return (
+            f"SELECT number, {value} AS value FROM ({days} FROM range({self.first}, {self.last + 1})) ORDER BY number"
+        )
+
+
+def _table(ordinals: NDArray[np.uint32], measures: Sequence[Measure], out: OUT) -> pa.Table:
+    columns = {"ordinal": pa.array(ordinals)} | {f"m{i}": pa.array(out[i]) for i in range(len(measures))}
+    return pa.table(columns)
+
+
+def _surely(condition: exp.Expr) -> exp.Expr:
+    return exp.func("coalesce", condition.copy(), exp.false())
+
+
+def _if(condition: exp.Expr, value: exp.Expr) -> exp.Expr:
+    return exp.Case(ifs=[exp.If(this=condition, true=value)])
+
+
+def _number(value: int) -> exp.Expr:
+    return exp.Literal.number(value) if value >= 0 else exp.Neg(this=exp.Literal.number(-value))
