@@ -2,21 +2,29 @@
 
 from kequn.core.segments.funnel import FunnelStep, Preview, funnel, preview
 from kequn.core.segments.lists import LineFault, ListMatch, drop_list, extend_list, match_list, save_list
-from kequn.core.segments.members import Overlap, count, count_by, members, members_sql, overlap
-from kequn.core.segments.rule import lists_in, segments_in, tables_in, tags_in
+from kequn.core.segments.members import Overlap, count, count_by, leaf_sql, members, members_sql, overlap
+from kequn.core.segments.past import Past
+from kequn.core.segments.pack import Group, group_named, groups, shipped_segments, tags_wanting
+from kequn.core.segments.rule import key_of, lists_in, segments_in, tables_in, tags_in
 from kequn.core.segments.sensitivity import consents_needed
+from kequn.core.segments.settle import settled
+from kequn.core.segments.sql import DIALECTS, EXECUTED
 from kequn.core.segments.typed import OPERATORS
 from kequn.core.segments.understand import check, sensitive_tags, understand
 from kequn.core.segments.upload import ListLine, UploadedList, masked, read_list
 from kequn.core.segments.words import in_words
 
 __all__ = [
+    "DIALECTS",
+    "EXECUTED",
     "OPERATORS",
     "FunnelStep",
+    "Group",
     "LineFault",
     "ListLine",
     "ListMatch",
     "Overlap",
+    "Past",
     "Preview",
     "UploadedList",
     "check",
@@ -26,7 +34,11 @@ __all__ = [
     "drop_list",
     "extend_list",
     "funnel",
+    "group_named",
+    "groups",
     "in_words",
+    "key_of",
+    "leaf_sql",
     "lists_in",
     "masked",
     "match_list",
@@ -38,7 +50,10 @@ __all__ = [
     "save_list",
     "segments_in",
     "sensitive_tags",
+    "settled",
+    "shipped_segments",
     "tables_in",
     "tags_in",
+    "tags_wanting",
     "understand",
 ]

@@ -13,9 +13,9 @@ import pyarrow as pa
 from sqlglot import exp
 
 from kequn.core.engine.duck import Engine
-from kequn.core.segments.members import statement
+from kequn.core.segments.members import engine_target, statement
 from kequn.core.segments.rule import AnyRule, EveryRule, NotRule, Rule
-from kequn.core.segments.sql import TAGS, Target, predicate
+from kequn.core.segments.sql import TAGS, predicate
 from kequn.core.segments.understand import understand
 from kequn.core.spec.segment import SegmentSpec
 from kequn.core.spec.tag import TagSpec
@@ -108,7 +108,7 @@ class _Sight:
         if not len(who):
             return cls(present, held)
         engine.register("changed_customers", pa.table({"ordinal": pa.array(who, pa.uint32())}))
-        target = Target("ordinal", as_of)
+        target = engine_target(engine, leaves, as_of)
         columns = [exp.alias_(predicate(leaf, target), f"leaf_{i}") for i, leaf in enumerate(leaves)]
         query = exp.select(exp.column("ordinal"), *columns).from_(TAGS)
         few = engine.within("SELECT ordinal FROM changed_customers")

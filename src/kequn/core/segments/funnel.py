@@ -9,8 +9,9 @@ from datetime import date
 from sqlglot import exp
 
 from kequn.core.engine.duck import Engine
-from kequn.core.segments.members import statement
-from kequn.core.segments.rule import Rule, TagRule, own_leaves, steps, tags_in
+from kequn.core.segments.members import engine_target, statement
+from kequn.core.segments.past import Past
+from kequn.core.segments.rule import Rule, TagRule, own_leaves, steps, tags_now
 from kequn.core.segments.sql import TAGS, Target, joined, negated, predicate
 from kequn.core.segments.understand import understand
 from kequn.core.spec.segment import Condition, SegmentSpec
@@ -51,11 +52,13 @@ def preview(
     tags: Mapping[str, TagSpec],
     segments: Mapping[str, SegmentSpec],
     as_of: date,
+    past: Past | None = None,
 ) -> Preview:
     """Return size, funnel and unknowns in one query. Raises as `count` does."""
     rule = understand(spec, tags=tags, segments=segments)
-    parts, tested = steps(rule), tags_in(rule)
-    query = _figures(parts, tested).from_(_fates(parts, tested, Target("ordinal", as_of)).subquery("fates"))
+    parts, tested = steps(rule), tags_now(rule)
+    fates = _fates(parts, tested, engine_target(engine, [rule], as_of, past))
+    query = _figures(parts, tested).from_(fates.subquery("fates"))
     row = engine.columns(statement(engine, query, [rule], as_of))
     figure = {name: int(values[0]) for name, values in row.items()}
     made = tuple(
@@ -74,9 +77,10 @@ def funnel(
     tags: Mapping[str, TagSpec],
     segments: Mapping[str, SegmentSpec],
     as_of: date,
+    past: Past | None = None,
 ) -> list[FunnelStep]:
     """Return for each condition of a top-level ``all``, in turn, how many meet it alone and how many are left then."""
-    return list(preview(engine, spec, tags=tags, segments=segments, as_of=as_of).steps)
+    return list(preview(engine, spec, tags=tags, segments=segments, as_of=as_of, past=past).steps)
 
 
 def _fates(parts: Sequence[Rule], tested: Sequence[str], target: Target) -> exp.Select:
@@ -101,7 +105,7 @@ def _fates(parts: Sequence[Rule], tested: Sequence[str], target: Target) -> exp.
 def _figures(parts: Sequence[Rule], tested: Sequence[str]) -> exp.Select:
     figures = [exp.alias_(exp.Count(this=exp.Star()), "customers")]
     for i, part in enumerate(parts):
-        without = [exp.column(f"missing_{tested.index(name)}") for name in tags_in(part)]
+        without = [exp.column(f"missing_{tested.index(name)}") for name in tags_now(part)]
         left = exp.GT(this=exp.column("falls_at"), expression=exp.Literal.number(i))
         figures.append(_how_many(exp.column(f"step_{i}"), f"alone_{i}"))
         figures.append(_how_many(left, f"left_{i}"))

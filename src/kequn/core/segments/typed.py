@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
 from difflib import get_close_matches
 from typing import TypeVar
 
 from kequn.core.data.tables import TABLES, Column, Table
 from kequn.core.errors import InvalidSpec, KequnError, UnknownTag, Where
 from kequn.core.segments.columns import code_words
-from kequn.core.segments.rule import ColumnRule, DidRule, RowsRule, TagRule
+from kequn.core.segments.rule import ColumnRule, DidRule, RowsRule, SequenceRule, TagRule, Told, TrendRule
 from kequn.core.segments.sensitivity import refuse_suppressing
 from kequn.core.spec.base import Text
-from kequn.core.spec.segment import Behaviour, ColumnTest, Rows, Scalar, TagTest, TestOp
+from kequn.core.spec.period import Away, Edge, Fixed, Period, Rolling, Whole, YearBefore, read_day, read_period
+from kequn.core.spec.segment import Behaviour, ColumnTest, Movement, Order, Rows, Scalar, TagTest, TestOp
 from kequn.core.spec.tag import TagSpec
 from kequn.core.spec.value import Value, read_text, read_value
 
 MAX_VALUES = 1000
 ORDERED: tuple[TestOp, ...] = ("=", "!=", "<", "<=", ">", ">=", "between", "in", "known", "unknown")
+DATED: tuple[TestOp, ...] = (*ORDERED[:-2], "during", "anniversary", *ORDERED[-2:])
 OPERATORS: dict[str, tuple[TestOp, ...]] = {
     "boolean": ("=", "!=", "known", "unknown"),
     "integer": ORDERED,
     "number": ORDERED,
     "money": ORDERED,
-    "date": ORDERED,
-    "timestamp": ORDERED,
+    "date": DATED,
+    "timestamp": DATED,
     "text": ("=", "!=", "in", "contains", "known", "unknown"),
-    "list": ("contains", "in", "known", "unknown"),
+    "list": ("contains", "in", "contains_all", "known", "unknown"),
     "ref": ("known", "unknown"),
 }
 """The tests a type of tag or column allows. Text has no order: it would differ by the collation of each engine."""
 
 SUMMABLE = ("money", "number", "integer")
+TOLD = re.compile(r"^(today|yesterday|tomorrow)$|[a-z]+ +[a-z0-9]|[0-9] +[a-z]", re.IGNORECASE)
+"""Text that can only be meant as a day told from the business date."""
+MONTH_DAY = "_md"
+"""A text tag of this name holds a month and a day, 06-30, and can be tested for its anniversary."""
 Fault = TypeVar("Fault", bound=KequnError)
 
 
@@ -49,19 +58,54 @@ def nearest(name: str, titles: Mapping[str, Text]) -> str | None:
     return by_word[near[0]] if near else None
 
 
+def tag_named(name: str, path: str, tags: Mapping[str, TagSpec]) -> TagSpec:
+    """Return a tag that may select customers.
+
+    Raises:
+        UnknownTag, TagNotSelectable: with ``path`` as the place.
+    """
+    tag = tags.get(name)
+    if tag is None:
+        near = nearest(name, {n: t.title for n, t in tags.items()})
+        hint = f"Did you mean {near!r} ({tags[near].title})?" if near else "See the catalogue: `kequn tag list`."
+        raise at(path, UnknownTag(f"Tag {name!r} is not in the catalogue.", hint=hint, tag=name))
+    refuse_suppressing(tag, path)
+    return tag
+
+
+def number_named(name: str, path: str, tags: Mapping[str, TagSpec]) -> TagSpec:
+    """Return a tag that can be calculated with. Raises as `tag_named` does, and InvalidSpec for any other."""
+    tag = tag_named(name, path, tags)
+    if tag.type not in SUMMABLE:
+        message = f"Tag {name!r} is {tag.type}: it has no ratio or difference."
+        raise at(path, InvalidSpec(message, hint="Choose a tag of money or numbers, or test its value on the day."))
+    return tag
+
+
+def ordered_named(name: str, path: str, tags: Mapping[str, TagSpec]) -> TagSpec:
+    """Return a tag whose values can be put in order. Raises as `tag_named` does, and InvalidSpec for any other."""
+    tag = tag_named(name, path, tags)
+    if tag.type not in (*SUMMABLE, "date"):
+        message = f"Tag {name!r} is {tag.type}: it puts nobody first or last."
+        raise at(path, InvalidSpec(message, hint="Choose a tag of money, numbers or dates."))
+    return tag
+
+
 def tag_rule(test: TagTest, path: str, tags: Mapping[str, TagSpec]) -> TagRule:
     """Return the test on a tag, typed.
 
     Raises:
         UnknownTag, TagNotSelectable, InvalidSpec: with the place below ``path``.
     """
-    tag = tags.get(test.tag)
-    if tag is None:
-        near = nearest(test.tag, {n: t.title for n, t in tags.items()})
-        hint = f"Did you mean {near!r} ({tags[near].title})?" if near else "See the catalogue: `kequn tag list`."
-        raise at(f"{path}.tag", UnknownTag(f"Tag {test.tag!r} is not in the catalogue.", hint=hint, tag=test.tag))
-    refuse_suppressing(tag, f"{path}.tag")
+    tag = tag_named(test.tag, f"{path}.tag", tags)
+    if tag.type == "text" and test.op == "anniversary" and tag.name.endswith(MONTH_DAY):
+        return TagRule(path, tag, test.op, (_period(test.value, f"{path}.value"),))
     return TagRule(path, tag, test.op, _values(test, tag.type, path, tag.values, f"Tag {tag.name!r}"))
+
+
+def amount_of(type: str, difference: Decimal | None, path: str) -> Value | None:
+    """Return a difference as the store compares it: money as fen. Raises InvalidSpec with its place."""
+    return None if difference is None else _value(type, difference, path, {})  # type: ignore[return-value]
 
 
 def did_rule(did: Behaviour, path: str) -> DidRule:
@@ -75,9 +119,40 @@ def did_rule(did: Behaviour, path: str) -> DidRule:
     column = least = None
     if did.sum_of is not None and did.sum_at_least is not None:
         column = _summable(rows.table, did.sum_of, f"{path}.did.sum_of")
-        kind = "money" if column.type == "money" else "number"
-        least = _value(kind, did.sum_at_least, f"{path}.did.sum_at_least", {})
-    return DidRule(path, rows, did.within_days, did.at_least, column, least, other)
+        least = amount_of(_sum_type(column), did.sum_at_least, f"{path}.did.sum_at_least")
+    during = read_period(did.during) if did.during else None
+    return DidRule(path, rows, did.within_days, did.at_least, column, least, other, during)
+
+
+def sequence_rule(order: Order, path: str) -> SequenceRule:
+    """Return a sequence, typed by the canonical tables. Raises InvalidSpec with the place below ``path``."""
+    place = f"{path}.sequence"
+    without = _rows(order.without, f"{place}.without") if order.without else None
+    during = Rolling("day", order.within_days) if order.within_days else read_period(order.during or "")
+    first, then = _rows(order.first, f"{place}.first"), _rows(order.then, f"{place}.then")
+    return SequenceRule(path, first, then, order.gap_days, without, during)
+
+
+def trend_rule(movement: Movement, path: str) -> TrendRule:
+    """Return a movement between two periods, typed. Raises InvalidSpec with the place below ``path``."""
+    place = f"{path}.trend"
+    rows, column = _rows(movement, place), None
+    if movement.sum_of is not None:
+        column = _summable(rows.table, movement.sum_of, f"{place}.sum_of")
+    difference = amount_of(_sum_type(column) if column else "integer", movement.difference, f"{place}.difference")
+    during = read_period(movement.during)
+    against = _against(during, movement.against)
+    return TrendRule(path, rows, column, during, against, movement.op, movement.ratio, difference)
+
+
+def _against(during: Rolling | Whole | Fixed, written: str) -> Period:
+    if written == "period before":
+        return during.before()
+    return YearBefore(during) if written == "year before" else read_period(written)
+
+
+def _sum_type(column: Column) -> str:
+    return "money" if column.type == "money" else "number"
 
 
 def _rows(rows: Rows, path: str) -> RowsRule:
@@ -111,13 +186,13 @@ def _summable(table: Table, name: str, path: str) -> Column:
     return column
 
 
-def _values(
-    test: TagTest | ColumnTest, type: str, path: str, codes: Mapping[str, Text], what: str
-) -> tuple[Value, ...]:
+def _values(test: TagTest | ColumnTest, type: str, path: str, codes: Mapping[str, Text], what: str) -> tuple[Told, ...]:
     if test.op not in OPERATORS[type]:
         hint = f"Tests: {' '.join(OPERATORS[type])}."
         raise at(f"{path}.op", InvalidSpec(f"{what} is {type}: it has no test {test.op!r}.", hint=hint))
     place = f"{path}.value"
+    if test.op in ("during", "anniversary"):
+        return (_period(test.value, place),)
     if type == "text" and test.op == "contains":
         return (_substring(test.value, place),)
     if not isinstance(test.value, tuple):
@@ -125,18 +200,35 @@ def _values(
     if len(test.value) > MAX_VALUES:
         raise at(place, InvalidSpec(f"More than {MAX_VALUES} values.", hint="Upload customers as a list."))
     values = tuple(_value(type, written, f"{place}.{i}", codes) for i, written in enumerate(test.value))
-    if len({value.__class__ for value in values}) > 1:
+    told = any(isinstance(value, Away | Edge) for value in values)
+    if len({date if isinstance(value, Away | Edge) else value.__class__ for value in values}) > 1:
         raise at(place, InvalidSpec("Some values are days, others times.", hint="Write all of them the same way."))
-    if test.op == "between" and values[0] > values[1]:  # type: ignore[operator]  # one class, and an ordered one
+    if test.op == "between" and not told and values[0] > values[1]:  # type: ignore[operator]  # one class, and an ordered one
         raise at(place, InvalidSpec("The lower end is above the upper end.", hint="Write [low, high]."))
-    return tuple(dict.fromkeys(values)) if test.op == "in" else values
+    return values if test.op == "between" else tuple(dict.fromkeys(values))
 
 
-def _value(type: str, written: Scalar, path: str, codes: Mapping[str, Text]) -> Value:
+def _value(type: str, written: Scalar, path: str, codes: Mapping[str, Text]) -> Told:
     try:
+        if type in ("date", "timestamp") and isinstance(written, str) and TOLD.search(written):
+            return _told_day(written)
         return read_value(type, written, codes=codes)
     except InvalidSpec as fault:
         raise at(path, fault) from None
+
+
+def _told_day(written: str) -> Told:
+    try:
+        return read_day(written)
+    except ValueError as fault:
+        raise InvalidSpec(f"{fault}.") from None
+
+
+def _period(written: object, path: str) -> Rolling | Whole | Fixed:
+    try:
+        return read_period(str(written))
+    except ValueError as fault:
+        raise at(path, InvalidSpec(f"{fault}.")) from None
 
 
 def _substring(written: object, path: str) -> str:

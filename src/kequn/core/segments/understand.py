@@ -3,14 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from difflib import get_close_matches
 
-from kequn.core.errors import InvalidSpec, KequnError, SegmentCycle, SeveralErrors, UnknownList, UnknownSegment, Where
-from kequn.core.segments.rule import AnyRule, EveryRule, ListRule, MemberRule, NotRule, Rule, tags_in
+from kequn.core.errors import (
+    InvalidSpec,
+    KequnError,
+    SegmentCycle,
+    SeveralErrors,
+    UnknownList,
+    UnknownSegment,
+    UnknownTag,
+    Where,
+)
+from kequn.core.segments.rule import (
+    AnyRule,
+    By,
+    ChangeRule,
+    EveryRule,
+    ListRule,
+    MemberRule,
+    NotRule,
+    RankRule,
+    Rule,
+    TagRule,
+    ThenRule,
+    WasRule,
+    tags_in,
+)
 from kequn.core.segments.sensitivity import check_consents
-from kequn.core.segments.typed import at, did_rule, nearest, tag_rule
-from kequn.core.spec.segment import AllOf, AnyOf, Condition, Did, MemberOf, Not, OnList, SegmentSpec, TagTest
+from kequn.core.segments.typed import (
+    amount_of,
+    at,
+    did_rule,
+    nearest,
+    number_named,
+    ordered_named,
+    sequence_rule,
+    tag_rule,
+    trend_rule,
+)
+from kequn.core.spec.period import read_day
+from kequn.core.spec.segment import (
+    AllOf,
+    AnyOf,
+    Change,
+    Cluster,
+    ClusterSet,
+    Condition,
+    Did,
+    Except,
+    Intersect,
+    MemberOf,
+    Not,
+    OnList,
+    Place,
+    Rank,
+    SegmentSpec,
+    Sequence,
+    TagChange,
+    TagTest,
+    Trend,
+    Union,
+    cluster_tag,
+)
 from kequn.core.spec.tag import TagSpec
 
 MAX_DEPTH = 60
@@ -94,6 +151,13 @@ class _Reader:
                 return AnyRule(path, self._parts(parts, f"{path}.any", depth, ring))
             case Not(negated=part):
                 return NotRule(path, self.condition(part, f"{path}.not", depth + 1, ring))
+            case Union(union=parts):
+                return AnyRule(path, self._parts(parts, f"{path}.union", depth, ring))
+            case Intersect(intersect=parts):
+                return EveryRule(path, self._parts(parts, f"{path}.intersect", depth, ring))
+            case Except(groups=parts):
+                first, *others = self._parts(parts, f"{path}.except", depth, ring)
+                return EveryRule(path, (first, *(NotRule(other.path, other) for other in others)))
         self._count(path)
         try:
             return self._leaf(condition, path, depth, ring)
@@ -115,17 +179,68 @@ class _Reader:
     def _leaf(self, condition: Condition, path: str, depth: int, ring: tuple[str, ...]) -> Rule:
         match condition:
             case TagTest():
-                return tag_rule(condition, path, self.tags)
+                return self._tag(condition, path)
             case Did(did=behaviour):
                 return did_rule(behaviour, path)
+            case Sequence(sequence=order):
+                return sequence_rule(order, path)
+            case Trend(trend=movement):
+                return trend_rule(movement, path)
+            case Change(change=change):
+                return self._change(change, path)
+            case Rank(rank=place):
+                return self._rank(place, path, depth, ring)
+            case Cluster(cluster=cluster):
+                return self._cluster(cluster, path)
             case OnList(list=name):
                 return self._list(name, path)
-            case MemberOf(segment=name):
-                return self._member(name, path, depth, ring)
+            case MemberOf(segment=name, as_of=day):
+                member = self._member(name, path, depth, ring)
+                return WasRule(path, name, member.title, member.rule, read_day(day)) if day else member
             case AnyOf():
                 return AnyRule(path, ())
             case _:
                 return EveryRule(path, ())
+
+    def _tag(self, test: TagTest, path: str) -> Rule:
+        rule = tag_rule(test, path, self.tags)
+        if test.as_of is None:
+            return rule
+        day = read_day(test.as_of)
+        if test.op == "unknown":
+            return NotRule(path, ThenRule(path, TagRule(path, rule.tag, "known", ()), day))
+        return ThenRule(path, rule, day)
+
+    def _change(self, change: TagChange, path: str) -> ChangeRule:
+        tag = number_named(change.tag, f"{path}.change.tag", self.tags)
+        difference = amount_of(tag.type, change.difference, f"{path}.change.difference")
+        return ChangeRule(path, tag, read_day(change.since), change.op, change.ratio, difference)
+
+    def _rank(self, place: Place, path: str, depth: int, ring: tuple[str, ...]) -> RankRule:
+        tag = ordered_named(place.tag, f"{path}.rank.tag", self.tags)
+        among = self.condition(place.among, f"{path}.rank.among", depth + 1, ring) if place.among is not None else None
+        if place.percentile is not None:
+            return RankRule(path, tag, "percentile", place.percentile, among)
+        if place.top_percent is not None or place.bottom_percent is not None:
+            by: By = "top_percent" if place.top_percent is not None else "bottom_percent"
+            return RankRule(path, tag, by, (place.top_percent or place.bottom_percent or Decimal(0),), among)
+        by = "top" if place.top is not None else "bottom"
+        return RankRule(path, tag, by, (Decimal(place.top or place.bottom or 0),), among)
+
+    def _cluster(self, cluster: ClusterSet, path: str) -> Rule:
+        name, place = cluster_tag(cluster.set), f"{path}.cluster"
+        if name not in self.tags:
+            known = [n.removeprefix(cluster_tag("")) for n in self.tags if n.startswith(cluster_tag(""))]
+            near = get_close_matches(cluster.set, known, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Published: {', '.join(sorted(known)) or 'none'}."
+            message = f"There is no set of clusters {cluster.set!r}."
+            raise at(f"{place}.set", UnknownTag(message, hint=hint, tag=name))
+        try:
+            rule = tag_rule(TagTest(tag=name, op="in", value=cluster.any_of), place, self.tags)
+        except InvalidSpec as fault:
+            inner = fault.where.field.removeprefix(f"{place}.value")
+            raise at(f"{place}.in{inner}", fault) from None
+        return replace(rule, path=path)
 
     def _list(self, name: str, path: str) -> ListRule:
         if self.lists is not None and name not in self.lists:

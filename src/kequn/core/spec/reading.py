@@ -18,8 +18,10 @@ from kequn.core.errors import InvalidSpec, KequnError, SeveralErrors, Where
 from kequn.core.spec.base import Definition, Text
 from kequn.core.spec.campaign import CampaignSpec, ContactPolicySpec, PlaybookSpec
 from kequn.core.spec.document import MAX_BYTES, Node, documents, scalar_kind
+from kequn.core.spec.group import GroupSpec
 from kequn.core.spec.metric import MetricSpec
 from kequn.core.spec.offer import OfferSpec, TalkTrackSpec, TemplateSpec
+from kequn.core.spec.segment import KEYS as KEYS_OF_CONDITIONS
 from kequn.core.spec.segment import ColumnTest, SegmentSpec, TagTest
 from kequn.core.spec.source import SourceSpec
 from kequn.core.spec.tag import TagSpec
@@ -28,7 +30,7 @@ KINDS: dict[str, type[Definition]] = {
     kind.model_fields["kind"].default: kind
     for kind in (
         SourceSpec, TagSpec, SegmentSpec, MetricSpec, OfferSpec, TemplateSpec, TalkTrackSpec,
-        PlaybookSpec, CampaignSpec, ContactPolicySpec,
+        PlaybookSpec, CampaignSpec, ContactPolicySpec, GroupSpec,
     )
 }  # fmt: skip
 
@@ -167,7 +169,7 @@ def _place(root: Node, loc: tuple[str | int, ...]) -> tuple[Node, tuple[str, ...
     return node, tuple(path), tuple(rest[-1:])
 
 
-_UNION_LABELS = frozenset({"tag", "did", "segment", "list", "all", "any", "not", "csv", "parquet", "excel", "postgres"})
+_UNION_LABELS = frozenset({*KEYS_OF_CONDITIONS, "csv", "parquet", "excel", "postgres"})
 
 
 def _is_label(node: Node, loc: tuple[str | int, ...], i: int) -> bool:

@@ -1,5 +1,5 @@
 SELECT
-  customer_id
+  customer_tags.customer_id
 FROM customer_tags
 WHERE
   customer_tags.as_of = CAST('2026-06-30' AS DATE)
