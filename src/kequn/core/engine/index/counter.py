@@ -19,6 +19,7 @@ class Counter(Protocol):
     """What `counting` and `counting_plain` both offer; each is described there."""
 
     LANE_HISTOGRAMS: int
+    ROWS_BLOCK: int
 
     def common(self, masks: npt.NDArray[np.uint64]) -> Ints: ...
     def shared(self, mask: Words, plane: Words) -> int: ...
@@ -28,6 +29,23 @@ class Counter(Protocol):
     def gather(self, codes: Array, mask: Words, code: Any, exact: Array, out: Array) -> int: ...
     def total_of_integers(self, exact: Array, rows: Ordinals) -> tuple[int, int]: ...
     def total_of_floats(self, exact: Array, rows: Ordinals) -> float: ...
+    def mark(self, ordinals: Ordinals, starts: Ints, stops: Ints, words: Words) -> None: ...
+    def count_rows(
+        self, ordinals: Ordinals, cursors: Ints, stops: Ints, block: tuple[int, int], test: Any, counts: Array
+    ) -> None: ...
+    def add_values(
+        self, ordinals: Ordinals, cursors: Ints, stops: Ints, block: tuple[int, int], test: Any, summed: Any, sums: Any
+    ) -> None: ...
+    def latest(
+        self,
+        ordinals: Ordinals,
+        cursors: Ints,
+        stops: Ints,
+        days: npt.NDArray[np.int32],
+        block: tuple[int, int],
+        test: Any,
+        last: Array,
+    ) -> None: ...
 
 
 @cache

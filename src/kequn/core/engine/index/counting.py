@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from kequn.core.engine.index.bits import Words
+from kequn.core.engine.index.bits import Ordinals, Words
 
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[Any]
@@ -25,6 +25,8 @@ TILE = 1024
 LANE_HISTOGRAMS = 4
 """Histograms that are filled in turn, since two equal codes in a row would have to wait for one another."""
 LOW = 0xFFFFFFFF
+ROWS_BLOCK = 1 << 17
+"""Customers whose rows are gathered at a time: their counts and sums stay in the second-level cache."""
 
 
 def _popcount(_typing: Any, _word: Any) -> Any:
@@ -115,7 +117,7 @@ def shared(mask: Words, plane: Words) -> Any:
 
 
 @njit(nogil=True, cache=True)
-def places(words: Words, out: npt.NDArray[np.uint32]) -> int:
+def places(words: Words, out: Ordinals) -> int:
     """Write the places of the set bits to ``out``, ascending, and return how many there are."""
     n = 0
     for w in range(len(words)):
@@ -128,7 +130,7 @@ def places(words: Words, out: npt.NDArray[np.uint32]) -> int:
 
 
 @njit(nogil=True, cache=True)
-def tally(codes: Codes, rows: npt.NDArray[np.uint32], counts: npt.NDArray[np.int64]) -> None:
+def tally(codes: Codes, rows: Ordinals, counts: Ints) -> None:
     """Add the codes of some rows to ``counts`` (lane, code); the lanes are to be added up by the caller."""
     whole = len(rows) // LANE_HISTOGRAMS * LANE_HISTOGRAMS
     for j in range(0, whole, LANE_HISTOGRAMS):
@@ -190,7 +192,7 @@ def gather(codes: Codes, mask: Words, code: Any, exact: npt.NDArray[Any], out: n
 
 
 @njit(nogil=True, cache=True)
-def total_of_integers(exact: npt.NDArray[Any], rows: npt.NDArray[np.uint32]) -> Any:
+def total_of_integers(exact: npt.NDArray[Any], rows: Ordinals) -> Any:
     """Return (high, low) with sum = high × 2^32 + low: neither half can run over for fewer than 2^31 rows."""
     high = low = np.int64(0)
     for j in range(len(rows)):
@@ -201,7 +203,7 @@ def total_of_integers(exact: npt.NDArray[Any], rows: npt.NDArray[np.uint32]) -> 
 
 
 @njit(nogil=True, cache=True)
-def total_of_floats(exact: npt.NDArray[Any], rows: npt.NDArray[np.uint32]) -> float:
+def total_of_floats(exact: npt.NDArray[Any], rows: Ordinals) -> float:
     """Return the sum, with Kahan's correction for what adding rounds away."""
     total = lost = 0.0
     for j in range(len(rows)):
@@ -210,3 +212,100 @@ def total_of_floats(exact: npt.NDArray[Any], rows: npt.NDArray[np.uint32]) -> fl
         lost = (raised - total) - value
         total = raised
     return total
+
+
+@njit(nogil=True, cache=True)
+def mark(ordinals: Ordinals, starts: Ints, stops: Ints, words: Words) -> None:
+    """Set the bits of the ordinals in some runs."""
+    for r in range(len(starts)):
+        for i in range(starts[r], stops[r]):
+            words[ordinals[i] >> np.uint32(6)] |= np.uint64(1) << np.uint64(ordinals[i] & np.uint32(63))
+
+
+@njit(nogil=True, cache=True)
+def _passes(value: int, gap: bool, spans: Ints, nulls: bool) -> Any:
+    if gap:
+        return nulls
+    found = False
+    for s in range(len(spans)):
+        found |= spans[s, 0] <= value <= spans[s, 1]
+    return found
+
+
+@njit(nogil=True, cache=True)
+def count_rows(
+    ordinals: Ordinals,
+    cursors: Ints,
+    stops: Ints,
+    block: tuple[int, int],
+    test: Any,
+    counts: npt.NDArray[np.uint32],
+) -> None:
+    """Add to ``counts`` the rows of each ordinal of a block that pass the test.
+
+    Args:
+        cursors: where each run stands; moved on behind the block. Within a run ordinals ascend.
+        block: first ordinal, and the one behind the last.
+        test: (values, gaps, spans, nulls): the row's value lies in a span, or is missing and ``nulls``; without values
+            all rows pass.
+    """
+    first, behind = block
+    values, gaps, spans, nulls = test
+    for r in range(len(cursors)):
+        i = cursors[r]
+        while i < stops[r] and ordinals[i] < behind:
+            if len(values) == 0 or _passes(values[i], len(gaps) > 0 and gaps[i], spans, nulls):
+                counts[ordinals[i] - first] += np.uint32(1)
+            i += 1
+        cursors[r] = i
+
+
+@njit(nogil=True, cache=True)
+def add_values(
+    ordinals: Ordinals,
+    cursors: Ints,
+    stops: Ints,
+    block: tuple[int, int],
+    test: Any,
+    summed: Any,
+    sums: Any,
+) -> None:
+    """As `count_rows`; also add up ``summed`` (values, gaps) into ``sums`` (totals, whether any was there, rows)."""
+    first, behind = block
+    values, gaps, spans, nulls = test
+    amounts, holes = summed
+    totals, seen, counts = sums
+    for r in range(len(cursors)):
+        i = cursors[r]
+        while i < stops[r] and ordinals[i] < behind:
+            if len(values) == 0 or _passes(values[i], len(gaps) > 0 and gaps[i], spans, nulls):
+                at = ordinals[i] - first
+                counts[at] += np.uint32(1)
+                if len(holes) == 0 or not holes[i]:
+                    totals[at] += amounts[i]
+                    seen[at] = True
+            i += 1
+        cursors[r] = i
+
+
+@njit(nogil=True, cache=True)
+def latest(
+    ordinals: Ordinals,
+    cursors: Ints,
+    stops: Ints,
+    days: npt.NDArray[np.int32],
+    block: tuple[int, int],
+    test: Any,
+    last: npt.NDArray[np.int32],
+) -> None:
+    """As `count_rows`; raise ``last`` to the day of the run where a row passes."""
+    first, behind = block
+    values, gaps, spans, nulls = test
+    for r in range(len(cursors)):
+        i = cursors[r]
+        while i < stops[r] and ordinals[i] < behind:
+            if len(values) == 0 or _passes(values[i], len(gaps) > 0 and gaps[i], spans, nulls):
+                at = ordinals[i] - first
+                last[at] = max(last[at], days[r])
+            i += 1
+        cursors[r] = i

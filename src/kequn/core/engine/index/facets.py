@@ -113,7 +113,7 @@ def histograms(columns: Sequence[Column], crowd: Crowd) -> dict[str, Ints]:
     for start, rows in crowd.rows():
         for column in columns:
             codes = column.codes[start : start + BLOCK]  # type: ignore[index]  # the caller's columns have codes
-            mine = rows if len(codes) == min(BLOCK, crowd.size - start) else rows[rows < len(codes)]
+            mine = rows if len(codes) >= min(BLOCK, crowd.size - start) else rows[rows < len(codes)]
             crowd.loops.tally(codes, mine, counts[column.name])
     found = {name: lanes.sum(axis=0) for name, lanes in counts.items()}
     for one in found.values():
