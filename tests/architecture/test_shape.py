@@ -26,6 +26,7 @@ MECHANISMS = {
     "workbench": None,
     "reviews": None,
     "catalog": None,
+    "analysis": None,
 }
 """Modules of an app that hold a mechanism of its own, private to the app; ``None``: any number of them, each named for its mechanism."""
 OPEN = {"services", "queries", "contracts", "actor", "rights"}

@@ -120,6 +120,7 @@ INSTALLED_APPS = [
     "kequn.ops.workbench",
     "kequn.ops.campaigns",
     "kequn.ops.reviews",
+    "kequn.ops.analysis",
     "kequn.console",
     "kequn.server",
 ]

@@ -65,8 +65,8 @@ def about_differences(profile: Profile) -> Text:
             zh="除了定义它的条件，看不出与全行有可靠的差异。这不等于没有差异。",
             en="Apart from what defines it nothing differs reliably from the bank. That is not to say that nothing does.",
         )
-    zh = "；".join(f"{_named(d).zh}的占比是全行的 {(d.cell.tgi or 0) / 100:.1f} 倍" for d in found)
-    en = "; ".join(f"{_named(d).to('en')}: {(d.cell.tgi or 0) / 100:.1f} times the bank's share" for d in found)
+    zh = "；".join(f"{_named(d).zh} {_share(d.cell.share)}（全行 {_share(d.cell.bank_share)}）" for d in found)
+    en = "; ".join(f"{_named(d).to('en')} {_share(d.cell.share)} (bank {_share(d.cell.bank_share)})" for d in found)
     return Text(
         zh=f"{zh}。这是现象，不是原因；定义客群所用的标签不在其中。",
         en=f"{en}. It is what is seen, not why; tags that define the segment are left out.",
@@ -196,6 +196,10 @@ def _ended(zh: str, en: str, *, few: bool) -> Text:
 def _named(difference: Difference) -> Text:
     cell = difference.cell
     return Text(zh=f"“{difference.zh}：{cell.zh or cell.value}”", en=f"“{difference.en}: {cell.en or cell.value}”")
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f}%"
 
 
 def _rate(rate: Rate) -> str:

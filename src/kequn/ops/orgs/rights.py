@@ -15,6 +15,7 @@ ROLES = {
 
 _LOOK = {
     "home.view",
+    "insight.view",
     "source.view",
     "tag.view",
     "segment.view",
@@ -44,10 +45,13 @@ RIGHTS: dict[str, frozenset[str]] = {
     "checker": frozenset(
         _LOOK | {"approval.decide", "campaign.stop", "audit.view", "consent.view", "consent.edit", "export.run"}
     ),
-    "rm": frozenset({"home.view", "task.view", "task.work", "customer.view", "customer.reveal", "consent.edit"}),
+    "rm": frozenset(
+        {"home.view", "insight.view", "task.view", "task.work", "customer.view", "customer.reveal", "consent.edit"}
+    ),
     "branch_head": frozenset(
         {
             "home.view",
+            "insight.view",
             "segment.view",
             "campaign.view",
             "review.view",

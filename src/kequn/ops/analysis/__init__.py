@@ -1,0 +1,1 @@
+"""The analyst's desk: a segment's note and the bank's KPIs, within an actor's scope."""

@@ -1,0 +1,167 @@
+"""How the blocks of a segment's note are made, and the last of them kept."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from kequn.core.errors import KequnError
+from kequn.core.insight import profile
+from kequn.core.insight.answers import answers_of
+from kequn.core.insight.money import cash_flow_of, worth_of
+from kequn.core.insight.products import holdings_of
+from kequn.core.insight.sentences import (
+    about_answers,
+    about_cash_flow,
+    about_channels,
+    about_differences,
+    about_holdings,
+    about_size,
+    about_worth,
+)
+from kequn.core.spec.base import Text
+from kequn.core.spec.segment import SegmentSpec
+from kequn.ops.analysis.contracts import BLOCK_TITLES, ControlResult, NoteBlock
+from kequn.ops.audiences.queries import (
+    Ordinals,
+    bank_for,
+    closure,
+    dates,
+    lists_within,
+    members_of,
+    scope_key,
+    segment_specs,
+)
+from kequn.ops.audiences.services import profile_segment
+from kequn.ops.campaigns.queries import campaigns_for
+from kequn.ops.orgs.actor import Actor
+from kequn.ops.reviews.contracts import CampaignReview
+from kequn.ops.reviews.queries import latest_review, result_of
+from kequn.ops.runtime import engine
+from kequn.ops.tags.queries import catalogue
+
+WHO_TAGS = ("demo_age_band", "demo_gender", "demo_area_type", "asset_tier", "life_stage")
+MOST_DATES = 6
+MOST_KEPT = 256
+
+Made = tuple[Text | None, dict[str, Any], int | None]
+_kept: OrderedDict[object, NoteBlock] = OrderedDict()
+_lock = threading.Lock()
+
+
+def block_of(actor: Actor, version: Any, block: str, day: date) -> NoteBlock:
+    """Return a block, as it was kept for this state of the data, this scope and this rule, or made anew."""
+    spec: SegmentSpec = version.spec
+    key = (str(engine().store.root), engine().manifest.version, scope_key(actor), pinned(spec), day, block, actor.role)
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    sentence, data, job = _makers[block](actor, version, day)
+    made = NoteBlock(block, day, BLOCK_TITLES[block], sentence, data, job)
+    if job is None and block != "answers":  # a review may come without a change of the store
+        with _lock:
+            _kept[key] = made
+            while len(_kept) > MOST_KEPT:
+                _kept.popitem(last=False)
+    return made
+
+
+def pinned(spec: SegmentSpec) -> str:
+    """Return what the members of a segment depend on besides the data: its rule, those within it, and their lists."""
+    others = segment_specs() | {spec.name: spec}
+    return ",".join([*closure(spec, others).values(), *lists_within(spec, others).values()])
+
+
+def _people(actor: Actor, version: Any, day: date) -> tuple[Ordinals, Ordinals]:
+    bank = bank_for(actor)
+    population = np.asarray(
+        bank.columns(f"SELECT ordinal FROM ({bank.tags_query(day, [])}) ORDER BY 1")["ordinal"], dtype=np.uint32
+    )
+    return members_of(actor, version.spec, as_of=day), population
+
+
+def _who(actor: Actor, version: Any, day: date) -> Made:
+    members, population = _people(actor, version, day)
+    bank = bank_for(actor)
+    computed = engine().manifest.dates[day.isoformat()].tags
+    shown = [name for name in WHO_TAGS if name in computed and name in catalogue()]
+    found = profile(bank, members, tags=catalogue(), as_of=day, only=shown)
+    sizes = _sizes(actor, version.spec, day)
+    sentence = about_size(len(members), len(population), sizes)
+    return sentence, {"profile": found, "sizes": sizes, "size": len(members), "bank": len(population)}, None
+
+
+def _sizes(actor: Actor, spec: SegmentSpec, day: date) -> list[tuple[str, int]]:
+    """How many members there were on the last dates with tags; dates that lack a tag of the rule are left out."""
+    found = []
+    for past in [d for d in dates() if d <= day][:MOST_DATES]:
+        try:
+            found.append((past.isoformat(), len(members_of(actor, spec, as_of=past))))
+        except KequnError:
+            continue
+    return sorted(found)
+
+
+def _different(actor: Actor, version: Any, day: date) -> Made:
+    answer = profile_segment(actor, version.pk, as_of=day)
+    if answer.profile is None:
+        return None, {}, answer.job_id
+    return about_differences(answer.profile), {"profile": answer.profile}, None
+
+
+def _measured(name: str, compute: Callable[..., Any], say: Callable[[Any], Text]) -> Callable[[Actor, Any, date], Made]:
+    """A block that rests on one computation; where its data are missing the sentence says so."""
+
+    def make(actor: Actor, version: Any, day: date) -> Made:
+        members, population = _people(actor, version, day)
+        try:
+            found = compute(engine(), members, population, as_of=day)
+        except KequnError as error:
+            return Text(zh=f"没有数据：{error.message}", en=error.message), {}, None
+        return say(found), {name: found}, None
+
+    return make
+
+
+def _answers(actor: Actor, version: Any, day: date) -> Made:
+    sentence, data, job = _measured("answers", answers_of, about_answers)(actor, version, day)
+    return sentence, data | {"controls": control_results(actor, version.name)}, job
+
+
+def control_results(actor: Actor, segment: str) -> tuple[ControlResult, ...]:
+    """Return what the reviews of campaigns on a segment concluded, as far as the actor sees them."""
+    if not (actor.may("review.view") and actor.may("campaign.view")):
+        return ()
+    found = []
+    for campaign in campaigns_for(actor):
+        review = latest_review(actor, campaign.name) if campaign.spec.segment == segment else None
+        result = result_of(review) if review is not None else None
+        if isinstance(result, CampaignReview):
+            found.append(
+                ControlResult(
+                    campaign.name,
+                    campaign.spec.title,
+                    result.as_of,
+                    Text(zh=result.sentence_zh, en=result.sentence_en),
+                    result.n_treated,
+                    result.n_control,
+                )
+            )
+    return tuple(found)
+
+
+_makers: dict[str, Callable[[Actor, Any, date], Made]] = {
+    "who": _who,
+    "different": _different,
+    "products": _measured("holdings", holdings_of, about_holdings),
+    "rhythm": _measured("flow", cash_flow_of, about_cash_flow),
+    "channels": _measured("answers", answers_of, about_channels),
+    "worth": _measured("worth", worth_of, about_worth),
+    "answers": _answers,
+}

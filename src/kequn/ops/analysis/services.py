@@ -1,0 +1,61 @@
+"""Compute the cubes that the bank's KPIs are read from, at once for a small bank and as a job for a large one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kequn.core.insight import Cube, cube, periods
+from kequn.ops.analysis import cubes
+from kequn.ops.analysis.contracts import BankAnswer
+from kequn.ops.analysis.queries import bank_cube, bank_table, cube_part
+from kequn.ops.audiences.queries import Ordinals, bank_for, latest_date, members_of, segment_named
+from kequn.ops.jobs.services import Running, enqueue
+from kequn.ops.orgs.actor import Actor
+from kequn.ops.runtime import engine
+
+LARGE_BANK = 200_000
+"""From so many customers on a cube is a job: it would take longer than a request may."""
+
+
+def bank_page(actor: Actor, *, group: str = "", **parts: Any) -> BankAnswer:
+    """Return the KPIs of what the actor reaches, in parts (see ``bank_table``), or the job that computes them.
+
+    Raises:
+        NoData: no holdings were loaded, or no tags for a group.
+        NotAllowed: a group or a branch that is not in the actor's sight.
+    """
+    actor.must("insight.view")
+    found = bank_cube(actor, group=group)
+    if found is None and actor.role != "rm" and engine().manifest.ordinals >= LARGE_BANK:
+        periods(engine())
+        key = f"{cubes.data_key(engine())}:{cube_part(actor, group)}"
+        job = enqueue(actor, "analysis.cube", {"group": group}, key=key[:120])
+        return BankAnswer(None, job.pk)
+    return BankAnswer(bank_table(actor, found or compute_cube(actor, group=group), group=group, **parts))
+
+
+def compute_cube(actor: Actor, *, group: str = "", running: Running | None = None) -> Cube:
+    """Compute and keep the cube of the bank, of an RM's book, or of a segment's members within the actor's scope."""
+    actor.must("insight.view")
+    who = _customers(actor, group)
+    report = running.progress if running else None
+    return cubes.get(engine(), cube_part(actor, group), lambda: cube(engine(), ordinals=who, progress=report))
+
+
+def cube_job(running: Running) -> dict[str, Any]:
+    """Do a queued cube."""
+    found = compute_cube(running.actor, group=running.params.get("group", ""), running=running)
+    return {"months": len(found.periods), "branches": len(found.branches)}
+
+
+def _customers(actor: Actor, group: str) -> Ordinals | None:
+    """Return whose cube it is; ``None`` is everybody: a branch head's part is cut from the bank's when it is read."""
+    if group:
+        return members_of(actor, segment_named(actor, group).spec, as_of=latest_date())
+    if actor.role != "rm":
+        return None
+    bank = bank_for(actor)
+    found = bank.columns(f"SELECT ordinal FROM ({bank.tags_query(latest_date(), [])}) ORDER BY 1")["ordinal"]
+    return np.asarray(found, dtype=np.uint32)
