@@ -26,6 +26,7 @@ ORDER = (
     "talk_track",
     "playbook",
     "campaign",
+    "group",
 )
 """Definitions that others name come first."""
 
@@ -40,10 +41,11 @@ def check(
 
     Example: kequn check examples/starter_bank
     """
+    from kequn.core.segments import shipped_segments
     from kequn.core.tags import catalogue
 
     found = read(path)
-    check_together(found, tags=catalogue(), segments={})
+    check_together(found, tags=catalogue(), segments=shipped_segments())
     rows = [(spec.kind, spec.name, str(spec.title), spec.fingerprint(), str(file)) for file, spec in found]  # type: ignore[attr-defined]
     if json:
         print_json([dict(zip(("kind", "name", "title", "fingerprint", "file"), r, strict=True)) for r in rows])
@@ -166,6 +168,8 @@ def apply_specs(actor: Actor, specs: list[Definition], *, submit: bool = False) 
                 version = audiences.save_segment(actor, spec)
                 if submit:
                     audiences.submit_segment(actor, version.pk)
+            case "group":
+                continue  # a card about segments, which are saved as what they are
             case "campaign":
                 version = campaigns.save_campaign(actor, spec)
             case _:

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kequn.core.errors import ConsentNotDeclared, KequnError, SeveralErrors, TagNotSelectable, Where
-from kequn.core.segments.rule import Rule, TagRule, leaves, own_leaves
+from kequn.core.segments.rule import MemberRule, Rule, TagRule, WasRule, own_leaves, specs_in
 from kequn.core.spec.segment import Condition, SegmentSpec
 from kequn.core.spec.tag import TagSpec
+
+
+PLACE = {TagRule: "tag", MemberRule: "segment", WasRule: "segment"}
 
 
 def refuse_suppressing(tag: TagSpec, path: str) -> None:
@@ -33,9 +36,9 @@ def refuse_suppressing(tag: TagSpec, path: str) -> None:
 def consents_needed(rule: Rule) -> dict[str, tuple[str, ...]]:
     """Return separate consent -> the tags of class S that need it, for a rule and the segments within it."""
     found: dict[str, dict[str, None]] = {}
-    for leaf in leaves(rule):
-        if isinstance(leaf, TagRule) and leaf.tag.consent is not None:
-            found.setdefault(leaf.tag.consent, {})[leaf.tag.name] = None
+    for name, tag in specs_in(rule).items():
+        if tag.consent is not None:
+            found.setdefault(tag.consent, {})[name] = None
     return {consent: tuple(tags) for consent, tags in found.items()}
 
 
@@ -64,7 +67,7 @@ def _faults(rule: Rule, declared: frozenset[str]) -> Iterator[ConsentNotDeclared
             yield ConsentNotDeclared(
                 f"Tag {tags[0]!r} is class S, sensitive information: it needs the separate consent {consent!r}.",
                 hint=f"Declare `separate_consent: [{consent}]`; only customers who gave it have a value.",
-                where=Where(field=f"{leaf.path}.{'tag' if isinstance(leaf, TagRule) else 'segment'}"),
+                where=Where(field=f"{leaf.path}.{PLACE[type(leaf)]}" if type(leaf) in PLACE else leaf.path),
                 tag=tags[0],
                 consent=consent,
             )

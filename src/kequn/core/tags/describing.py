@@ -160,14 +160,15 @@ def _bins(spec: TagSpec, values: pa.Array) -> tuple[str, tuple[Bar, ...], int]:
         found, counts = np.unique(numbers, return_counts=True)
         if len(found) <= FEW:
             return "codes", tuple(Bar(str(v), int(n), int(v)) for v, n in zip(found, counts, strict=True)), 0
-    cuts = _cuts(spec, numbers)
+    cuts = cuts_of(spec, numbers)
     counts = np.bincount(np.searchsorted(cuts, numbers, side="right"), minlength=len(cuts) + 1)
-    edges: list[Value | None] = [None, *(_value(spec, c) for c in cuts), None]
-    bars = [Bar(_label(lo, hi), int(n), lo, hi) for lo, hi, n in zip(edges[:-1], edges[1:], counts, strict=True)]
+    edges: list[Value | None] = [None, *(value_of(spec, c) for c in cuts), None]
+    bars = [Bar(label_of(lo, hi), int(n), lo, hi) for lo, hi, n in zip(edges[:-1], edges[1:], counts, strict=True)]
     return "bins", tuple(bars), 0
 
 
-def _cuts(spec: TagSpec, numbers: NDArray[Any]) -> NDArray[Any]:
+def cuts_of(spec: TagSpec, numbers: NDArray[Any]) -> NDArray[Any]:
+    """Return where a number's bins change: as declared (money in fen), else the quintiles of these numbers."""
     if spec.bins:
         return np.array([float(b) for b in spec.bins]) * (FEN if spec.type == "money" else 1)
     if not len(numbers):
@@ -175,7 +176,8 @@ def _cuts(spec: TagSpec, numbers: NDArray[Any]) -> NDArray[Any]:
     return np.unique(np.quantile(numbers, (0.2, 0.4, 0.6, 0.8), method="higher"))
 
 
-def _label(low: Value | None, high: Value | None) -> str:
+def label_of(low: Value | None, high: Value | None) -> str:
+    """Return how a bin ``low`` ≤ x < ``high`` is written."""
     if low is None:
         return "all" if high is None else f"< {_shown(high)}"
     return f"≥ {_shown(low)}" if high is None else f"{_shown(low)} – {_shown(high)}"
@@ -197,14 +199,15 @@ def _numbers(
         average = float(numbers.mean())
         mean = _yuan(average) if spec.type == "money" else average
     return (
-        _value(spec, numbers.min()),
-        _value(spec, numbers.max()),
+        value_of(spec, numbers.min()),
+        value_of(spec, numbers.max()),
         mean,
-        {str(level): _value(spec, q) for level, q in zip(LEVELS, quantiles, strict=True)},
+        {str(level): value_of(spec, q) for level, q in zip(LEVELS, quantiles, strict=True)},
     )
 
 
-def _value(spec: TagSpec, number: Any) -> Value:
+def value_of(spec: TagSpec, number: Any) -> Value:
+    """Return a stored number as people read it: money in yuan."""
     match spec.type:
         case "money":
             return _yuan(number)

@@ -14,7 +14,7 @@ from kequn.core.data.load import load_source
 from kequn.core.data.starter import FILES, Contacted, respond
 from kequn.core.engine.duck import Engine
 from kequn.core.engine.store import Store
-from kequn.core.segments import members
+from kequn.core.segments import members, shipped_segments
 from kequn.core.spec.reading import read_specs
 from kequn.core.tags import catalogue, refresh
 
@@ -92,7 +92,7 @@ def test_at_least_a_hundred_tags_are_known_for_somebody(tagged, store):
     ],
 )  # fmt: skip
 def test_groups_are_recognised_by_their_tags(tagged, store, bank, segment, group, likeness):
-    segments = {spec.name: spec for _, spec in read_specs(EXAMPLE / "segments")}
+    segments = shipped_segments() | {spec.name: spec for _, spec in read_specs(EXAMPLE / "segments")}
     found = members(Engine(store), segments[segment], tags=tagged, segments=segments, as_of=AS_OF)
     labels = pq.read_table(bank.labels)
     numbers = np.array(labels["customer_no"].to_pylist())[np.array(labels[f"is_{group}"])]
@@ -102,6 +102,6 @@ def test_groups_are_recognised_by_their_tags(tagged, store, bank, segment, group
 
 
 def test_the_july_campaign_finds_enough_customers(tagged, store, bank):
-    segments = {spec.name: spec for _, spec in read_specs(EXAMPLE / "segments")}
+    segments = shipped_segments() | {spec.name: spec for _, spec in read_specs(EXAMPLE / "segments")}
     found = members(Engine(store), segments["wealth_ready"], tags=tagged, segments=segments, as_of=AS_OF)
     assert 0.12 < len(found) / bank.customers < 0.30
