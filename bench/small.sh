@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 .venv/bin/python bench/loop.py --rows 200000 --customers 5000 --rounds 1
-.venv/bin/python bench/coverage.py --runs 100
+.venv/bin/python bench/lift_coverage.py --runs 100
 for bench in bench/outbox.py; do
   [ -f "$bench" ] && .venv/bin/python "$bench" --touches 500
 done

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-BENCH = Path(__file__).resolve().parents[3] / "bench" / "coverage.py"
+BENCH = Path(__file__).resolve().parents[3] / "bench" / "lift_coverage.py"
 RUNS = 300
 SLACK = 0.035  # three standard errors of a share of 95% in so many runs
 

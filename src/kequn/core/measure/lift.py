@@ -231,7 +231,7 @@ def _covariates(covariates: npt.ArrayLike | None, seen: Bools) -> Floats | None:
     """The covariates of the rows with an outcome, their tails drawn in.
 
     A few very rich customers would have so much pull that the standard error comes out too small: with uncapped wealth 89%
-    of intervals cover, with capped wealth 96% (``bench/coverage.py``). What is known before may be reshaped at will.
+    of intervals cover, with capped wealth 96% (``bench/lift_coverage.py``). What is known before may be reshaped at will.
     """
     if covariates is None:
         return None

@@ -5,7 +5,7 @@ a new salt, lets the window pass and measures; the truth is the average effect o
 their chances with and without a contact. With spill-over inside households the same intervals are shown with their
 bias, and beside them the design that removes it: whole households held out, errors clustered by household.
 
-    python bench/coverage.py --runs 2000 --json var/coverage.json
+    python bench/lift_coverage.py --runs 2000 --json var/coverage.json
 """
 
 from __future__ import annotations
