@@ -10,6 +10,7 @@ from kequn.api import (
     campaigns,
     catalog,
     customers,
+    history,
     jobs,
     people,
     receipts,
@@ -45,3 +46,5 @@ for prefix, module in (
     ("/v1/people", people),
 ):
     api.add_router(prefix, module.router)
+api.add_router("/v1/segments", history.router)
+api.add_router("/v1/migrations", history.migrations)

@@ -44,6 +44,7 @@ MENU: tuple[tuple[Words, tuple[Item, ...]], ...] = (
         (
             Item("tags", _("标签目录"), "tags", ("tag.view",), "t", "tag"),
             Item("segments", pgettext_lazy("menu", "客群"), "people", ("segment.view",), "s", "segment"),
+            Item("migration", _("客群迁移"), "diagram-3", ("segment.view",), "", "migration"),
             Item("lists", _("上传名单"), "upload", ("list.upload",), "l", "list"),
         ),
     ),

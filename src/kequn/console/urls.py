@@ -14,7 +14,7 @@ from kequn.console.home import views as home
 from kequn.console.jobs import views as jobs
 from kequn.console.people import views as people
 from kequn.console.reviews import views as reviews
-from kequn.console.segments import lists
+from kequn.console.segments import lists, past
 from kequn.console.segments import views as segments
 from kequn.console.sources import views as sources
 from kequn.console.tags import views as tags
@@ -39,11 +39,15 @@ urlpatterns = [
     path("segments/<slug:name>/", segments.segment, name="segment"),
     path("segments/<slug:name>/rule", segments.rule, name="segment_rule"),
     path("segments/<slug:name>/members", segments.members, name="segment_members"),
+    path("segments/<slug:name>/history", past.history, name="segment_history"),
+    path("segments/<slug:name>/members-on", past.past_members, name="segment_past"),
+    path("segments/<slug:name>/members-on/export", past.past_export, name="segment_past_export"),
     path("segments/<slug:name>/versions", segments.versions, name="segment_versions"),
     path("segments/<slug:name>/yaml", segments.yaml, name="segment_yaml"),
     path("segments/<slug:name>/edit", segments.edit, name="segment_edit"),
     path("segments/<slug:name>/act", segments.act, name="segment_act"),
     path("segments/<slug:name>/export", segments.export, name="segment_export"),
+    path("migration/", past.migration, name="migration"),
     path("lists/", lists.lists, name="lists"),
     path("lists/new", lists.new, name="list_new"),
     path("lists/<slug:name>/", lists.uploaded, name="list"),

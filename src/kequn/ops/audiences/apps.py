@@ -22,3 +22,4 @@ class AudiencesConfig(AppConfig):
         register("segment.snapshot", services.snapshot_job)
         on_refresh("audiences", services.queue_snapshots)
         services.register_export("members", services.members_sheets)
+        services.register_export("members_on", services.members_on_sheets)

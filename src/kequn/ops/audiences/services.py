@@ -18,8 +18,10 @@ from kequn.core.spec.segment import SegmentSpec
 from kequn.ops.audiences import exports, states
 from kequn.ops.audiences.contactability import tell_complaints, tell_touches, tell_work
 from kequn.ops.audiences.contracts import ProfileAnswer, Sheet
+from kequn.ops.audiences.history import members_on
 from kequn.ops.audiences.models import Export, SegmentProfile, SegmentVersion
 from kequn.ops.audiences.queries import (
+    Ordinals,
     bank_for,
     check_segment,
     closure,
@@ -30,6 +32,7 @@ from kequn.ops.audiences.queries import (
     preview_segment,
     scope_key,
     segment_for,
+    segment_named,
     segment_specs,
     tag_values,
 )
@@ -320,9 +323,21 @@ def members_sheets(actor: Actor, params: dict[str, Any]) -> Sequence[Sheet]:
     day = date.fromisoformat(params["as_of"]) if params.get("as_of") else latest_date()
     who = members_of(actor, version.spec, as_of=day)
     tags = [name for name in params.get("tags", []) if name in catalogue() and catalogue()[name].sensitivity != "X"]
+    return _sheets(actor, version, who, day, tags, str(params.get("language", "zh")))
+
+
+def members_on_sheets(actor: Actor, params: dict[str, Any]) -> Sequence[Sheet]:
+    """Build the sheets of who belonged to a segment on a date, as it was kept."""
+    day = date.fromisoformat(params["on"])
+    who = members_on(actor, params["name"], day)
+    return _sheets(actor, segment_named(actor, params["name"]), who, day, [], str(params.get("language", "zh")))
+
+
+def _sheets(
+    actor: Actor, version: SegmentVersion, who: Ordinals, day: date, tags: list[str], language: str
+) -> Sequence[Sheet]:
     ids, values = customer_ids(who), tag_values(who, day, tags)
     people = people_by_id(actor, ids)
-    language = str(params.get("language", "zh"))
     header = [
         *_MEMBER_HEADER["en" if language.startswith("en") else "zh"],
         *(catalogue()[t].title.to(language) for t in tags),
