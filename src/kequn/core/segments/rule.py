@@ -250,10 +250,15 @@ def own_leaves(rule: Rule) -> Iterator[Leaf | MemberRule]:
             yield leaf
 
 
+def specs_in(rule: Rule) -> dict[str, TagSpec]:
+    """Return name -> spec of the tags a rule reads on any date, in order."""
+    with_tag = (part for part in walk(rule) if isinstance(part, TagRule | YearlyRule | ChangeRule | RankRule))
+    return {part.tag.name: part.tag for part in with_tag}
+
+
 def tags_in(rule: Rule) -> tuple[str, ...]:
     """Return the names of the tags a rule reads on any date, each once, in order."""
-    with_tag = (part for part in walk(rule) if isinstance(part, TagRule | YearlyRule | ChangeRule | RankRule))
-    return tuple(dict.fromkeys(part.tag.name for part in with_tag))
+    return tuple(specs_in(rule))
 
 
 def tags_now(rule: Rule) -> tuple[str, ...]:
