@@ -1,6 +1,6 @@
 """Insight: what is different about the customers of a segment."""
 
-from kequn.core.insight.cells import Numbers
+from kequn.core.insight.bins import Numbers
 from kequn.core.insight.cube import TIERS, Cube, cube
 from kequn.core.insight.kpis import Figure, Kpi, definition, definitions, figure, tier_number, withheld
 from kequn.core.insight.periods import Period, periods

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from kequn.core.engine.duck import Engine
 from kequn.core.errors import NoData, UnknownTag
-from kequn.core.insight.cells import Counts, Numbers, counted
+from kequn.core.insight.bins import Numbers
+from kequn.core.insight.cells import Counts, counted
 from kequn.core.insight.tgi import Index, familywise, tgi
 from kequn.core.spec.tag import TagSpec
 
