@@ -8,9 +8,10 @@ from typing import Any
 from ninja import Router, Schema, Status
 
 from kequn.api.auth import Request
+from kequn.api.shapes import plain
 from kequn.api.sources import JobStarted
 from kequn.core.spec.tag import TagSpec
-from kequn.ops.tags import queries, services
+from kequn.ops.tags import history, queries, services, using
 
 router = Router(tags=["tags 标签"])
 
@@ -57,3 +58,31 @@ def save(request: Request, name: str, spec: TagSpec) -> TagSpec:
 @router.get("/{name}/statistics/{as_of}", response=dict[str, Any], summary="Coverage and distribution on a date")
 def statistics(request: Request, name: str, as_of: date) -> dict[str, Any]:
     return queries.statistics_for(request.actor, name, as_of)
+
+
+@router.delete(
+    "/{name}", response={204: None}, summary="Remove a tag of the bank's own; refused while something uses it"
+)
+def remove(request: Request, name: str) -> Any:
+    services.remove_tag(request.actor, name)
+    return Status(204, None)
+
+
+@router.get("/{name}/users", response=list[dict[str, Any]], summary="What reads the tag")
+def users(request: Request, name: str) -> list[dict[str, Any]]:
+    return [{"kind": u.kind, "name": u.name, "title": u.title.zh} for u in using.users_for(request.actor, name)]
+
+
+@router.get("/{name}/drift", response=dict[str, Any], summary="How far the distribution moved between two dates (PSI)")
+def drift(request: Request, name: str, earlier: date | None = None, later: date | None = None) -> Any:
+    return plain(history.drift_for(request.actor, name, earlier=earlier, later=later))
+
+
+@router.get("/{name}/transitions", response=dict[str, Any], summary="Who moved from which value to which")
+def transitions(request: Request, name: str, earlier: date | None = None, later: date | None = None) -> Any:
+    return plain(history.transitions_for(request.actor, name, earlier=earlier, later=later))
+
+
+@router.get("/asset_tier/months", response=list[dict[str, Any]], summary="Customers by tier, month by month")
+def tier_months(request: Request) -> Any:
+    return plain(history.tier_months_for(request.actor))

@@ -182,6 +182,7 @@ class Loop:
 
     def _define(self) -> dict[str, int]:
         """Save what the marketers wrote, have it approved by a second person, and count the segments."""
+        from kequn.ops.audiences.groups import load_groups
         from kequn.ops.audiences.queries import latest_segments, preview_segment
         from kequn.ops.governance.queries import approvals_for
         from kequn.ops.governance.services import decide
@@ -189,6 +190,7 @@ class Loop:
         maker, checker = self._actor("zhaomin"), self._actor("zhoulv")
         with self._step("define and approve") as say:
             kinds = ("segment", "metric", "contact_policy", "offer", "template", "talk_track", "playbook")
+            load_groups(maker, submit=True, whole=False)
             apply_specs(maker, self._specs(*kinds), submit=True)
             waiting = list(approvals_for(checker, state="waiting"))
             for approval in waiting:

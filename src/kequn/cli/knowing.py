@@ -74,18 +74,20 @@ def refresh(
 
 @tag.command("show")
 def show_tag(name: str, as_of: Day = None, actor: As = "system") -> None:
-    """Show one tag: definition, lineage, distribution (JSON). 标签详情。
+    """Show one tag: definition, users, lineage, distribution (JSON). 标签详情。
 
     Example: kequn tag show asset_tier
     """
     start()
     from kequn.ops.sources.queries import data_date
     from kequn.ops.tags.queries import lineage_for, statistics_for, tag_for
+    from kequn.ops.tags.using import users_for
 
     who = acting(actor)
     day = as_of.date() if as_of else data_date()
     print_json({
         "tag": tag_for(who, name),
+        "users": users_for(who, name),
         "lineage": lineage_for(who, name),
         "statistics": statistics_for(who, name, day) if day else None,
     })  # fmt: skip

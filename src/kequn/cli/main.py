@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from kequn import __version__
-from kequn.cli import data, demo, knowing, past, running, serving
+from kequn.cli import data, demo, knowing, past, running, serving, tagging
 from kequn.core.errors import KequnError, SeveralErrors
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("apply")(data.apply)
 app.command("load")(data.load)
 app.add_typer(knowing.tag, name="tag")
 app.add_typer(past.segment, name="segment")
+app.add_typer(tagging.group, name="group")
 app.add_typer(running.approval, name="approval")
 app.add_typer(running.campaign, name="campaign")
 app.command("dispatch")(running.dispatch)

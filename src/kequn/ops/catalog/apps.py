@@ -11,9 +11,11 @@ class CatalogConfig(AppConfig):
 
     def ready(self) -> None:
         """Follow the decisions on every kind of definition."""
-        from kequn.ops.catalog.queries import KINDS
+        from kequn.ops.catalog.queries import KINDS, metrics_using
         from kequn.ops.catalog.services import decide_definition
         from kequn.ops.governance.services import on_decision
+        from kequn.ops.tags.using import tell_tag_users
 
         for kind in KINDS:
             on_decision(kind, decide_definition)
+        tell_tag_users("catalog", metrics_using)

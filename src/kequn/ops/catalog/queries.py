@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db.models import QuerySet
 
 from kequn.core.errors import NotAllowed, UnknownDefinition
-from kequn.core.spec.campaign import ContactPolicySpec
+from kequn.core.spec.base import Text
+from kequn.core.spec.campaign import ContactPolicySpec, PlaybookSpec
+from kequn.core.spec.metric import MetricSpec
 from kequn.ops.catalog.content import marks
 from kequn.ops.catalog.contracts import Mark, Product
 from kequn.ops.catalog.models import CatalogSpec, DefinitionVersion
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine
+from kequn.ops.tags.using import TagUser
 
 KINDS = ("offer", "template", "talk_track", "metric", "playbook", "contact_policy")
 
@@ -137,3 +142,23 @@ def products() -> dict[str, Product]:
     select = ", ".join(c if c in stored else f"NULL AS {c}" for c in wanted)
     rows = bank.rows(f"SELECT {select} FROM product ORDER BY family, product_code")
     return {r[0]: Product(r[0], r[1] or r[0], r[2] or "", r[3] or "", r[4]) for r in rows}
+
+
+def metrics_using(name: str) -> list[TagUser]:
+    """Return the metrics that read a tag: the one they measure, or one they are adjusted by."""
+    rows = [newest("metric", n) for n in _names("metric")]
+    return [
+        TagUser("metric", row.name, row.spec.title)
+        for row in rows
+        if row and isinstance(row.spec, MetricSpec) and name in (row.spec.tag, *row.spec.adjust_by)
+    ]
+
+
+def playbooks_for_segments(segments: Collection[str]) -> list[tuple[str, Text]]:
+    """Return name and title of the playbooks that are for one of some segments."""
+    rows = [newest("playbook", n) for n in _names("playbook")]
+    return [(r.name, r.spec.title) for r in rows if r and isinstance(r.spec, PlaybookSpec) and r.spec.where in segments]
+
+
+def _names(kind: str) -> list[str]:
+    return sorted(set(DefinitionVersion.objects.filter(kind=kind).values_list("name", flat=True)))

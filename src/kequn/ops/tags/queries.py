@@ -48,6 +48,12 @@ def catalogue() -> dict[str, TagSpec]:
     return _cached[1]
 
 
+def without(name: str) -> dict[str, TagSpec]:
+    """Return the catalogue as it is once the bank's own definition of a tag is taken out."""
+    own = TagVersion.objects.filter(is_current=True).exclude(name=name)
+    return shipped(*runtime().tag_folders) | {v.name: v.spec for v in own}
+
+
 def tag_rows_for(actor: Actor, *, as_of: date | None = None) -> list[TagRow]:
     """Return the catalogue with coverage on a date (the latest by default)."""
     actor.must("tag.view")
@@ -59,7 +65,8 @@ def tag_rows_for(actor: Actor, *, as_of: date | None = None) -> list[TagRow]:
     for name in sorted(specs):
         state = day.tags.get(name) if day else None
         coverage = state.known / day.customers if state and day and day.customers else None
-        why = reason_in_words(missing[name]) if name in missing else None
+        there = specs[name].over == "given" and state is not None
+        why = reason_in_words(missing[name], specs[name]) if name in missing and not there else None
         rows.append(TagRow(spec=specs[name], state=state, coverage=coverage, missing=why))
     return rows
 

@@ -9,16 +9,18 @@ from typing import Any
 
 from django.db import transaction
 
-from kequn.core.errors import NoData
+from kequn.core.errors import Conflict, NoData, UnknownTag
 from kequn.core.spec.tag import TagSpec
-from kequn.core.tags import check_catalogue, refresh, unavailable
+from kequn.core.tags import check_catalogue, days_in_state, near_tag, publish_values, refresh, unavailable
 from kequn.ops.governance.services import record
 from kequn.ops.jobs.services import Job, Running, enqueue
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import now, runtime
 from kequn.ops.tags.models import Refresh, TagVersion
-from kequn.ops.tags.queries import catalogue
+from kequn.ops.tags.queries import catalogue, without
+from kequn.ops.tags.using import users_of
 
+DAYS_IN_STAGE = "life_days_in_stage"
 Progress = Callable[[int, int | None, str], None]
 Followed = Callable[[date], None]
 _followers: dict[str, Followed] = {}
@@ -88,11 +90,13 @@ def refresh_tags(
     started = time.monotonic()
     specs = catalogue()
     missing = unavailable(specs, runtime().store.manifest())
-    wanted = {n: s for n, s in specs.items() if n not in missing}
+    wanted = {n: s for n, s in specs.items() if n not in missing or s.over == "given"}
     report = refresh(
         runtime().store, wanted, as_of=day, now=now(), only=only, progress=progress,
         **({"cancelled": cancelled} if cancelled else {}),
     )  # fmt: skip
+    if "life_stage" in report.computed:
+        _keep_days_in_stage(day)
     manifest = runtime().store.manifest()
     state = manifest.dates[day.isoformat()]
     with transaction.atomic():
@@ -105,6 +109,45 @@ def refresh_tags(
     for follow in _followers.values():
         follow(day)
     return row
+
+
+def remove_tag(actor: Actor, name: str) -> None:
+    """Take a tag of the bank's own out of the catalogue; where it stood in a shipped one's place, that one serves again.
+
+    Raises:
+        UnknownTag: the bank has no tag of that name of its own.
+        Conflict: something uses it, and no shipped tag of the name remains; the message names what.
+    """
+    actor.must("tag.edit")
+    row = TagVersion.objects.filter(name=name, is_current=True).first()
+    if row is None:
+        hint = (
+            "Shipped tags, and those in the bank's folders, stay."
+            if name in catalogue()
+            else near_tag(name, catalogue())
+        )
+        raise UnknownTag(f"No tag {name!r} was added through kequn.", hint=hint, tag=name)
+    left = without(name)
+    users = users_of(name)
+    if users and name not in left:
+        named = ", ".join(f"{u.kind} {u.name}" for u in users)
+        raise Conflict(f"Tag {name!r} is used by {named}.", hint="Change those first.", tag=name, users=named)
+    check_catalogue(left)
+    with transaction.atomic():
+        TagVersion.objects.filter(pk=row.pk).update(is_current=False)
+        record(actor, "tag.removed", row, name=name, fingerprint=row.fingerprint)
+
+
+def _keep_days_in_stage(day: date) -> None:
+    """Hand in the days in the lifecycle stage on a date and on those after it, whose runs may now reach further back."""
+    spec = catalogue().get(DAYS_IN_STAGE)
+    if spec is None or spec.over != "given":
+        return
+    store, manifest = runtime().store, runtime().store.manifest()
+    dates = [
+        date.fromisoformat(d) for d, s in manifest.dates.items() if d >= day.isoformat() and "life_stage" in s.tags
+    ]
+    publish_values(store, spec, {d: days_in_state(store, manifest, "life_stage", d) for d in dates}, now=now())
 
 
 def refresh_job(running: Running) -> dict[str, Any]:

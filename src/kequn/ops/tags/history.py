@@ -1,0 +1,135 @@
+"""A tag over time: its distribution on past dates, how far it drifted, who moved between its values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kequn.core.errors import NoData
+from kequn.core.tags import Drift, TierHistory, Transitions, drift, tier_history, tier_transitions, transitions
+from kequn.ops.orgs.actor import Actor
+from kequn.ops.orgs.queries import branch_codes_for
+from kequn.ops.runtime import engine, runtime
+from kequn.ops.tags.queries import catalogue, statistics_for, tag_for
+
+TIER = "asset_tier"
+MOST_DATES = 12
+"""So many dates, the latest of them, are shown over time."""
+
+
+@dataclass(frozen=True, slots=True)
+class TierMonth:
+    """Customers by tier at the end of one month, and how many of them rose, fell and were under watch in it."""
+
+    month: date
+    by_tier: tuple[int, ...]
+    risen: int
+    fallen: int
+    watched: int
+
+
+def dates_of(name: str) -> list[date]:
+    """Return the dates on which a tag has values, oldest first."""
+    dates = runtime().store.manifest().dates
+    return sorted(date.fromisoformat(d) for d, state in dates.items() if name in state.tags)
+
+
+def distributions_for(actor: Actor, name: str) -> list[tuple[date, dict[str, Any]]]:
+    """Return the statistics of a tag on the last dates, oldest first."""
+    tag_for(actor, name)
+    return [(day, statistics_for(actor, name, day)) for day in dates_of(name)[-MOST_DATES:]]
+
+
+def drift_for(actor: Actor, name: str, *, earlier: date | None = None, later: date | None = None) -> Drift:
+    """Return how far a tag moved between two dates; the last two by default.
+
+    Raises:
+        NoData: there are not two dates with the tag.
+    """
+    spec = tag_for(actor, name)
+    first, second = _two(dates_of(name), earlier, later, name)
+    return drift(engine(), spec, earlier=first, later=second)
+
+
+def months_for(actor: Actor, name: str) -> list[date]:
+    """Return the dates between which the transitions of a tag can be shown, oldest first.
+
+    For the tier these are also the months of the balances, from which the ladder is known without computing tags.
+    """
+    tag_for(actor, name)
+    found = set(dates_of(name))
+    if name == TIER and engine().has("holding"):
+        found |= set(tier_history(engine(), _latest()).months)
+    return sorted(found)
+
+
+def transitions_for(actor: Actor, name: str, *, earlier: date | None = None, later: date | None = None) -> Transitions:
+    """Return who of the actor's customers moved from which value to which between two dates; the last two by default.
+
+    Raises:
+        NoData: the tag is not known on one of the dates.
+        InvalidSpec: the tag has no declared values.
+    """
+    spec, scope = tag_for(actor, name), _scope(actor)
+    first, second = _two(months_for(actor, name), earlier, later, name)
+    there = dates_of(name)
+    if name == TIER and not (first in there and second in there):
+        return tier_transitions(tier_history(engine(), _latest()), spec, earlier=first, later=second, scope=scope)
+    return transitions(engine(), spec, earlier=first, later=second, scope=scope)
+
+
+def tier_months_for(actor: Actor) -> list[TierMonth]:
+    """Return the ladder month by month for the actor's customers, oldest first; empty where there are no balances."""
+    actor.must("tag.view")
+    if not engine().has("holding"):
+        return []
+    history, scope = tier_history(engine(), _latest()), _scope(actor)
+    here = np.ones(history.standing.tier.shape[1], dtype=bool) if scope is None else scope
+    levels = len(catalogue()[TIER].values)
+    return [_month(history, i, here, levels) for i in range(len(history.months))]
+
+
+def _month(history: TierHistory, i: int, here: NDArray[np.bool_], levels: int) -> TierMonth:
+    tier = history.standing.tier[i][here]
+    before = history.standing.tier[i - 1][here] if i else tier
+    by_tier = tuple(int(n) for n in np.bincount(tier, minlength=levels))
+    watched = int(history.standing.watch[i][here].sum())
+    return TierMonth(history.months[i], by_tier, int((tier > before).sum()), int((tier < before).sum()), watched)
+
+
+def _two(days: Sequence[date], earlier: date | None, later: date | None, name: str) -> tuple[date, date]:
+    second = later or (days[-1] if days else None)
+    before = [d for d in days if second and d < second]
+    first = earlier or (before[-1] if before else None)
+    if first is None or second is None:
+        hint = "Compute an earlier date: `kequn tag refresh --as-of`."
+        raise NoData(f"Tag {name!r} is known on fewer than two dates.", hint=hint, tag=name)
+    return first, second
+
+
+def _latest() -> date:
+    dates = engine().manifest.dates
+    state = engine().manifest.tables.get("holding")
+    if dates:
+        return date.fromisoformat(max(dates))
+    return state.as_of if state and state.as_of else date.max
+
+
+def _scope(actor: Actor) -> NDArray[np.bool_] | None:
+    """Which ordinals are the actor's customers; ``None`` for the whole bank."""
+    if actor.role != "rm" and actor.sees_all_branches:
+        return None
+    column, values = (
+        ("rm_no", [actor.staff_no]) if actor.role == "rm" else ("branch_code", branch_codes_for(actor) or [])
+    )
+    here = np.zeros(engine().manifest.ordinals, dtype=bool)
+    marks = ", ".join("?" for _ in values)
+    if values and engine().has("customer"):
+        rows = engine().columns(f"SELECT ordinal FROM customer WHERE {column} IN ({marks})", values)
+        here[rows["ordinal"]] = True
+    return here
