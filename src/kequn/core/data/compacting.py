@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import feather
 
-from kequn.core.data.combinations import MOST_VALUES, Combinations, TooManyValues
+from kequn.core.data.combinations import AMOUNT_KNOWN, MOST_VALUES, Combinations, TooManyValues
 from kequn.core.data.tables import TABLES, Table
 from kequn.core.engine.store import Manifest, Store
 
@@ -81,6 +81,8 @@ class ByCustomer:
     """The largest amount without its sign; 0 where there is none."""
     most_rows: int
     """The most rows that one customer has."""
+    amounts_known: bool
+    """Whether every row has an amount."""
 
     def combinations(self) -> pa.Table:
         """Return what each code stands for: row i is code i."""
@@ -183,23 +185,25 @@ class _Compaction:
             if file not in before and not self._spread(self.store.path(file)):
                 return None
         buckets = -(-self.ordinals // self.width) if self.ordinals else 0
+        codes = self.combinations.table()
         target = self.work / "made"
         target.mkdir()
         for number in range(buckets):
             self._bucket(number, target)
-        feather.write_feather(self.combinations.table(), target / "combinations.arrow", compression="uncompressed")
+        feather.write_feather(codes, target / "combinations.arrow", compression="uncompressed")
         made = ByCustomer(
             self.table.name,
             _folder(self.store, self.table.name) / _key(self.table.name, list(self.files)),
             self.files,
             self.width,
             buckets,
-            tuple(self.combinations.table().column_names),
+            tuple(codes.column_names),
             tuple(sorted(self.left_out)),
             self.first_day,
             self.last_day,
             self.largest,
             self.most_rows,
+            bool(pc.all(codes.column(AMOUNT_KNOWN)).as_py()),
         )
         facts = asdict(made) | {"folder": "", "layout": LAYOUT}
         (target / "layout.json").write_text(json.dumps(facts))

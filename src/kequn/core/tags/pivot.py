@@ -19,6 +19,8 @@ from kequn.core.data.compacting import Rows
 
 Kind = Literal["count", "sum", "max", "min", "first", "last", "days", "bits", "day_bits"]
 DAYS = 1 << 16
+LINE = 8
+"""Numbers in a line of the cache."""
 LEAST, MOST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 NOTHING: dict[str, int] = {"max": LEAST, "last": LEAST, "min": MOST, "first": MOST}
 """What a measure is where no row counted; 0 for the other kinds."""
@@ -116,14 +118,14 @@ def family(measures: Sequence[Measure], *, codes: int) -> Family:
     )  # fmt: skip
 
 
-def pivoted(made: Family, rows: Rows, *, out: OUT | None = None, kernel: Pivot | None = None) -> OUT:
+def pivoted(made: Family, rows: Rows, *, kernel: Pivot | None = None) -> OUT:
     """Return the measures of the customers of ``rows``: an array (measures × customers), ``NOTHING`` where no row counted.
 
-    ``out`` is filled where it is given. ``kernel`` is the compiled one by default, the plain one where that is not there.
+    ``kernel`` is the compiled one by default, the plain one where that is not there.
     """
     customers = len(rows.starts) - 1
-    if out is None:
-        out = np.empty((len(made.measures), customers), np.int64)
+    # one customer's measures are written at once: rows a power of two apart would all fall into the same lines of the cache
+    out = np.empty((len(made.measures), customers + LINE + -customers % LINE), np.int64)[:, :customers]
     (kernel or fastest())(made, rows, out)
     for i, measure in enumerate(made.measures):
         if measure.kind in ("bits", "day_bits"):

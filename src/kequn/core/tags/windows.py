@@ -8,7 +8,7 @@ surrounds the aggregates stays SQL. A tag with any other aggregate is computed b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
@@ -27,7 +27,7 @@ from kequn.core.engine.duck import Engine, quoted
 from kequn.core.tags.compiling import aggregate, columns_in, is_aggregate, scan_sql
 from kequn.core.tags.language import PRODUCT_NAMES, Calendar
 from kequn.core.tags.passes import Source
-from kequn.core.tags.pivot import DAYS, NOTHING, OUT, Bools, Kind, Measure, Pivot, family, pivoted
+from kequn.core.tags.pivot import DAYS, NOTHING, OUT, Bools, Family, Kind, Measure, Pivot, family, pivoted
 from kequn.core.tags.reading import ReadTag
 
 EPOCH = date(1970, 1, 1)
@@ -69,17 +69,17 @@ class WindowPass:
     tags: tuple[ReadTag, ...]
     sources: Mapping[str, Source]
     measures: tuple[Measure, ...]
+    family: Family
     layout: ByCustomer
 
     def columns(self, first: int, last: int, *, kernel: Pivot | None = None) -> pa.Table:
         """Return the measures of the ordinals ``first`` … ``last - 1``: columns ``ordinal``, ``m0``, ``m1``, …"""
-        out = np.empty((len(self.measures), last - first), np.int64)
-        made = family(self.measures, codes=len(self.measures[0].codes))
-        for rows in self.layout.ranges(first, last):
-            at = rows.first - first
-            part: OUT = np.empty((len(out), len(rows.starts) - 1), np.int64)
-            out[:, at : at + part.shape[1]] = pivoted(made, rows, out=part, kernel=kernel)
-        return _table(np.arange(first, last, dtype=np.uint32), self.measures, out)
+        return _table(np.arange(first, last, dtype=np.uint32), self.values(first, last, kernel=kernel))
+
+    def values(self, first: int, last: int, *, kernel: Pivot | None = None) -> OUT:
+        """As ``columns``: measures × customers."""
+        parts = [pivoted(self.family, rows, kernel=kernel) for rows in self.layout.ranges(first, last)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
 def window_pass(
@@ -105,7 +105,8 @@ def window_pass(
         sources[tag.spec.name] = Source(raw, rows)
     if not taken:
         return None
-    return WindowPass(name, tuple(taken), sources, tuple(domain.measure(leaf) for leaf in leaves), layout)
+    measures = tuple(domain.measure(leaf) for leaf in leaves)
+    return WindowPass(name, tuple(taken), sources, measures, family(measures, codes=domain.sizes), layout)
 
 
 class _Rewriting:
@@ -215,7 +216,7 @@ class _Rewriting:
         if isinstance(value, exp.Neg):
             return [(what, chosen, -sign) for what, chosen, sign in self._branches(value.this, rows)]
         if isinstance(value, exp.Column) and value.name == AMOUNT:
-            return [(AMOUNT, rows.and_(Chosen((quoted(AMOUNT_KNOWN),))), 1)]
+            return [(AMOUNT, rows if self.layout.amounts_known else rows.and_(Chosen((quoted(AMOUNT_KNOWN),))), 1)]
         if isinstance(value, exp.Column) and value.name == self.on:
             return [(self.on, rows, 1)]
         if isinstance(value, exp.Literal) and not value.is_string and value.name == "0":
@@ -274,7 +275,8 @@ class _Domain:
         numbers = pa.array(range(self.sizes), pa.uint32())
         self._names = f"codes_of_{layout.table}"
         engine.register(self._names, layout.combinations().append_column("ordinal", numbers))
-        self._found: dict[str, Bools | NDArray[np.uint8]] = {}
+        self._found: dict[str, Bools] = {}
+        self._measures: dict[Leaf, Measure] = {}
 
     def check(self, leaves: Iterable[Leaf]) -> None:
         """Evaluate what some measures need.
@@ -291,6 +293,11 @@ class _Domain:
 
     def measure(self, leaf: Leaf) -> Measure:
         """Return a measure with its codes and days."""
+        if leaf not in self._measures:
+            self._measures[leaf] = self._measure(leaf)
+        return self._measures[leaf]
+
+    def _measure(self, leaf: Leaf) -> Measure:
         if leaf.kind == "sum" and self.layout.largest * self.layout.most_rows >= 1 << 62:
             raise OnlySql
         codes = np.ones(self.sizes, np.bool_)
@@ -308,19 +315,19 @@ class _Domain:
         return Measure(leaf.kind, codes, days)
 
     def _codes_with(self, text: str) -> Bools:
-        return self._cached(text, self.sizes, self._codes_query(f"coalesce({text}, false)"))
+        return self._cached(text, self.sizes, lambda: self._codes_query(f"coalesce({text}, false)"))
 
     def _days_with(self, text: str) -> Bools:
-        return self._cached(f"day {text}", DAYS, self._days_query(f"coalesce({text}, false)"))
+        return self._cached(f"day {text}", DAYS, lambda: self._days_query(f"coalesce({text}, false)"))
 
-    def _cached(self, key: str, size: int, query: str) -> Bools:
+    def _cached(self, key: str, size: int, query: Callable[[], str]) -> Bools:
         if key not in self._found:
             found = np.zeros(size, np.bool_)
-            table = self.engine.arrow(query)
+            table = self.engine.arrow(query())
             values = table.column("value").combine_chunks().fill_null(False)
             found[table.column("number").to_numpy()] = values.to_numpy(zero_copy_only=False).astype(np.bool_)
             self._found[key] = found
-        return self._found[key]  # type: ignore[return-value]
+        return self._found[key]
 
     def _numbered(self, chosen: Bools, query: str) -> NDArray[np.uint8]:
         """Give each different value among the chosen a number from 0, missing ones 64."""
@@ -350,9 +357,8 @@ class _Domain:
         )
 
 
-def _table(ordinals: NDArray[np.uint32], measures: Sequence[Measure], out: OUT) -> pa.Table:
-    columns = {"ordinal": pa.array(ordinals)} | {f"m{i}": pa.array(out[i]) for i in range(len(measures))}
-    return pa.table(columns)
+def _table(ordinals: NDArray[np.uint32], out: OUT) -> pa.Table:
+    return pa.table({"ordinal": pa.array(ordinals)} | {f"m{i}": pa.array(row) for i, row in enumerate(out)})
 
 
 def _surely(condition: exp.Expr) -> exp.Expr:
