@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from difflib import get_close_matches
@@ -34,7 +34,9 @@ OPERATORS: dict[str, tuple[TestOp, ...]] = {
     "list": ("contains", "in", "contains_all", "known", "unknown"),
     "ref": ("known", "unknown"),
 }
-"""The tests a type of tag or column allows. Text has no order: it would differ by the collation of each engine."""
+"""The tests a type of tag allows. Text has no order: it would differ by the collation of each engine."""
+COLUMN_OPERATORS = {type: tuple(op for op in ops if op != "anniversary") for type, ops in OPERATORS.items()}
+"""The tests a type of column of a behaviour's rows allows: those rows are found by their dates, not by anniversaries."""
 
 SUMMABLE = ("money", "number", "integer")
 TOLD = re.compile(r"^(today|yesterday|tomorrow)$|[a-z]+ +[a-z0-9]|[0-9] +[a-z]", re.IGNORECASE)
@@ -100,7 +102,8 @@ def tag_rule(test: TagTest, path: str, tags: Mapping[str, TagSpec]) -> TagRule:
     tag = tag_named(test.tag, f"{path}.tag", tags)
     if tag.type == "text" and test.op == "anniversary" and tag.name.endswith(MONTH_DAY):
         return TagRule(path, tag, test.op, (_period(test.value, f"{path}.value"),))
-    return TagRule(path, tag, test.op, _values(test, tag.type, path, tag.values, f"Tag {tag.name!r}"))
+    _allowed(test, OPERATORS[tag.type], path, f"Tag {tag.name!r} is {tag.type}")
+    return TagRule(path, tag, test.op, _values(test, tag.type, path, tag.values))
 
 
 def amount_of(type: str, difference: Decimal | None, path: str) -> Value | None:
@@ -163,7 +166,8 @@ def _rows(rows: Rows, path: str) -> RowsRule:
 def _column_rule(test: ColumnTest, table: Table, path: str) -> ColumnRule:
     column = _testable(table, test.column, f"{path}.column")
     codes = code_words(table.name, column)
-    values = _values(test, column.type, path, codes, f"Column {table.name}.{column.name}")
+    _allowed(test, COLUMN_OPERATORS[column.type], path, f"Column {table.name}.{column.name} is {column.type}")
+    values = _values(test, column.type, path, codes)
     return ColumnRule(column, test.op, values)
 
 
@@ -186,10 +190,13 @@ def _summable(table: Table, name: str, path: str) -> Column:
     return column
 
 
-def _values(test: TagTest | ColumnTest, type: str, path: str, codes: Mapping[str, Text], what: str) -> tuple[Told, ...]:
-    if test.op not in OPERATORS[type]:
-        hint = f"Tests: {' '.join(OPERATORS[type])}."
-        raise at(f"{path}.op", InvalidSpec(f"{what} is {type}: it has no test {test.op!r}.", hint=hint))
+def _allowed(test: TagTest | ColumnTest, ops: Sequence[TestOp], path: str, what: str) -> None:
+    if test.op not in ops:
+        hint = f"Tests: {' '.join(ops)}."
+        raise at(f"{path}.op", InvalidSpec(f"{what}: it has no test {test.op!r}.", hint=hint))
+
+
+def _values(test: TagTest | ColumnTest, type: str, path: str, codes: Mapping[str, Text]) -> tuple[Told, ...]:
     place = f"{path}.value"
     if test.op in ("during", "anniversary"):
         return (_period(test.value, place),)
