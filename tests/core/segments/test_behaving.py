@@ -15,7 +15,7 @@ from kequn.core.engine.index import counting, counting_plain, postings
 from kequn.core.engine.index.bits import unpacked
 from kequn.core.segments import behaving, understand
 from kequn.core.segments.behaving import build_postings, did_plane
-from kequn.core.segments.members import leaf_sql
+from kequn.core.segments.query import leaf_sql
 from kequn.core.segments.rule import DidRule
 from kequn.core.segments.settle import settled
 from tests.core.segments.bank import AS_OF, TAGS, make_bank, open_bank

@@ -2,9 +2,10 @@
 
 from kequn.core.segments.funnel import FunnelStep, Preview, funnel, preview
 from kequn.core.segments.lists import LineFault, ListMatch, drop_list, extend_list, match_list, save_list
-from kequn.core.segments.members import Overlap, count, count_by, leaf_sql, members, members_sql, overlap
+from kequn.core.segments.members import Overlap, count, members, overlap
 from kequn.core.segments.pack import Group, group_named, groups, shipped_segments, tags_wanting
 from kequn.core.segments.past import Past
+from kequn.core.segments.query import count_by, leaf_sql, members_sql
 from kequn.core.segments.rule import key_of, lists_in, segments_in, tables_in, tags_in
 from kequn.core.segments.sensitivity import consents_needed
 from kequn.core.segments.settle import settled

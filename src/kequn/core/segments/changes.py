@@ -13,7 +13,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from kequn.core.engine.duck import Engine
-from kequn.core.segments.members import engine_target, statement
+from kequn.core.segments.query import engine_target, statement
 from kequn.core.segments.rule import AnyRule, EveryRule, NotRule, Rule
 from kequn.core.segments.sql import TAGS, predicate
 from kequn.core.segments.understand import understand

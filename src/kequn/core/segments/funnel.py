@@ -9,9 +9,12 @@ from datetime import date
 from sqlglot import exp
 
 from kequn.core.engine.duck import Engine
-from kequn.core.segments.members import engine_target, statement
+from kequn.core.engine.index import plan as plans
+from kequn.core.segments.indexed import lowered
+from kequn.core.segments.members import By
 from kequn.core.segments.past import Past
-from kequn.core.segments.rule import Rule, TagRule, own_leaves, steps, tags_now
+from kequn.core.segments.query import engine_target, statement
+from kequn.core.segments.rule import EveryRule, Rule, TagRule, own_leaves, steps, tags_now
 from kequn.core.segments.sql import TAGS, Target, joined, negated, predicate
 from kequn.core.segments.understand import understand
 from kequn.core.spec.segment import Condition, SegmentSpec
@@ -31,7 +34,7 @@ class FunnelStep:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an editor shows while a segment is being written; all of it from one pass over the bank."""
+    """What an editor shows while a segment is being written."""
 
     customers: int
     size: int
@@ -53,14 +56,12 @@ def preview(
     segments: Mapping[str, SegmentSpec],
     as_of: date,
     past: Past | None = None,
+    by: By = "index",
 ) -> Preview:
-    """Return size, funnel and unknowns in one query. Raises as `count` does."""
+    """Return size, funnel and unknowns. Raises as `count` does."""
     rule = understand(spec, tags=tags, segments=segments)
+    figure = (_by_index if by == "index" else _by_sql)(engine, rule, as_of, past)
     parts, tested = steps(rule), tags_now(rule)
-    fates = _fates(parts, tested, engine_target(engine, [rule], as_of, past))
-    query = _figures(parts, tested).from_(fates.subquery("fates"))
-    row = engine.columns(statement(engine, query, [rule], as_of))
-    figure = {name: int(values[0]) for name, values in row.items()}
     made = tuple(
         FunnelStep(part.path, figure[f"alone_{i}"], figure[f"left_{i}"], figure[f"without_{i}"])
         for i, part in enumerate(parts)
@@ -78,9 +79,34 @@ def funnel(
     segments: Mapping[str, SegmentSpec],
     as_of: date,
     past: Past | None = None,
+    by: By = "index",
 ) -> list[FunnelStep]:
     """Return for each condition of a top-level ``all``, in turn, how many meet it alone and how many are left then."""
-    return list(preview(engine, spec, tags=tags, segments=segments, as_of=as_of, past=past).steps)
+    return list(preview(engine, spec, tags=tags, segments=segments, as_of=as_of, past=past, by=by).steps)
+
+
+def _by_index(engine: Engine, rule: Rule, as_of: date, past: Past | None) -> dict[str, int]:
+    """Each condition is a plane of its own, kept while the others are edited."""
+    parts, tested = steps(rule), tags_now(rule)
+    whole, _ = lowered(engine, EveryRule("", ()), as_of)
+    missing = {name: plans.Not(plans.Known(name)) for name in tested}
+    figure = {"customers": whole.customers}
+    left: list[plans.Plan] = []
+    for i, part in enumerate(parts):
+        index, plan = lowered(engine, part, as_of, past=past)
+        left.append(plan)
+        figure[f"alone_{i}"] = index.count(plan, engine.masks)
+        figure[f"left_{i}"] = index.count(plans.All(tuple(left)), engine.masks)
+        figure[f"without_{i}"] = index.count(plans.Any(tuple(missing[name] for name in tags_now(part))))
+    return figure | {f"unknown_{i}": whole.count(missing[name]) for i, name in enumerate(tested)}
+
+
+def _by_sql(engine: Engine, rule: Rule, as_of: date, past: Past | None) -> dict[str, int]:
+    """All figures from one query."""
+    parts, tested = steps(rule), tags_now(rule)
+    fates = _fates(parts, tested, engine_target(engine, [rule], as_of, past))
+    query = _figures(parts, tested).from_(fates.subquery("fates"))
+    return {name: int(values[0]) for name, values in engine.columns(statement(engine, query, [rule], as_of)).items()}
 
 
 def _fates(parts: Sequence[Rule], tested: Sequence[str], target: Target) -> exp.Select:

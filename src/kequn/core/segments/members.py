@@ -1,23 +1,27 @@
-"""Who belongs to a segment on a business date, and how many: the questions that are put to the engine."""
+"""Who belongs to a segment on a business date, and how many: asked of the index, or of DuckDB to compare."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from sqlglot import exp
 
-from kequn.core.engine.duck import Engine, quoted
-from kequn.core.errors import InvalidSpec, NoData, UnknownTag
-from kequn.core.segments.past import Past, past_members, relations
-from kequn.core.segments.rule import Rule, lists_in, tables_in, tags_now
-from kequn.core.segments.sql import DIALECTS, EXECUTED, TAGS, Target, members_query, predicate, rendered
+from kequn.core.engine.duck import Engine
+from kequn.core.engine.index.overlap import overlaps
+from kequn.core.segments.indexed import lowered
+from kequn.core.segments.past import Past
+from kequn.core.segments.query import engine_target, leaf_sql, statement
+from kequn.core.segments.sql import TAGS, predicate
 from kequn.core.segments.understand import understand
 from kequn.core.spec.segment import Condition, SegmentSpec
 from kequn.core.spec.tag import TagSpec
+
+By: TypeAlias = Literal["index", "duckdb"]
+"""Who answers. Both give the same; DuckDB is what the index is held against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,60 +32,6 @@ class Overlap:
     both: tuple[tuple[int, ...], ...]
 
 
-def members_sql(
-    spec: SegmentSpec | Condition,
-    *,
-    tags: Mapping[str, TagSpec],
-    segments: Mapping[str, SegmentSpec],
-    as_of: date,
-    dialect: str = "duckdb",
-    dates: Collection[date] | None = None,
-) -> str:
-    """Return the SELECT of the members' ids, laid out to be read and to be run elsewhere.
-
-    It refers to the logical views: ``customer_tags`` (customer_id, as_of, a column a tag), the canonical tables and
-    ``list_<name>``, each with ``customer_id``. Money is integer fen there. ``dates`` are the business dates that
-    ``customer_tags`` has: where a rule looks back, the last of them up to that day is taken, else the very day.
-
-    >>> everybody = SegmentSpec(name="everybody", title="全部客户", where={"all": []})
-    >>> print(members_sql(everybody, tags={}, segments={}, as_of=date(2026, 6, 30)))
-    SELECT
-      customer_tags.customer_id
-    FROM customer_tags
-    WHERE
-      customer_tags.as_of = CAST('2026-06-30' AS DATE)
-
-    Raises:
-        InvalidSpec and its kin: as `understand` does, and for a dialect that is not known.
-    """
-    if dialect not in DIALECTS:
-        raise InvalidSpec(f"{dialect!r} is not a dialect.", hint=f"Dialects: {', '.join(DIALECTS)}.")
-    rule = understand(spec, tags=tags, segments=segments)
-    target = Target("customer_id", as_of, dialect, dates, joins=None if dialect in EXECUTED else [])
-    return rendered(members_query(rule, target), dialect=dialect, pretty=True)
-
-
-def engine_target(engine: Engine, rules: Iterable[Rule], as_of: date, past: Past | None = None) -> Target:
-    """Return the target for questions to the engine about some rules, with the members of earlier days made visible.
-
-    Args:
-        past: gives the ordinals a segment had on a business date, ``None`` where they were not kept; they are then
-            found again by the tags and rows of that day.
-    """
-    dates = frozenset(map(date.fromisoformat, engine.manifest.dates))
-    return Target("ordinal", as_of, dates=dates, snapshots=past_members(engine, rules, as_of, dates, past))
-
-
-def leaf_sql(engine: Engine, rule: Rule, as_of: date, *, past: Past | None = None) -> str:
-    """Return a SELECT, complete in itself, of the ordinals for whom a rule, or a single condition of one, holds.
-
-    Raises:
-        NoData: tags, rows or a list that the rule needs are not there.
-    """
-    holds = predicate(rule, engine_target(engine, [rule], as_of, past))
-    return statement(engine, exp.select("ordinal").from_(TAGS).where(holds), [rule], as_of)
-
-
 def count(
     engine: Engine,
     spec: SegmentSpec | Condition,
@@ -90,6 +40,7 @@ def count(
     segments: Mapping[str, SegmentSpec],
     as_of: date,
     past: Past | None = None,
+    by: By = "index",
 ) -> int:
     """Return how many customers belong.
 
@@ -98,6 +49,9 @@ def count(
         NoData: tags, rows or a list that the segment needs are not there for that date.
     """
     rule = understand(spec, tags=tags, segments=segments)
+    if by == "index":
+        index, plan = lowered(engine, rule, as_of, past=past)
+        return index.count(plan, engine.masks)
     holds = predicate(rule, engine_target(engine, [rule], as_of, past))
     query = exp.select("COUNT(*)").from_(TAGS).where(holds)
     return int(engine.rows(statement(engine, query, [rule], as_of))[0][0])
@@ -111,9 +65,13 @@ def members(
     segments: Mapping[str, SegmentSpec],
     as_of: date,
     past: Past | None = None,
+    by: By = "index",
 ) -> np.ndarray[Any, np.dtype[np.uint32]]:
     """Return the ordinals of the members, sorted. Raises as `count` does."""
     rule = understand(spec, tags=tags, segments=segments)
+    if by == "index":
+        index, plan = lowered(engine, rule, as_of, past=past)
+        return index.ids(plan, engine.masks)
     found = engine.columns(leaf_sql(engine, rule, as_of, past=past))["ordinal"]
     return np.sort(np.asarray(found, dtype=np.uint32))
 
@@ -127,67 +85,11 @@ def overlap(
     as_of: date,
     past: Past | None = None,
 ) -> Overlap:
-    """Return how many customers each two of several segments have in common, in one pass. Raises as `count` does."""
+    """Return how many customers each two of several segments have in common. Raises as `count` does."""
     chosen = list(specs)
-    rules = [understand(spec, tags=tags, segments=segments) for spec in chosen]
-    if not rules:
-        return Overlap((), ())
-    target = engine_target(engine, rules, as_of, past)
-    holds = [exp.alias_(predicate(rule, target), f"member_{i}") for i, rule in enumerate(rules)]
-    query = statement(engine, exp.select(*holds).from_(TAGS), rules, as_of)
-    both = np.zeros((len(rules), len(rules)), dtype=np.int64)
-    for batch in engine.batches(query, size=2**17):
-        here = np.stack([column.to_numpy(zero_copy_only=False) for column in batch.columns]).astype(np.float32)
-        both += (here @ here.T).astype(np.int64)  # exact: a batch has fewer rows than a float32 has integers
+    planes = []
+    for spec in chosen:
+        index, plan = lowered(engine, understand(spec, tags=tags, segments=segments), as_of, past=past)
+        planes.append(index.mask(plan, engine.masks))
+    both = overlaps(planes)
     return Overlap(tuple(spec.name for spec in chosen), tuple(tuple(int(n) for n in row) for row in both))
-
-
-def count_by(
-    engine: Engine,
-    spec: SegmentSpec | Condition,
-    *,
-    tag: str,
-    tags: Mapping[str, TagSpec],
-    segments: Mapping[str, SegmentSpec],
-    as_of: date,
-    past: Past | None = None,
-) -> dict[Any, int]:
-    """Return the members by the value of a tag, largest first; ``None`` counts those without one.
-
-    Raises:
-        UnknownTag: the tag to group by is not in the catalogue.
-    """
-    if tag not in tags:
-        raise UnknownTag(f"Tag {tag!r} is not in the catalogue.", hint="See `kequn tag list`.", tag=tag)
-    rule = understand(spec, tags=tags, segments=segments)
-    holds = predicate(rule, engine_target(engine, [rule], as_of, past))
-    query = exp.select(exp.column(tag), "COUNT(*)").from_(TAGS).where(holds)
-    query = query.group_by("1").order_by("2 DESC", "1 NULLS LAST")
-    return {value: int(n) for value, n in engine.rows(statement(engine, query, [rule], as_of, extra=(tag,)))}
-
-
-def statement(
-    engine: Engine, query: exp.Select, rules: Sequence[Rule], as_of: date, *, extra: tuple[str, ...] = ()
-) -> str:
-    """Return the query with ``customer_tags`` before it, made of the tags that the rules test, and of ``extra``.
-
-    Where a rule looks at the whole bank or back in time, the tags of the whole bank on those days come with it.
-
-    Raises:
-        NoData: tags, rows or a list that the rules need are not there.
-    """
-    for rule in rules:
-        _there(engine, rule)
-    needed = [*extra, *(name for rule in rules for name in tags_now(rule))]
-    made = {TAGS: engine.tags_query(as_of, needed)} | relations(engine, rules, as_of)
-    before = ", ".join(f"{quoted(name)} AS ({text})" for name, text in made.items())
-    return f"WITH {before} {rendered(query, dialect='duckdb')}"
-
-
-def _there(engine: Engine, rule: Rule) -> None:
-    for table in tables_in(rule):
-        if not engine.has(table):
-            raise NoData(f"No rows of {table!r} have been loaded.", hint="Load them: `kequn load`.", table=table)
-    for name in lists_in(rule):
-        if name not in engine.manifest.lists:
-            raise NoData(f"There is no uploaded list {name!r}.", hint="Upload the list first.", list=name)
