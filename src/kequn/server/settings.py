@@ -116,6 +116,7 @@ INSTALLED_APPS = [
     "kequn.ops.tags",
     "kequn.ops.catalog",
     "kequn.ops.audiences",
+    "kequn.ops.insights",
     "kequn.ops.delivery",
     "kequn.ops.workbench",
     "kequn.ops.campaigns",

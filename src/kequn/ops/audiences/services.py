@@ -35,19 +35,21 @@ from kequn.ops.audiences.queries import (
     segment_named,
     segment_specs,
     tag_values,
+    tags_within,
 )
 from kequn.ops.audiences.snapshots import queue_backfill, queue_snapshots, snapshot_job, take_snapshots
-from kequn.ops.audiences.uploading import remove_expired_lists, remove_list, upload_list
+from kequn.ops.audiences.uploading import keep_list, remove_expired_lists, remove_list, upload_list
 from kequn.ops.customers.queries import people_by_id
 from kequn.ops.governance.services import Approval, record, submit, withdraw
 from kequn.ops.jobs.services import Running, enqueue
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine, now
-from kequn.ops.tags.queries import catalogue
+from kequn.ops.tags.queries import catalogue, versions_within
 
 __all__ = [
     "archive_segment",
     "decide_segment",
+    "keep_list",
     "profile_segment",
     "queue_snapshots",
     "register_export",
@@ -152,16 +154,35 @@ def decide_segment(actor: Actor, approval: Approval) -> None:
     if approval.state == Approval.State.REFUSED:
         _move(version, states.REFUSED, decided_at=now())
         return
+    _must_be_as_submitted(version, approval)
     SegmentVersion.objects.filter(name=version.name, is_current=True).update(is_current=False)
     _move(version, states.APPROVED, is_current=True, decided_at=now())
     queue_backfill(version.name)
 
 
+def _must_be_as_submitted(version: SegmentVersion, approval: Approval) -> None:
+    """Raise where a tag it reads, or a segment within it, was changed since the checker was shown its size."""
+    then, segments = approval.summary, segment_specs() | {version.name: version.spec}
+    now_ = {
+        "segments": closure(version.spec, segments),
+        "tags": versions_within(tags_within(version.spec, segments)),
+    }
+    for kind, names in now_.items():
+        if kind in then and then[kind] != names:
+            others = sorted(n for n in {*then[kind], *names} if then[kind].get(n) != names.get(n))
+            raise Conflict(
+                f"What the segment reads was changed since: {', '.join(others)}.",
+                hint="Refuse it; its maker submits it again.", segment=version.name,
+            )  # fmt: skip
+
+
 def _summary(actor: Actor, spec: SegmentSpec) -> dict[str, Any]:
     shown = preview_segment(actor, spec)
+    segments = segment_specs() | {spec.name: spec}
     return {
         "size": shown.size, "bank": shown.bank, "as_of": shown.as_of.isoformat(),
-        "words": {"zh": shown.words_zh, "en": shown.words_en},
+        "words": {"zh": shown.words_zh, "en": shown.words_en}, "segments": closure(spec, segments),
+        "tags": versions_within(tags_within(spec, segments)),
     }  # fmt: skip
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from django.db import transaction
 
 from kequn.core.data.identity import ordinals_for
-from kequn.core.errors import InvalidSpec, NotAllowed, Where
+from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
 from kequn.core.segments.lists import drop_list, match_list, save_list
 from kequn.core.segments.upload import read_list
 from kequn.ops.audiences.contracts import UploadedListReport
+from kequn.ops.audiences.dictionary import Ordinals
 from kequn.ops.audiences.models import UploadedList
 from kequn.ops.audiences.queries import bank_today, list_for
 from kequn.ops.governance.services import record
@@ -64,6 +65,33 @@ def upload_list(
         list_id=row.pk, name=name, lines=found.lines, matched=found.matched, unmatched=found.unmatched,
         duplicates=found.duplicates, blanks=found.blanks, mangled=found.mangled, faults=found.faults[:FAULTS_TOLD],
     )  # fmt: skip
+
+
+def keep_list(
+    actor: Actor, members: Ordinals, *, name: str, title: str, purpose: str, expires_on: date, origin: str
+) -> UploadedList:
+    """Keep customers that kequn itself picked as a list, all or nothing; ``origin`` says from what they were picked.
+
+    Raises:
+        InvalidSpec: no purpose, or an expiry that is past or more than a year away.
+        Conflict: the name is in use, so that no segment changes under its users.
+    """
+    actor.must("list.upload")
+    _check_list(actor, name, purpose, expires_on)
+    if UploadedList.objects.filter(name=name, is_removed=False).exists():
+        raise Conflict(f"There is a list {name!r} already.", hint="Choose another name.", list=name)
+    fields = {
+        "title": title[:100] or name, "purpose": purpose[:200], "file_name": origin[:200],
+        "content_hash": hashlib.sha256(members.astype("<u4").tobytes()).hexdigest(), "rows": len(members),
+        "matched": len(members), "unmatched": 0, "duplicates": 0, "unreadable": 0, "owner_id": actor.user_id,
+        "owner_name": actor.display_name, "branch_path": actor.branch_path, "created_at": now(),
+        "expires_on": expires_on, "is_removed": False,
+    }  # fmt: skip
+    with transaction.atomic():
+        row, _ = UploadedList.objects.update_or_create(name=name, defaults=fields)
+        record(actor, "list.kept", row, name=name, purpose=purpose[:200], matched=len(members), origin=origin)
+        save_list(runtime().store, name, members, unmatched=0, now=now())
+    return row
 
 
 def remove_list(actor: Actor, name: str) -> UploadedList:

@@ -19,6 +19,7 @@ _LOOK = {
     "source.view",
     "tag.view",
     "segment.view",
+    "discovery.view",
     "campaign.view",
     "catalog.view",
     "review.view",
@@ -30,6 +31,8 @@ RIGHTS: dict[str, frozenset[str]] = {
         _LOOK
         | {
             "segment.edit",
+            "discovery.run",
+            "note.write",
             "list.upload",
             "audience.freeze",
             "catalog.edit",
@@ -43,7 +46,7 @@ RIGHTS: dict[str, frozenset[str]] = {
         }
     ),
     "checker": frozenset(
-        _LOOK | {"approval.decide", "campaign.stop", "audit.view", "consent.view", "consent.edit", "export.run"}
+        _LOOK | {"approval.decide", "note.write", "campaign.stop", "audit.view", "consent.view", "consent.edit", "export.run"}
     ),
     "rm": frozenset(
         {"home.view", "insight.view", "task.view", "task.work", "customer.view", "customer.reveal", "consent.edit"}
@@ -53,6 +56,8 @@ RIGHTS: dict[str, frozenset[str]] = {
             "home.view",
             "insight.view",
             "segment.view",
+            "discovery.view",
+            "note.write",
             "campaign.view",
             "review.view",
             "task.view",
@@ -70,6 +75,9 @@ RIGHTS: dict[str, frozenset[str]] = {
             "tag.edit",
             "tag.refresh",
             "segment.edit",
+            "discovery.run",
+            "discovery.publish",
+            "note.write",
             "list.upload",
             "review.run",
             "export.run",
