@@ -47,5 +47,10 @@ def donut(label: str, labels: Sequence[str], data: Sequence[float], *, unit: str
     return chart("donut", label, labels=list(labels), data=list(data), unit=unit)
 
 
+def told(chart: str, *, note: str = "", as_of: Any = "") -> str:
+    """Return a chart with what its file says beneath it: the definition and the date of the data."""
+    return json.dumps(json.loads(chart) | {"note": str(note), "as_of": str(as_of)}, ensure_ascii=False)
+
+
 def _series(series: Sequence[tuple[str, Sequence[float | None]]]) -> list[dict[str, Any]]:
     return [{"name": str(name), "data": list(data), "grey": n == 1} for n, (name, data) in enumerate(series)]

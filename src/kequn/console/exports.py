@@ -17,6 +17,7 @@ from kequn.console.access import Request
 from kequn.console.tables import Table
 from kequn.core.errors import Conflict
 from kequn.ops.governance.services import record
+from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import now
 
 MOST_ROWS = 20_000
@@ -43,11 +44,7 @@ def workbook(request: Request, table: Table, title: str) -> HttpResponse:
     actor.must("export.run")
     if table.total > MOST_ROWS:
         raise Conflict(f"{table.total} rows are too many for one file.", hint=f"Filter to at most {MOST_ROWS} rows.")
-    mark = _("导出人 %(who)s（%(login)s） · %(at)s · 仅供内部使用") % {
-        "who": actor.display_name,
-        "login": actor.staff_no or actor.username,
-        "at": timezone.localtime(now()).strftime("%Y-%m-%d %H:%M:%S"),
-    }
+    mark = mark_of(actor)
     record(actor, "list.exported", ("table", table.name), rows=table.total, query=request.GET.urlencode()[:500])
     response = HttpResponse(
         _written(table, title, mark), content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -56,6 +53,15 @@ def workbook(request: Request, table: Table, title: str) -> HttpResponse:
         f'attachment; filename="kequn-{table.name}-{timezone.localtime(now()):%Y%m%d-%H%M}.xlsx"'
     )
     return response
+
+
+def mark_of(actor: Actor) -> str:
+    """Return the line that tells who took a file, and when."""
+    return _("导出人 %(who)s（%(login)s） · %(at)s · 仅供内部使用") % {
+        "who": actor.display_name,
+        "login": actor.staff_no or actor.username,
+        "at": timezone.localtime(now()).strftime("%Y-%m-%d %H:%M:%S"),
+    }
 
 
 def _written(table: Table, title: str, mark: str) -> bytes:
@@ -73,13 +79,14 @@ def _written(table: Table, title: str, mark: str) -> bytes:
         sheet.set_column(x, x, 14 if column.number else 24)
     for y, row in enumerate(table.all_rows, 4):
         for x, column in enumerate(columns):
-            _write(sheet, y, x, column.of(row))
+            write_cell(sheet, y, x, column.of(row))
     sheet.freeze_panes(4, 0)
     book.close()
     return buffer.getvalue()
 
 
-def _write(sheet: Any, y: int, x: int, value: Any) -> None:
+def write_cell(sheet: Any, y: int, x: int, value: Any) -> None:
+    """Write a value so that no spreadsheet computes it."""
     if isinstance(value, bool) or value is None:
         sheet.write_string(y, x, {True: "1", False: "0", None: ""}[value])
     elif isinstance(value, int | float | Decimal):

@@ -42,6 +42,7 @@ MENU: tuple[tuple[Words, tuple[Item, ...]], ...] = (
     (
         _("洞察"),
         (
+            Item("overview", _("全行看板"), "graph-up", ("insight.view",), "v", "overview"),
             Item("tags", _("标签目录"), "tags", ("tag.view",), "t", "tag"),
             Item("segments", pgettext_lazy("menu", "客群"), "people", ("segment.view",), "s", "segment"),
             Item("migration", _("客群迁移"), "diagram-3", ("segment.view",), "", "migration"),

@@ -11,6 +11,8 @@ from kequn.console.campaigns import views as campaigns
 from kequn.console.catalog import views as catalog
 from kequn.console.compliance import views as compliance
 from kequn.console.home import views as home
+from kequn.console.insight import files
+from kequn.console.insight import views as insight
 from kequn.console.jobs import views as jobs
 from kequn.console.people import views as people
 from kequn.console.reviews import views as reviews
@@ -48,6 +50,10 @@ urlpatterns = [
     path("segments/<slug:name>/act", segments.act, name="segment_act"),
     path("segments/<slug:name>/export", segments.export, name="segment_export"),
     path("migration/", past.migration, name="migration"),
+    path("segments/<slug:name>/insight", insight.note, name="segment_insight"),
+    path("segments/<slug:name>/insight/<slug:block>", insight.note_part, name="segment_insight_part"),
+    path("overview/", insight.bank, name="overview"),
+    path("charts/file", files.chart_file, name="chart_file"),
     path("lists/", lists.lists, name="lists"),
     path("lists/new", lists.new, name="list_new"),
     path("lists/<slug:name>/", lists.uploaded, name="list"),

@@ -170,6 +170,7 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
         "export.written": _("写成导出"),
         "export.taken": _("下载导出"),
         "list.exported": _("导出列表"),
+        "chart.exported": _("导出图表"),
         "list.uploaded": _("上传名单"),
         "list.removed": _("删除名单"),
         "people.stored": _("写入客户"),

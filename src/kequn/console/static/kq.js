@@ -218,6 +218,22 @@ document.addEventListener("submit", (e) => {
   const ask = e.submitter?.dataset.confirm || e.target.dataset.confirm;
   if (ask && !window.confirm(ask)) { e.preventDefault(); e.stopImmediatePropagation(); }
 }, true);
+/* A chart as PNG: the server's own picture (marked, and in the trail), painted here. */
+document.addEventListener("submit", async (e) => {
+  if (e.submitter?.dataset.png === undefined) return;
+  e.preventDefault();
+  const form = new FormData(e.target, e.submitter), answer = await fetch(e.target.action, { method: "POST", body: form });
+  if (!answer.ok) { e.submitter.textContent = "!"; return; }
+  const image = new Image(), canvas = document.createElement("canvas"), link = document.createElement("a");
+  image.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(await answer.text());
+  await image.decode();
+  canvas.width = image.naturalWidth * 2;
+  canvas.height = image.naturalHeight * 2;
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  link.href = canvas.toDataURL("image/png");
+  link.download = (answer.headers.get("Content-Disposition")?.match(/filename="([^"]+)\.svg"/)?.[1] ?? "chart") + ".png";
+  link.click();
+});
 document.addEventListener("change", (e) => { if (e.target.dataset?.submits !== undefined) e.target.form.requestSubmit(); });
 const offline = () => document.querySelector("#offline")?.toggleAttribute("hidden", navigator.onLine);
 window.addEventListener("online", offline);

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from django import template
+from django.middleware.csrf import get_token
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kequn.console.errors import said
+from kequn.console.insight.files import sealed
 from kequn.console.tables import Table
 from kequn.console.words import tone_of, word_for
 from kequn.core.errors import KequnError
@@ -152,10 +156,32 @@ def badge(code: Any, vocabulary: str = "state") -> SafeString:
     return format_html('<span class="kq-badge kq-badge-{}">{}</span>', tone_of(code), word_for(vocabulary, code))
 
 
-@register.simple_tag
-def draw(data: str, size: str = "m") -> SafeString:
-    """Return a chart of ``console.charts``."""
-    return format_html('<kq-chart data-h="{}" data-chart="{}" hx-morph-skip-children></kq-chart>', size, data)
+@register.simple_tag(takes_context=True)
+def draw(context: template.Context, data: str, size: str = "m") -> SafeString:
+    """Return a chart of ``console.charts``; who may take files out gets it with the buttons for that."""
+    chart = format_html('<kq-chart data-h="{}" data-chart="{}" hx-morph-skip-children></kq-chart>', size, data)
+    request, actor = context.get("request"), context.get("actor")
+    if request is None or not (actor and actor.may("export.run")):
+        return chart
+    tools = render_to_string("parts/chart_tools.html", {"token": get_token(request), "sealed": sealed(actor, data)})
+    return format_html('<div class="kq-figure">{}{}</div>', chart, mark_safe(tools))  # noqa: S308 - our own template
+
+
+@register.filter
+def chart_label(data: str) -> str:
+    """Return what a chart shows, in words."""
+    return str(json.loads(data).get("label", ""))
+
+
+@register.simple_tag(takes_context=True)
+def bank_url(context: template.Context, **changes: str) -> str:
+    """Return this page's address with some of its parameters changed; an empty one is left out."""
+    query = context["request"].GET.copy()
+    for key, value in changes.items():
+        query.pop(key, None)
+        if value:
+            query[key] = value
+    return f"?{query.urlencode()}"
 
 
 @register.inclusion_tag("parts/table_head.html")
