@@ -4,7 +4,7 @@ from kequn.core.insight.bins import Numbers
 from kequn.core.insight.cube import TIERS, Cube, cube
 from kequn.core.insight.kpis import Figure, Kpi, definition, definitions, figure, tier_number, withheld
 from kequn.core.insight.periods import Period, periods
-from kequn.core.insight.profile import Cell, Difference, Profile, TagProfile, profile, top_differences
+from kequn.core.insight.profile import Cell, Difference, Profile, TagProfile, draft_profile, profile, top_differences
 from kequn.core.insight.tgi import Index, familywise, tgi
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "cube",
     "definition",
     "definitions",
+    "draft_profile",
     "familywise",
     "figure",
     "periods",

@@ -41,8 +41,8 @@ class Ordered(Protocol):
         """Return the values at some places, 0 the least."""
         ...
 
-    def below(self, value: float) -> int:
-        """Return how many are below a value."""
+    def below(self, values: Sequence[float] | Numeric) -> npt.NDArray[np.int64]:
+        """Return how many are below each value."""
         ...
 
     def mean(self) -> float:
@@ -63,9 +63,9 @@ class Sorted:
         """As `Ordered.at`."""
         return self.values[np.asarray(ranks, dtype=np.int64)]
 
-    def below(self, value: float) -> int:
+    def below(self, values: Sequence[float] | Numeric) -> npt.NDArray[np.int64]:
         """As `Ordered.below`."""
-        return int(np.searchsorted(self.values, value, side="left"))
+        return np.searchsorted(self.values, values, side="left")
 
     def mean(self) -> float:
         """As `Ordered.mean`."""
@@ -85,13 +85,18 @@ def edges_of(tag: TagSpec, ordered: Ordered) -> Numeric:
     low, high = ordered.at([0, len(ordered) - 1])
     if tag.type == "integer" and high - low < FEW_INTEGERS:
         return np.arange(low + 1, high + 1)
-    heap = ordered.below(np.nextafter(0.0, 1.0)) if low == 0 and tag.type != "date" else 0
+    heap = int(ordered.below([np.nextafter(0.0, 1.0)])[0]) if low == 0 and tag.type != "date" else 0
     above = len(ordered) - heap
     if above > 0.8 * len(ordered):
         return _between(_rounded(tag, quantiles(ordered, (0.2, 0.4, 0.6, 0.8))), low, high)
     # a heap at zero gets a bin of its own
     cuts = _rounded(tag, quantiles(ordered, (0.25, 0.5, 0.75), skip=heap)) if above else np.zeros(0)
     return _between(np.concatenate([ordered.at([heap]) if above else [], cuts]), low, high)
+
+
+def in_bins(ordered: Ordered, edges: Numeric) -> npt.NDArray[np.int64]:
+    """Return how many values are in (-∞, e0), [e0, e1), … [ek, ∞)."""
+    return np.diff(ordered.below(edges), prepend=0, append=len(ordered))
 
 
 def declared_cuts(tag: TagSpec) -> tuple[float, ...]:
@@ -145,7 +150,12 @@ def _say_bin(tag: TagSpec, ordered: Ordered, low: float | None, high: float | No
         return "all" if english else "全部"
     if tag.type == "integer" and low is not None and high is not None:  # whole numbers: both ends can be named
         return _say(tag, low, language) if low == high - 1 else f"{int(low):,}–{_say(tag, high - 1, language)}"
-    if not tag.bins and high is not None and low is None and first == ordered.at([ordered.below(high) - 1])[0]:
+    if (
+        not tag.bins
+        and high is not None
+        and low is None
+        and first == ordered.at([int(ordered.below([high])[0]) - 1])[0]
+    ):
         return _say(tag, first, language)  # one value alone, often 0
     if low is None or high is None:
         edge = _say(tag, high if low is None else low, language)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kequn.core.insight.bins import Numbers, Numeric, Sorted, bin_words, edges_of, summary
+from kequn.core.insight.bins import Numbers, Sorted, bin_words, edges_of, in_bins, summary
 from kequn.core.spec.base import Text
 from kequn.core.spec.tag import TagSpec
 from kequn.core.spec.value import say_value
@@ -110,7 +110,7 @@ def _numbers(tag: TagSpec, values: pa.ChunkedArray, here: Bools) -> Counts:
     numbers = (values.cast(pa.int32()) if tag.type == "date" else values).to_numpy()
     bank, inside = np.sort(numbers), np.sort(numbers[here])
     edges = edges_of(tag, Sorted(bank))
-    bank_n, inside_n = _in_bins(bank, edges), _in_bins(inside, edges)
+    bank_n, inside_n = in_bins(Sorted(bank), edges), in_bins(Sorted(inside), edges)
     shown = [i for i in range(len(edges) + 1) if bank_n[i]]
     bins = [bin_words(tag, Sorted(bank), edges, i) for i in shown]
     return Counts(
@@ -123,8 +123,3 @@ def _numbers(tag: TagSpec, values: pa.ChunkedArray, here: Bools) -> Counts:
         summary(tag, Sorted(inside)),
         summary(tag, Sorted(bank)),
     )
-
-
-def _in_bins(ordered: Numeric, edges: Numeric) -> Ints:
-    """How many of the ordered numbers are in (-∞, e0), [e0, e1), … [ek, ∞)."""
-    return np.diff(np.searchsorted(ordered, edges, side="left"), prepend=0, append=len(ordered))

@@ -172,22 +172,27 @@ def tally_below(codes: Codes, mask: Words, cuts: Codes) -> Ints:
 
 
 @njit(nogil=True, cache=True)
-def gather(codes: Codes, mask: Words, code: Any, exact: npt.NDArray[Any], out: npt.NDArray[Any]) -> int:
-    """Write the exact values of masked rows with this code to ``out`` and return how many there are."""
+def gather(codes: Codes, mask: Words, wanted: Codes, rows: Ordinals) -> Any:
+    """Write the places of the masked rows that have one of some codes to ``rows`` and return how many there are."""
     n = 0
     whole = len(codes) // LANES
     for w in range(whole):
         here = mask[w]
         if here:
-            here &= equal_in_word(codes, w, code)
+            found = np.uint64(0)
+            for k in range(len(wanted)):
+                found |= equal_in_word(codes, w, wanted[k])
+            here &= found
             while here:
-                out[n] = exact[w * LANES + np.int64(lowest(here))]
+                rows[n] = np.uint32(w * LANES + np.int64(lowest(here)))
                 n += 1
                 here &= here - np.uint64(1)
     for i in range(whole * LANES, len(codes)):
-        if codes[i] == code and mask[i >> 6] >> np.uint64(i & 63) & np.uint64(1):
-            out[n] = exact[i]
-            n += 1
+        if mask[i >> 6] >> np.uint64(i & 63) & np.uint64(1):
+            for k in range(len(wanted)):
+                if codes[i] == wanted[k]:
+                    rows[n] = np.uint32(i)
+                    n += 1
     return n
 
 

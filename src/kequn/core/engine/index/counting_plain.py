@@ -56,10 +56,10 @@ def tally_below(codes: Codes, mask: Words, cuts: Codes) -> Ints:
     return np.asarray(upto[np.minimum(cuts.astype(np.int64), len(upto) - 1)], dtype=np.int64)
 
 
-def gather(codes: Codes, mask: Words, code: Any, exact: npt.NDArray[Any], out: npt.NDArray[Any]) -> int:
-    """Write the exact values of masked rows with this code to ``out`` and return how many there are."""
-    found = exact[(codes == code) & unpacked(mask, len(codes))]
-    out[: len(found)] = found
+def gather(codes: Codes, mask: Words, wanted: Codes, rows: Ordinals) -> int:
+    """Write the places of the masked rows that have one of some codes to ``rows`` and return how many there are."""
+    found = np.flatnonzero(np.isin(codes, wanted) & unpacked(mask, len(codes)))
+    rows[: len(found)] = found
     return len(found)
 
 

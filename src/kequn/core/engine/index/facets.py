@@ -8,7 +8,7 @@ bank the others are counted and taken from the bank's own figures.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import exp
@@ -65,7 +65,7 @@ class Crowd:
         return rest if rest.count < self.count else None
 
     def upto(self, size: int) -> Words:
-        """The plane as far as a column of ``size`` rows reaches."""
+        """The plane as far as a column of ``size`` rows reaches; a longer column's planes are as long."""
         return self.words if size == self.size else within(self.words, size)
 
     def rows(self) -> Iterable[tuple[int, Ordinals]]:
@@ -124,7 +124,7 @@ def histograms(columns: Sequence[Column], crowd: Crowd) -> dict[str, Ints]:
 def regrouped(column: Column, crowd: Crowd, histogram: Ints, cuts: Array) -> Ints:
     """Return a number's counts by code as counts between cuts; only bins that a cut goes through are looked at again."""
     upto = np.cumsum(histogram)
-    codes, _ = _places_of(column, cuts)
+    codes, _ = places_of(column, cuts)
     below = upto[codes - 1] - histogram[0]
     return _between(crowd, column, cuts, below, int(histogram[1:].sum()))
 
@@ -142,11 +142,11 @@ def _by_planes(column: Column, crowd: Crowd) -> Ints:
 
 def _by_cuts(column: Column, crowd: Crowd, cuts: Array) -> Ints:
     assert column.codes is not None
-    codes, _ = _places_of(column, cuts)
+    codes, _ = places_of(column, cuts)
     beyond = codes > len(column.highs if column.highs is not None else ())
     mask, first = crowd.upto(column.size), [] if column.is_full else [1]
     asked = np.array([*first, *np.where(beyond, 1, codes)], dtype=column.codes.dtype)
-    found = crowd.loops.tally_below(column.codes, mask, asked)
+    found = crowd.loops.tally_below(column.codes[: crowd.size], mask, asked)
     rows = crowd.count if column.size >= crowd.size else int(crowd.loops.shared(mask, mask))
     without = 0 if column.is_full else int(found[0])
     below = np.where(beyond, rows - without, found[len(first) :] - without)
@@ -155,14 +155,15 @@ def _by_cuts(column: Column, crowd: Crowd, cuts: Array) -> Ints:
 
 def _between(crowd: Crowd, column: Column, cuts: Array, below: Ints, known: int) -> Ints:
     """From how many are in bins below each cut's own bin to the counts between cuts."""
-    codes, split = _places_of(column, cuts)
+    codes, split = places_of(column, cuts)
+    values = values_in(column, crowd, codes[split].tolist())
     for i in np.flatnonzero(split):
-        below[i] += int((values_at(column, crowd, int(codes[i])) < cuts[i]).sum())
+        below[i] += np.searchsorted(values[int(codes[i])], cuts[i], side="left")
     return np.concatenate([[crowd.count - known], np.diff(below, prepend=0, append=known)]).astype(np.int64)
 
 
-def _places_of(column: Column, cuts: Array) -> tuple[Ints, npt.NDArray[np.bool_]]:
-    """The code of the first bin with a value at or above each cut, and whether the cut goes through that bin."""
+def places_of(column: Column, cuts: Array) -> tuple[Ints, npt.NDArray[np.bool_]]:
+    """Return the code of the first bin with a value at or above each cut, and whether the cut goes through that bin."""
     assert column.lows is not None
     assert column.highs is not None
     filled = np.flatnonzero(column.lows <= column.highs)
@@ -173,13 +174,33 @@ def _places_of(column: Column, cuts: Array) -> tuple[Ints, npt.NDArray[np.bool_]
     return np.where(beyond, len(column.lows), at) + 1, through
 
 
-def values_at(column: Column, crowd: Crowd, code: int) -> Array:
-    """Return the exact values of those of the customers who are in one bin, in no order."""
+def values_in(column: Column, crowd: Crowd, codes: Collection[int]) -> dict[int, Array]:
+    """Return by code the exact values, sorted, of those of the customers who are in some bins; one look at the column."""
+    if not codes:
+        return {}
     assert column.codes is not None
     assert column.exact is not None
-    out = np.empty(crowd.count, dtype=column.exact.dtype)  # only what is written to takes memory
-    wanted = column.codes.dtype.type(code)
-    return out[: crowd.loops.gather(column.codes, crowd.upto(column.size), wanted, column.exact, out)]
+    rows = np.empty(crowd.count, dtype=np.uint32)  # only what is written to takes memory
+    wanted = np.array(sorted(codes), dtype=column.codes.dtype)
+    rows = rows[: crowd.loops.gather(column.codes[: crowd.size], crowd.upto(column.size), wanted, rows)]
+    mine, values = column.codes[rows], column.exact[rows]
+    return {code: np.sort(values[mine == code]) for code in wanted.tolist()}
+
+
+def totals(columns: Sequence[Column], crowd: Crowd) -> dict[str, int | float]:
+    """Return by column the sum of the customers' exact values; of whole numbers it is exact however large."""
+    halves: dict[str, list[Any]] = {column.name: [0, 0] for column in columns}
+    for start, rows in crowd.rows():
+        for column in columns:
+            assert column.exact is not None
+            values, sums = column.exact[start : start + BLOCK], halves[column.name]
+            mine = rows if len(values) >= min(BLOCK, crowd.size - start) else rows[rows < len(values)]
+            if values.dtype.kind == "f":
+                sums[1] += crowd.loops.total_of_floats(values, mine)
+            else:
+                high, low = crowd.loops.total_of_integers(values, mine)
+                sums[0], sums[1] = sums[0] + int(high), sums[1] + int(low)
+    return {name: (high << 32) + low for name, (high, low) in halves.items()}
 
 
 def _planes_are_cheaper(column: Column, crowd: Crowd) -> bool:

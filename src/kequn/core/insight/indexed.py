@@ -1,0 +1,141 @@
+"""From the index to counts: what `cells` counts in columns of values, counted in planes and codes. The results are equal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from kequn.core.engine.index import Column, Index
+from kequn.core.engine.index.bits import Words
+from kequn.core.engine.index.facets import Crowd, facets, histograms, totals
+from kequn.core.engine.index.layout import EPOCH as INDEX_EPOCH
+from kequn.core.engine.index.ordered import Binned
+from kequn.core.insight.bins import EPOCH, Numbers, bin_words, edges_of, in_bins, summary
+from kequn.core.insight.cells import Counts, truth_counts, value_counts
+from kequn.core.spec.base import Text
+from kequn.core.spec.tag import TagSpec
+
+Ints = npt.NDArray[np.int64]
+KINDS = {
+    "boolean": "flag",
+    "text": "code",
+    "list": "set",
+    "date": "day",
+    "integer": "number",
+    "number": "number",
+    "money": "number",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scale:
+    """A number's bins in one bank: they change with the bank or the tag, not with the segment."""
+
+    tag: TagSpec
+    edges: npt.NDArray[Any]
+    shown: list[int]
+    keys: tuple[str, ...]
+    titles: tuple[Text, ...]
+    bank: Ints
+    known: int
+    ordered: Binned
+    numbers: list[Numbers | None] = field(default_factory=list)
+    """Of the bank; put in when they are first asked for."""
+
+
+_SCALES: WeakKeyDictionary[Index, dict[str, _Scale]] = WeakKeyDictionary()
+"""By index, which never changes; dropped with it."""
+
+
+def answered(index: Index, tags: Mapping[str, TagSpec]) -> list[str]:
+    """Return the tags whose counts the index has: not those with too many values, nor one whose type has changed since."""
+    return [name for name, tag in tags.items() if index.columns[name].kind == KINDS.get(tag.type)]
+
+
+def counted_inside(index: Index, words: Words, tags: Mapping[str, TagSpec], *, numbers: bool) -> dict[str, Counts]:
+    """Return the counts of tags among the customers of a plane (within the index's population).
+
+    Args:
+        numbers: with mean and quantiles, which take about as long again.
+    """
+    columns = [index.columns[name] for name in tags]
+    bank = Crowd(index.population, index.size)
+    whole = index.population if all(column.population == index.digest for column in columns) else None
+    crowd = Crowd(words, index.size, whole)
+    scales = {c.name: _scale(index, bank, tags[c.name], c) for c in columns if c.kind in ("number", "day")}
+    if numbers:
+        made = _with_numbers([c for c in columns if c.name in scales], crowd, bank, scales)
+        found = facets([c for c in columns if c.name not in scales], crowd)
+    else:
+        found = facets(columns, crowd, cuts={n: s.edges + _origin(index.columns[n]) for n, s in scales.items()})
+        made = {name: _of_number(scale, found[name][1:]) for name, scale in scales.items()}
+    sizes = crowd.count, index.customers
+    for column in columns:
+        if column.name not in scales:
+            counts, bank_counts = found[column.name], index.histogram(column.name)
+            made[column.name] = _of_values(tags[column.name], column, counts, bank_counts, sizes)
+    return {name: made[name] for name in tags}
+
+
+def _with_numbers(columns: list[Column], crowd: Crowd, bank: Crowd, scales: Mapping[str, _Scale]) -> dict[str, Counts]:
+    made, full = {}, histograms(columns, crowd)
+    mine = _summaries(columns, crowd, {name: scale.tag for name, scale in scales.items()}, full)
+    new = [column for column in columns if not scales[column.name].numbers]
+    for name, (_, numbers) in _summaries(new, bank, {c.name: scales[c.name].tag for c in new}).items():
+        scales[name].numbers.append(numbers)
+    for name, (ordered, numbers) in mine.items():
+        made[name] = _of_number(scales[name], in_bins(ordered, scales[name].edges), numbers, scales[name].numbers[0])
+    return made
+
+
+def _summaries(
+    columns: list[Column], crowd: Crowd, tags: Mapping[str, TagSpec], full: Mapping[str, Ints] | None = None
+) -> dict[str, tuple[Binned, Numbers | None]]:
+    counts = histograms(columns, crowd) if full is None else full
+    sums = totals([column for column in columns if column.kind == "number"], crowd)
+    made = {}
+    for column in columns:
+        name = column.name
+        ordered = Binned(column, crowd, counts[name], origin=_origin(column), total=sums.get(name))
+        made[name] = ordered, summary(tags[name], ordered)
+    return made
+
+
+def _of_values(tag: TagSpec, column: Column, inside: Ints, bank: Ints, sizes: tuple[int, int]) -> Counts:
+    if column.kind == "flag":
+        return truth_counts(inside[1:], bank[1:])
+    there = np.flatnonzero(bank[1:])  # a value that nobody in this bank has is not shown
+    words = [str((column.values or ())[i]) for i in there]
+    known, bank_known = sizes[0] - int(inside[0]), sizes[1] - int(bank[0])
+    return value_counts(tag, words, inside[1:][there], bank[1:][there], known, bank_known)
+
+
+def _of_number(
+    scale: _Scale, inside: Ints, numbers: Numbers | None = None, bank_numbers: Numbers | None = None
+) -> Counts:
+    known = int(inside.sum())
+    return Counts(scale.keys, scale.titles, inside[scale.shown], scale.bank, known, scale.known, numbers, bank_numbers)
+
+
+def _scale(index: Index, crowd: Crowd, tag: TagSpec, column: Column) -> _Scale:
+    kept = _SCALES.setdefault(index, {})
+    scale = kept.get(tag.name)
+    if scale is None or (scale.tag is not tag and scale.tag != tag):
+        histogram = index.histogram(tag.name)
+        ordered = Binned(column, crowd, histogram, origin=_origin(column))
+        edges = edges_of(tag, ordered)
+        counts = in_bins(ordered, edges)
+        shown = np.flatnonzero(counts).tolist()
+        named = [bin_words(tag, ordered, edges, i) for i in shown]
+        keys, titles = tuple(key for key, _ in named), tuple(title for _, title in named)
+        scale = kept[tag.name] = _Scale(tag, edges, shown, keys, titles, counts[shown], len(ordered), ordered)
+    return scale
+
+
+def _origin(column: Column) -> int:
+    return (EPOCH - INDEX_EPOCH).days if column.kind == "day" else 0
