@@ -134,6 +134,7 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
         "source.load": _("加载数据"),
         "tag.refresh": _("刷新标签"),
         "segment.profile": _("计算画像"),
+        "analysis.cube": _("计算全行指标"),
         "export.run": _("导出"),
         "campaign.freeze": _("冻结名单"),
         "campaign.launch": _("启动活动"),
