@@ -126,7 +126,9 @@ def test_the_freeze_draws_the_control_group_within_strata_among_those_who_pass(d
 
 def test_the_frozen_audience_pins_what_it_was_made_from(definitions: None, cast: Cast) -> None:
     pins = frozen(cast).audience.pins
-    assert set(pins["definitions"]) == {"segment", "offer", "template", "talk_track", "metric", "contact_policy"}
+    assert set(pins["definitions"]) == {
+        "segment", "tag", "offer", "template", "talk_track", "metric", "contact_policy",
+    }  # fmt: skip
     assert set(pins["tags"]) == {"asset_aum_eod"}
     assert pins["store"] >= 1
     assert pins["gate"]
@@ -152,6 +154,7 @@ def test_service_messages_and_reach_all_hold_nobody_out(definitions: None, cast:
 
 def test_the_freeze_is_a_job_that_can_be_asked_for_twice(definitions: None, cast: Cast) -> None:
     campaign = approved_campaign(cast)
+    jobs.run_waiting()  # the members of the segments approved so far are kept
     first = services.request_freeze(cast["zhaomin"], campaign.pk)
     assert services.request_freeze(cast["zhaomin"], campaign.pk).pk == first.pk
     assert jobs.run_waiting() == 1

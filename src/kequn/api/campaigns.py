@@ -13,6 +13,7 @@ from kequn.api.sources import JobStarted
 from kequn.core.errors import InvalidSpec
 from kequn.core.spec.campaign import CampaignSpec
 from kequn.ops.campaigns import queries, services
+from kequn.ops.campaigns.reproducing import reproduce_audience
 
 router = Router(tags=["campaigns 营销活动"])
 
@@ -96,6 +97,12 @@ def freeze(request: Request, name: str, as_of: date | None = None) -> Any:
 def launch(request: Request, name: str) -> Any:
     job = services.request_launch(request.actor, _id(request, name))
     return Status(202, {"job": job.pk, "state": job.state})
+
+
+@router.get("/{name}/reproduction", response=dict[str, Any], summary="The frozen audience made again from its pinned versions")
+def reproduction(request: Request, name: str) -> Any:
+    found = reproduce_audience(request.actor, name)
+    return {**plain(found), "is_equal": found.is_equal}
 
 
 @router.get("/{name}/funnel", response=dict[str, Any], summary="Audience, arms, touches by state, refusals by reason")

@@ -160,6 +160,25 @@ def launch(name: str, actor: As = "system", json: Json = False) -> None:
     show_rows(("campaign", "touches"), [(name, launch_campaign(who, campaign_named(who, name).pk))], json=json)
 
 
+@campaign.command("reproduce")
+def reproduce(name: str, actor: As = "system", json: Json = False) -> None:
+    """Make a frozen audience again from its pinned versions, and compare. 按冻结时的版本重算名单。
+
+    Example: kequn campaign reproduce fund_july
+    """
+    start()
+    from kequn.ops.campaigns.reproducing import reproduce_audience
+
+    found = reproduce_audience(acting(actor), name)
+    if json:
+        print_json({"is_equal": found.is_equal, "reproduction": found})
+        return
+    rows = [(found.is_equal, found.as_of, found.members, found.again, found.gone, found.added, found.arms_differ)]
+    print_rows(("equal", "as of", "frozen", "again", "gone", "added", "other arm"), rows)
+    for finding in found.findings:
+        out.print(f"{finding.zh} / {finding.en}", markup=False)
+
+
 @campaign.command("stop")
 def stop(
     name: str, reason: Annotated[str, typer.Option(help="Why. 原因。")], actor: As = "system", json: Json = False

@@ -76,6 +76,8 @@ class AudienceState(_Part):
     file: str
     as_of: date
     size: int
+    made_of: list[str] = []
+    """Files of the date it was made of: kept as long as it is, so that it can be made again."""
 
 
 class Manifest(_Part):
@@ -196,4 +198,5 @@ def _named_files(manifest: Manifest) -> list[str]:
     names += [t.file for d in manifest.dates.values() for t in d.tags.values()]
     names += [listed.file for listed in manifest.lists.values()]
     names += [audience.file for audience in manifest.audiences.values()]
+    names += [file for audience in manifest.audiences.values() for file in audience.made_of]
     return names + ([manifest.dictionary] if manifest.dictionary else [])

@@ -46,8 +46,9 @@ __all__ = [
     "OPEN_TALK", "Ordinals", "bank_for", "bank_today", "check_segment", "closure", "contactable_segment",
     "customer_ids", "dates", "draft_sql", "export_for", "exports_for", "facts_about", "latest_date",
     "latest_segments", "list_for", "lists_for", "lists_within", "members_of", "members_page", "ordinals", "overlap_of",
-    "preview_segment", "reaches", "scope_key", "scope_ordinals", "segment_for", "segment_named", "segment_specs", "segments_for",
-    "shown_value", "sql_for", "tag_values", "tags_of_one", "tags_within", "usable_lists", "versions_of",
+    "pinned_segments", "preview_segment", "reaches", "scope_key", "scope_ordinals", "scope_sql", "scope_values", "segment_for",
+    "segment_named", "segment_specs", "segments_for", "shown_value", "sql_for", "tag_values", "tags_of_one", "tags_within",
+    "usable_lists", "versions_of",
 ]  # fmt: skip
 
 MOST_ON_A_PAGE = 200
@@ -115,6 +116,12 @@ def segment_specs(*, approved_only: bool = False) -> dict[str, SegmentSpec]:
     rows = SegmentVersion.objects.exclude(state=states.RETIRED).order_by("id")
     found: dict[str, SegmentSpec] = {} if approved_only else {row.name: row.spec for row in rows}
     return found | {row.name: row.spec for row in rows if row.is_current}
+
+
+def pinned_segments(fingerprints: Mapping[str, str]) -> dict[str, SegmentSpec]:
+    """Return the versions of segments that something pinned, by name; one that is no longer there is left out."""
+    rows = SegmentVersion.objects.filter(name__in=fingerprints, fingerprint__in=fingerprints.values())
+    return {row.name: row.spec for row in rows if fingerprints[row.name] == row.fingerprint}
 
 
 def closure(spec: SegmentSpec, segments: Mapping[str, SegmentSpec]) -> dict[str, str]:
@@ -201,16 +208,29 @@ def dates() -> list[date]:
     return [date.fromisoformat(day) for day in sorted(engine().manifest.dates, reverse=True)]
 
 
-def _scope_query(actor: Actor, bank: Engine) -> str:
+def scope_values(actor: Actor) -> tuple[str, list[str]] | None:
+    """Return the column of the customer table that limits an actor, and its values; ``None`` for the whole bank."""
     if actor.role != "rm" and actor.sees_all_branches:
+        return None
+    if actor.role == "rm":
+        return "rm_no", [actor.staff_no] if actor.staff_no else []
+    return "branch_code", sorted(value for value in branch_codes_for(actor) or [] if value)
+
+
+def scope_sql(scope: tuple[str, list[str]] | None, bank: Engine) -> str:
+    """Return the SELECT of ordinals that ``scope_values`` stands for; empty for the whole bank."""
+    if scope is None:
         return ""
-    column, values = (
-        ("rm_no", [actor.staff_no]) if actor.role == "rm" else ("branch_code", branch_codes_for(actor) or [])
-    )
-    values = [value for value in values if value]
+    column, values = scope
+    if column not in ("rm_no", "branch_code"):
+        raise ValueError(f"not a column that limits an actor: {column!r}")
     if not values or not bank.has("customer"):
-        return "SELECT 0::UINTEGER WHERE FALSE"
+        return "SELECT 0::UINTEGER AS ordinal WHERE FALSE"
     return f"SELECT ordinal FROM customer WHERE {column} IN ({', '.join(literal(v) for v in values)})"
+
+
+def _scope_query(actor: Actor, bank: Engine) -> str:
+    return scope_sql(scope_values(actor), bank)
 
 
 # -- what a segment is --------------------------------------------------------------------------------------------------

@@ -12,15 +12,17 @@ from kequn.core.spec.campaign import CampaignSpec, ContactPolicySpec
 from kequn.core.spec.metric import MetricSpec
 from kequn.core.spec.offer import OfferSpec, TalkTrackSpec, TemplateSpec
 from kequn.core.spec.segment import SegmentSpec
-from kequn.ops.audiences.queries import check_segment, closure, lists_within, segment_specs
+from kequn.ops.audiences.queries import check_segment, closure, lists_within, segment_specs, tags_within
 from kequn.ops.campaigns.contracts import Finding
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.catalog.services import content_marks
+from kequn.ops.governance.queries import open_approval
+from kequn.ops.tags.queries import versions_within
 
 KIND_WORDS = {
     "offer": ("推荐方案", "offer"), "template": ("内容模板", "template"), "talk_track": ("话术", "talk track"),
     "metric": ("指标", "metric"), "contact_policy": ("触达策略", "contact policy"), "segment": ("客群", "segment"),
-    "list": ("名单", "list"),
+    "list": ("名单", "list"), "tag": ("标签", "tag"),
 }  # fmt: skip
 
 
@@ -155,6 +157,9 @@ def _segments(found: Definitions, spec: CampaignSpec) -> None:
         found.pins.setdefault("segment", {}).update(within)
         if lists := lists_within(segment, found.segments):
             found.pins.setdefault("list", {}).update(lists)
+        if tags := versions_within(tags_within(segment, found.segments)):
+            found.pins.setdefault("tag", {}).update(tags)
+        _as_approved(found, name, within)
         if name == spec.segment:
             found.segment = segment
         else:
@@ -168,6 +173,18 @@ def _approved(found: Definitions, within: dict[str, str], approved: dict[str, Se
             if ("segment", name) not in found.waiting:
                 found.findings.append(Finding("unapproved_segment", "block", *message))
             found.waiting.add(("segment", name))
+
+
+def _as_approved(found: Definitions, name: str, within: Mapping[str, str]) -> None:
+    """Caution where a tag that an approved segment reads is another version than when the segment was approved."""
+    approval = open_approval("segment", name, within[name])
+    then: dict[str, str] = approval.summary.get("tags", {}) if approval else {}
+    now = found.pins.get("tag", {})
+    if others := sorted(tag for tag in then if now.get(tag) != then[tag]):
+        tags = ", ".join(others)
+        zh = f"客群 {name} 批准之后，它所用的标签改过定义：{tags}"
+        en = f"Tags that the segment {name!r} reads were changed after it was approved: {tags}"
+        found.findings.append(Finding("tag_changed", "caution", zh, en))
 
 
 def _mergeable(found: Definitions) -> None:

@@ -16,9 +16,10 @@ from kequn.core.engine.duck import literal
 from kequn.core.engine.store import AudienceState
 from kequn.core.errors import NoData, NotApproved
 from kequn.core.measure import draw_holdout
+from kequn.core.segments import tables_in, understand
 from kequn.core.spec.campaign import CampaignSpec
 from kequn.core.spec.tag import TagSpec
-from kequn.ops.audiences.queries import Ordinals, customer_ids, tags_within
+from kequn.ops.audiences.queries import Ordinals, customer_ids, scope_values, tags_within
 from kequn.ops.campaigns.definitions import KIND_WORDS, Definitions, changed, find_definitions
 from kequn.ops.campaigns.planning import Plan, has_control, make_plan, reasons_of, summary_of
 from kequn.ops.orgs.actor import Actor
@@ -75,6 +76,7 @@ def freeze(
             kind=kind,
             name=name,
         )
+    _must_be_computed_so(found, as_of)
     progress(1, 4, "gate")
     plan = make_plan(actor, spec, found, as_of=as_of, now=now, as_if_approved=False)
     progress(2, 4, "holdout")
@@ -84,7 +86,8 @@ def freeze(
     progress(3, 4, "writing")
     table = _table(plan, choice, control, strata)
     key = f"{spec.name}-{uuid.uuid4().hex[:8]}"
-    _publish(table, key, as_of=as_of, now=now)
+    pins = pins_of(found, plan.decisions.version, as_of, scope=scope_values(actor))
+    _publish(table, key, as_of=as_of, now=now, made_of=kept_files(pins["files"]))
     treated = (choice >= 0) & ~control
     progress(4, 4, "done")
     return Frozen(
@@ -96,7 +99,7 @@ def freeze(
         control=int(control.sum()),
         blocks=summary_of(plan.decisions),
         by_channel={c: int((treated & (choice == i)).sum()) for i, c in enumerate(plan.channels)},
-        pins=_pins(found, plan, as_of),
+        pins=pins,
     )
 
 
@@ -183,24 +186,52 @@ def _table(plan: Plan, choice: np.ndarray, control: np.ndarray, strata: np.ndarr
     )
 
 
-def _publish(table: pa.Table, key: str, *, as_of: date, now: datetime) -> None:
+def _publish(table: pa.Table, key: str, *, as_of: date, now: datetime, made_of: list[str]) -> None:
     with runtime().store.writing(now=now) as draft:
         path, relative = draft.new_file("audiences", key)
         pq.write_table(table, path, compression="zstd")
-        draft.manifest.audiences[key] = AudienceState(file=relative, as_of=as_of, size=table.num_rows)
+        draft.manifest.audiences[key] = AudienceState(file=relative, as_of=as_of, size=table.num_rows, made_of=made_of)
 
 
-def _pins(found: Definitions, plan: Plan, as_of: date) -> dict[str, Any]:
+def pins_of(
+    found: Definitions, gate_version: str, as_of: date, *, scope: tuple[str, list[str]] | None
+) -> dict[str, Any]:
+    """Return what an audience is made of: versions, tags as computed, files, and the scope it was frozen in."""
     assert found.segment is not None
-    manifest = engine().manifest
-    tags = set(tags_within(found.segment, found.segments))
-    for segment in found.exclude.values():
-        tags |= set(tags_within(segment, found.segments))
-    computed = manifest.dates[as_of.isoformat()].tags
+    manifest, chosen = engine().manifest, [found.segment, *found.exclude.values()]
+    tags = {name for segment in chosen for name in tags_within(segment, found.segments)}
+    rules = [understand(segment, tags=catalogue(), segments=found.segments) for segment in chosen]
+    tables = {name for rule in rules for name in tables_in(rule)} | ({"customer"} if scope else set())
+    day = manifest.dates[as_of.isoformat()]
     return {
         "definitions": found.pins,
-        "tags": {name: computed[name].fingerprint for name in sorted(tags) if name in computed},
-        "gate": plan.decisions.version,
+        "tags": {name: day.tags[name].fingerprint for name in sorted(tags) if name in day.tags},
+        "gate": gate_version,
         "store": manifest.version,
         "tables": {name: str(state.loaded_at) for name, state in manifest.tables.items() if state.loaded_at},
+        "scope": list(scope) if scope else None,
+        "exclude": sorted(found.exclude),
+        "files": {
+            "population": day.population,
+            "tags": {name: day.tags[name].file for name in sorted(tags) if name in day.tags},
+            "lists": {n: manifest.lists[n].file for n in found.pins.get("list", {}) if n in manifest.lists},
+            "tables": {n: manifest.tables[n].files for n in sorted(tables) if n in manifest.tables},
+        },
     }
+
+
+def kept_files(files: dict[str, Any]) -> list[str]:
+    """Return which pinned files are kept with the audience: the date's columns and lists. Tables would be too large."""
+    return sorted({files["population"], *files["tags"].values(), *files["lists"].values()})
+
+
+def _must_be_computed_so(found: Definitions, as_of: date) -> None:
+    """Refuse values that another version of a tag gave than the one that was approved."""
+    day = engine().manifest.dates.get(as_of.isoformat())
+    for name, fingerprint in found.pins.get("tag", {}).items():
+        state = day.tags.get(name) if day else None
+        if state is not None and state.fingerprint != fingerprint:
+            raise NotApproved(
+                f"The values of the tag {name!r} on {as_of} are of another version than was approved.",
+                hint=f"Refresh the tags: `kequn tag refresh --as-of {as_of}`.", kind="tag", name=name,
+            )  # fmt: skip
