@@ -89,14 +89,17 @@ def build_rows(store: Store, files: Sequence[str], shape: Shape) -> None:
 
 
 def rows_of(store: Store, files: Sequence[str], shape: Shape) -> list[Part] | None:
-    """Return the parts of a table's files; ``None`` where a large file's postings were not built yet."""
+    """Return the parts of a table's files; ``None`` where a file's postings are not there and cannot be built quickly."""
     parts: list[Part] = []
     for file in files:
         folder = folder_of_rows(store, file)
         if not (folder / "column.json").exists():
             if pq.read_metadata(store.path(file)).num_rows > QUICK_TO_BUILD:
                 return None
-            _build(store.path(file), folder, shape)
+            try:
+                _build(store.path(file), folder, shape)
+            except OSError:  # no space, or not ours to write to
+                return None
         parts += open_rows(folder)
     return parts
 
