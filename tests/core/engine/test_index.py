@@ -185,6 +185,15 @@ def test_a_broken_or_missing_column_is_built_again(tmp_path: Path):
         assert index.count(Known(name)) == sum(v is not None for v in column)
 
 
+def test_where_nothing_can_be_written_the_index_is_in_memory(tmp_path: Path):
+    values = make_values(5, 90)
+    store = write_store(tmp_path, values, [True] * 90)
+    (tmp_path / "index").write_text("a file where the folder would be")
+    index = Engine(store).index(AS_OF)
+    for name, column in values.items():
+        assert index.count(Known(name)) == sum(v is not None for v in column)
+
+
 def test_the_next_writer_sweeps_what_no_column_file_stands_behind(tmp_path: Path):
     store = write_store(tmp_path, make_values(6, 40), [True] * 40)
     state = store.manifest().dates[AS_OF.isoformat()]

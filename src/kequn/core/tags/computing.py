@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from kequn.core.data.compacting import COMPACTED, compacted
 from kequn.core.engine.duck import Engine, quoted
+from kequn.core.engine.index import build_index
 from kequn.core.engine.store import DateState, Draft, Manifest, Store, TagState
 from kequn.core.errors import Cancelled, NoData, TagFailed
 from kequn.core.spec.tag import TagSpec
@@ -110,7 +111,17 @@ def refresh(
         plan = _planned(draft.manifest, read, as_of, only, force=force)
         outcome = _Work(draft, plan, now, progress, cancelled, by_sql=by_sql).run()
         _enter(draft.manifest, plan, outcome, drop_others=only is None)
+        build_index(store, draft.manifest.dates[as_of.isoformat()], cuts=_declared_bins(read))
     return _report(plan, outcome)
+
+
+def _declared_bins(read: Mapping[str, ReadTag]) -> dict[str, tuple[float, ...]]:
+    """The cut points of tags as their columns hold values, so that the index's bins never lie across one."""
+    return {
+        name: tuple(float(cut) * (100 if tag.spec.type == "money" else 1) for cut in tag.spec.bins)
+        for name, tag in read.items()
+        if tag.spec.type in ("integer", "number", "money")
+    }
 
 
 def _planned(

@@ -7,6 +7,7 @@ import json
 import shutil
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pyarrow.parquet as pq
 
 from kequn.core.engine.index import layout
 from kequn.core.engine.index.bits import Words, empty, full, packed
+from kequn.core.engine.index.cutting import likely_cuts
 from kequn.core.engine.index.kernel import kernel
 from kequn.core.engine.index.layout import Kind
 
@@ -54,17 +56,20 @@ class Parts:
     bins: Array | None = None
 
 
-def build_population(source: Path, folder: Path) -> None:
-    """Make the plane of a population file. Raises as the file system does; nothing is half-written."""
+def build_population(source: Path, folder: Path) -> Population:
+    """Keep the plane of a population file and return it; where there is no space, only return it."""
     column = pq.read_table(source, columns=["value"]).column("value")
     words = packed(pc.fill_null(column, fill_value=False).to_numpy())
+    digest = hashlib.blake2b(words.tobytes(), digest_size=12).hexdigest()
+    population = Population(words, len(column), kernel().count(words), digest)
 
     def write(into: Path) -> None:
         np.save(into / "known.npy", words)
-        about = {"size": len(column), "customers": kernel().count(words), "digest": _digest(words)}
-        _describe(into, about)
+        _describe(into, {"size": population.size, "customers": population.customers, "digest": digest})
 
-    publish(folder, write)
+    with suppress(OSError):
+        publish(folder, write)
+    return population
 
 
 def open_population(folder: Path) -> Population:
@@ -84,6 +89,16 @@ def build_column(source: Path, folder: Path, *, population: Population, cuts: Se
     """
     parts = parts_of(_read(source), cuts=cuts)
     write_column(folder, parts, histogram_of(parts, population), population)
+
+
+def column_in_memory(name: str, source: Path, population: Population) -> layout.Column:
+    """Return the index column of a tag column file without keeping it."""
+    parts = parts_of(_read(source))
+    edges, lows, highs = (None, None, None) if parts.bins is None else parts.bins
+    return layout.Column(
+        name, parts.kind, parts.size, parts.codes, None if parts.values is None else tuple(parts.values),
+        edges, lows, highs, parts.planes, parts.known, parts.exact, histogram_of(parts, population), population.digest,
+    )  # fmt: skip
 
 
 def write_column(folder: Path, parts: Parts, histogram: npt.NDArray[np.int64], population: Population) -> None:
@@ -161,17 +176,13 @@ def _both(one: Words, other: Words) -> int:
 
 def _read(source: Path) -> pa.ChunkedArray:
     is_text = pq.read_schema(source).field("value").type in (pa.string(), pa.large_string())
-    table = pq.read_table(source, columns=["value"], read_dictionary=["value"] if is_text else None)
-    return table.column("value")
+    with pq.ParquetFile(source, read_dictionary=["value"] if is_text else None) as file:
+        return file.read(columns=["value"], use_threads=False).column("value")
 
 
 def _describe(into: Path, about: dict[str, Any]) -> None:
     text = json.dumps({"format": layout.FORMAT, **about}, ensure_ascii=False)
     (into / "column.json").write_text(text, encoding="utf-8")
-
-
-def _digest(words: Words) -> str:
-    return hashlib.blake2b(words.tobytes(), digest_size=12).hexdigest()
 
 
 def _known(column: pa.ChunkedArray) -> Words:
@@ -235,7 +246,8 @@ def _number(column: pa.ChunkedArray, kind: Kind, cuts: Sequence[float]) -> Parts
     parts = Parts(kind, len(column), _known(column))
     exact = narrowed(_numbers(column, kind))
     parts.exact = exact
-    edges = edges_of(_sample(exact, parts.known), cuts)
+    sample = _sample(exact, parts.known)
+    edges = edges_of(sample, [*cuts, *(likely_cuts(sample) if kind == "number" else ())])
     codes = np.zeros(len(exact), dtype=np.uint8)
     lows, highs = extremes(edges)
     kernel().bin_codes(exact, parts.known, edges, codes, lows, highs)

@@ -17,6 +17,7 @@ from kequn.core.engine.index.build import (
     Population,
     build_column,
     build_population,
+    column_in_memory,
     histogram_of,
     open_population,
 )
@@ -54,7 +55,9 @@ def build_index(
     """
     population = population_of(store, state)
     for name in state.tags if only is None else only:
-        _column(store, name, state.tags[name].file, population, tuple((cuts or {}).get(name, ())))
+        file = state.tags[name].file
+        if not (folder_of(store, name, file) / "column.json").exists():
+            _built(store, name, file, population, tuple((cuts or {}).get(name, ())))
 
 
 def population_of(store: Store, state: DateState) -> Population:
@@ -62,10 +65,9 @@ def population_of(store: Store, state: DateState) -> Population:
     folder, source = folder_of(store, POPULATION, state.population), store.path(state.population)
     try:
         return open_population(folder)
-    except (FileNotFoundError, BrokenColumn):
-        _clear(folder)
-        build_population(source, folder)
-        return open_population(folder)
+    except (OSError, BrokenColumn):
+        shutil.rmtree(folder, ignore_errors=True)
+        return build_population(source, folder)
 
 
 class Columns(Mapping[str, Column]):
@@ -94,17 +96,25 @@ class Columns(Mapping[str, Column]):
         return len(self._state.tags)
 
 
-def _column(store: Store, name: str, file: str, population: Population, cuts: tuple[float, ...] = ()) -> Column:
+def _column(store: Store, name: str, file: str, population: Population) -> Column:
     folder = folder_of(store, name, file)
     try:
         column = layout.open_column(name, folder)
-    except (FileNotFoundError, BrokenColumn):
-        _clear(folder)
-        build_column(store.path(file), folder, population=population, cuts=cuts)
-        column = layout.open_column(name, folder)
+    except (OSError, BrokenColumn):
+        try:
+            column = layout.open_column(name, _built(store, name, file, population))
+        except OSError:  # no space, or not ours to write to: this process has it in memory then
+            return column_in_memory(name, store.path(file), population)
     if column.population == population.digest:
         return column
     return _counted_in(column, folder, population)
+
+
+def _built(store: Store, name: str, file: str, population: Population, cuts: tuple[float, ...] = ()) -> Path:
+    folder = folder_of(store, name, file)
+    shutil.rmtree(folder, ignore_errors=True)
+    build_column(store.path(file), folder, population=population, cuts=cuts)
+    return folder
 
 
 def _counted_in(column: Column, folder: Path, population: Population) -> Column:
@@ -112,7 +122,7 @@ def _counted_in(column: Column, folder: Path, population: Population) -> Column:
     kept = folder / f"histogram-{population.digest}.npy"
     try:
         histogram: npt.NDArray[np.int64] = layout.mapped(kept)
-    except (FileNotFoundError, BrokenColumn):
+    except (OSError, BrokenColumn):
         histogram = histogram_of(column, population)
         new = kept.with_suffix(f".{threading.get_ident()}.npy")
         try:
@@ -122,8 +132,3 @@ def _counted_in(column: Column, folder: Path, population: Population) -> Column:
             new.unlink(missing_ok=True)  # counting again next time is all that is lost
     fields = {name: getattr(column, name) for name in Column.__dataclass_fields__}
     return Column(**fields | {"histogram": histogram, "population": population.digest})
-
-
-def _clear(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder, ignore_errors=True)
