@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from kequn.core.errors import (
     UnknownTag,
 )
 from kequn.core.spec.reading import dump_spec, parse_spec
+from kequn.core.stats.rfm import counts_by_group
 from kequn.core.tags import catalogue, check_catalogue
 from kequn.core.tags.pack import SHIPPED
 
@@ -43,10 +45,13 @@ def refused(folder: Path, **fields: str) -> KequnError:
     return caught.value
 
 
-def test_the_shipped_catalogue_has_most_of_the_banks_tags() -> None:
-    assert len(catalogue()) >= 110
+def test_the_shipped_catalogue_has_all_of_the_banks_tags() -> None:
+    assert len(catalogue()) >= 175
+    models = {"churn", "upgrade", "clv", "prop_wmp", "prop_fund", "prop_ins", "prop_deposit", "prop_loan", "prop_cc",
+              "uplift", "cluster", "cluster_conf"}  # fmt: skip
+    assert {f"model_{name}" for name in models} <= set(catalogue())
     families = {spec.family for spec in catalogue().values()}
-    assert families >= {"demo", "acct", "asset", "loan", "cc", "txn", "chan", "risk", "mkt", "value", "life"}
+    assert families >= {"demo", "acct", "asset", "loan", "cc", "txn", "chan", "risk", "mkt", "model", "value", "life"}
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.rglob("*.yaml")), ids=lambda path: path.stem)
@@ -60,6 +65,9 @@ def test_a_shipped_tag_says_in_both_languages_what_it_is(path: Path) -> None:
     assert spec.description.en
     assert all(words.en for words in spec.values.values())
     assert spec.owner
+    assert spec.given_by is None or (spec.given_by.zh and spec.given_by.en)
+    chinese = [spec.title.zh, spec.description.zh, spec.given_by.zh if spec.given_by else ""]
+    assert not [text for text in chinese if re.search(r"[\u4e00-\u9fff] ?[:;,]|[:;,] ?[\u4e00-\u9fff]", text)]
     assert parse_spec(dump_spec(spec)) == [spec]
 
 
@@ -166,3 +174,28 @@ def test_a_set_of_tags_without_files_is_checked_by_name() -> None:
     with pytest.raises(BadExpression) as caught:
         check_catalogue({**catalogue(), "txn_freq_90d": spec})
     assert caught.value.where.field == "txn_freq_90d.expression"
+
+
+def test_a_class_s_tag_without_the_tag_of_its_consent_is_refused(tmp_path: Path) -> None:
+    text = TAG.format(name="txn_try", type="integer", over="transaction", expression="count(*)")
+    (tmp_path / "txn_try.yaml").write_text(f"{text}sensitivity: S\nconsent: hobby_data\n", encoding="utf-8")
+    with pytest.raises(InvalidSpec, match="'hobby_data' is not a separate consent") as caught:
+        catalogue(tmp_path)
+    assert (caught.value.where.line, caught.value.where.field) == (10, "consent")
+    assert "child_data" in caught.value.hint
+
+
+def test_a_file_that_says_nothing_to_compute_is_refused_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "txn_try.yaml").write_text(
+        "kind: tag\nname: txn_try\ntitle: 试\nfamily: txn\ntype: integer\nover: given\nowner: x\n", encoding="utf-8"
+    )
+    with pytest.raises(InvalidSpec, match="given_by") as caught:
+        catalogue(tmp_path)
+    assert caught.value.where.file.endswith("txn_try.yaml")
+    assert caught.value.where.line is not None
+
+
+def test_the_rfm_tag_and_the_formula_have_the_same_cut_points() -> None:
+    codes = dict(catalogue()["txn_rfm_group"].values)
+    assert set(codes) == set(counts_by_group([]))
+    assert all("rfm-1" in catalogue()[name].description.zh for name in ("txn_rfm", "txn_rfm_group"))  # type: ignore[union-attr]

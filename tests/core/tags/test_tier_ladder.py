@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kequn.core.tags import catalogue
+from kequn.core.engine.duck import Engine
+from kequn.core.tags import catalogue, climb, tier_history
+from kequn.core.tags.ladder import needed_each_day
 from tests.core.small_bank import SmallBank
 
 WAN = 10_000 * 100
@@ -94,3 +96,67 @@ def test_the_tier_is_what_the_rule_says_month_by_month(
     expected = [ladder(months) for months in histories]
     assert bank.column("asset_tier_level") == [tier for tier, _ in expected]
     assert bank.column("asset_tier_unmet") == [below for _, below in expected]
+
+
+def test_the_pure_ladder_gives_the_worked_example_and_its_variant() -> None:
+    fallen = climb([n * WAN for n in (120, 90, 80, 70, 60, 50, 40, 30)])
+    assert fallen.tier.tolist() == [4] * 7 + [3]
+    assert fallen.watch.tolist() == [False] * 4 + [True] * 3 + [False]
+    relieved = climb([n * WAN for n in (120, 90, 80, 70, 60, 105, 40, 30)])
+    assert relieved.tier.tolist() == [4] * 8
+    assert relieved.watch.tolist() == [False] * 4 + [True] + [False] * 3
+
+
+months_of_many = st.integers(1, 5).flatmap(
+    lambda people: st.lists(
+        st.lists(st.sampled_from([0, *BOUNDS, *(b - 1 for b in BOUNDS)]), min_size=people, max_size=people),
+        min_size=1, max_size=16,
+    )
+)  # fmt: skip
+
+
+@given(months_of_many)
+def test_the_pure_ladder_says_of_each_month_what_the_handbook_says(rows: list[list[int]]) -> None:
+    standing = climb(rows)
+    for who in range(len(rows[0])):
+        history = [row[who] for row in rows]
+        told = [ladder(history[: n + 1]) for n in range(len(history))]
+        assert list(zip(standing.tier[:, who].tolist(), standing.below[:, who].tolist(), strict=True)) == told
+
+
+@given(st.lists(st.sampled_from([0, *BOUNDS]), min_size=1, max_size=16), st.integers(0, 15), st.integers(1, 6))
+def test_more_money_in_one_month_never_means_a_lower_tier(months: list[int], where: int, step: int) -> None:
+    richer = list(months)
+    at = where % len(months)
+    richer[at] = BOUNDS[min(5, tier_of(months[at]) + step - 1)]
+    below, above = climb(months), climb(richer)
+    assert (above.tier[at:] >= below.tier[at:]).all()
+
+
+@given(st.lists(st.sampled_from([0, *BOUNDS]), min_size=1, max_size=16))
+def test_a_customer_has_one_tier_and_one_status_a_month(months: list[int]) -> None:
+    standing = climb(months)
+    assert standing.tier.shape == standing.below.shape == standing.watch.shape == (len(months),)
+    assert ((standing.below >= 0) & (standing.below <= 6)).all()
+    assert (standing.tier >= [tier_of(m) for m in months]).all()
+
+
+def test_the_ladder_over_all_months_ends_where_the_tag_is(tmp_path: Path) -> None:
+    wan = [[120, 90, 80, 70, 60, 50, 40, 30], [1, 6, 30, 30, 0, 0, 700, 3], [0] * 8]
+    bank = computed(tmp_path, [[w * WAN for w in one] for one in wan], month_end(0))
+    history = tier_history(Engine(bank.store), month_end(0))
+    assert history.months == tuple(month_end(n) for n in range(7, -1, -1))
+    assert [f"T{t}" for t in history.standing.tier[-1]] == bank.column("asset_tier")
+    assert history.standing.below[-1].tolist() == bank.column("asset_tier_unmet")
+
+
+@pytest.mark.parametrize("as_of", [date(2026, 6, 10), date(2026, 6, 29), date(2026, 6, 30)])
+def test_what_each_day_needs_is_what_the_tag_says(tmp_path: Path, as_of: date) -> None:
+    bank = SmallBank(tmp_path, customers=1)
+    bank.hold(0, month_end(1), "demand", 6 * WAN)
+    bank.hold(0, as_of, "demand", 12 * WAN)
+    bank.refresh(catalogue(), as_of, only=("asset_tier_gap_up", "asset_aum_mavg"))
+    needed = needed_each_day(20 * WAN, 12 * WAN, as_of, 30)
+    assert bank.value("asset_tier_gap_up", 0) == needed
+    reached = 12 * WAN * as_of.day + needed * (30 - as_of.day)
+    assert as_of.day == 30 or abs(reached - 20 * WAN * 30) <= 30
