@@ -43,7 +43,7 @@ WINDOWS = (7, 30, 90, 180)
 DIRECTIONS = ("in", "out")
 CHANNELS = ("app", "counter", "atm", "pos")
 CATEGORIES = ("payroll", "transfer", "consumption", "cash", "fee")
-CHUNK = 1 << 17
+CHUNK = 1 << 15
 SEED = 20260630
 Sums = dict[str, int]
 

@@ -80,7 +80,7 @@ KINDS: dict[str, int] = {
 
 
 class Pivot(Protocol):
-    """The pass: fills ``out`` (measures × customers of ``rows``), bits not yet counted."""
+    """The pass: fills ``out`` (measures × at least the customers of ``rows``), bits not yet counted."""
 
     def __call__(self, family: Family, rows: Rows, out: OUT) -> None: ...
 
@@ -125,12 +125,12 @@ def pivoted(made: Family, rows: Rows, *, kernel: Pivot | None = None) -> OUT:
     """
     customers = len(rows.starts) - 1
     # one customer's measures are written at once: rows a power of two apart would all fall into the same lines of the cache
-    out = np.empty((len(made.measures), customers + LINE + -customers % LINE), np.int64)[:, :customers]
+    out = np.empty((len(made.measures), customers + LINE + -customers % LINE), np.int64)
     (kernel or fastest())(made, rows, out)
     for i, measure in enumerate(made.measures):
         if measure.kind in ("bits", "day_bits"):
             out[i] = np.bitwise_count(out[i].view(np.uint64))
-    return out
+    return out[:, :customers]
 
 
 @cache

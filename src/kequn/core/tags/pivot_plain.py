@@ -12,12 +12,13 @@ from kequn.core.tags.pivot import NOTHING, OUT, Family, Measure
 def pivot(family: Family, rows: Rows, out: OUT) -> None:
     """Fill ``out`` with the measures of each customer."""
     first, last = int(rows.starts[0]), int(rows.starts[-1])
-    customer = np.repeat(np.arange(len(rows.starts) - 1), np.diff(rows.starts))
+    customers = len(rows.starts) - 1
+    customer = np.repeat(np.arange(customers), np.diff(rows.starts))
     day, code = rows.day[first:last], rows.code[first:last]
     amount = rows.amount[first:last].astype(np.int64)
     for i, measure in enumerate(family.measures):
         chosen = measure.codes[code] & measure.days[day]
-        out[i] = _measured(measure, customer[chosen], day[chosen], code[chosen], amount[chosen], out.shape[1])
+        out[i, :customers] = _measured(measure, customer[chosen], day[chosen], code[chosen], amount[chosen], customers)
 
 
 def _measured(
