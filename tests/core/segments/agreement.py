@@ -25,6 +25,7 @@ from sqlglot import exp
 
 from kequn.core.data.tables import TABLES
 from kequn.core.engine.duck import Engine
+from kequn.core.engine.store import Store
 from kequn.core.segments.members import engine_target, statement
 from kequn.core.segments.rule import Rule
 from kequn.core.segments.sql import TAGS as TAGS_VIEW
@@ -38,7 +39,7 @@ from tests.core.segments.trees import SEGMENTS, segment, tree
 
 Answer = Callable[[Sequence[Rule]], list[set[int]]]
 BANK_SIZE = 40
-AT_A_TIME = 50
+AT_A_TIME = 20
 RULES_A_BANK = 200
 TAG_SQL = {"boolean": "boolean", "integer": "integer", "number": "double precision", "money": "bigint", "date": "date"}
 TAG_SQL |= {"text": "text", "list": "text[]"}
@@ -154,9 +155,10 @@ def opened(engine: str, bank: Bank, cursor: Any) -> Iterator[Answer]:
         yield by_postgres(cursor, bank, joins=engine == "postgres-joins")
         return
     with tempfile.TemporaryDirectory() as folder:
-        store = open_bank(bank, Path(folder))
-        yield ENGINES[engine](store)
-        store.close()
+        open_bank(bank, Path(folder)).close()
+        small = Engine(Store(Path(folder)), threads=1)
+        yield ENGINES[engine](small)
+        small.close()
 
 
 ENGINES: dict[str, Callable[[Engine], Answer]] = {"duckdb": by_duckdb, "duckdb-joins": by_joins}
@@ -184,6 +186,10 @@ def run(engine: str, examples: int, seed: int, *, tell: Callable[[str], None] = 
     return []
 
 
+def _tell(text: str) -> None:
+    sys.stderr.write(text + "\r")
+
+
 def main() -> int:
     """Compare as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -191,8 +197,10 @@ def main() -> int:
     parser.add_argument("--examples", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=date.today().toordinal())  # noqa: DTZ011 - any number will do
     given = parser.parse_args()
-    found = run(given.engine, given.examples, given.seed, tell=lambda text: print(text, end="\r", file=sys.stderr))
-    print("\n".join(found) or f"\n{given.engine}: {given.examples:,} random rules, seed {given.seed}: 0 differences")
+    found = run(given.engine, given.examples, given.seed, tell=_tell)
+    sys.stdout.write(
+        "\n".join(found) or f"\n{given.engine}: {given.examples:,} rules, seed {given.seed}: 0 differences\n"
+    )
     return int(bool(found))
 
 
