@@ -304,7 +304,7 @@ def _short(kpi: Kpi) -> str:
 
 def _part_charts(table: BankTable, kpi: Kpi) -> list[tuple[str, str]]:
     unit, scale = {"share": ("%", 100.0), "cny": ("", 1e-4)}.get(kpi.unit, ("", 1.0))
-    name = f"{said(kpi.title)}{_('（万元）') if kpi.unit == 'cny' else ''}"
+    name = _("%s（万元）") % said(kpi.title) if kpi.unit == "cny" else said(kpi.title)
     note = f"{said(kpi.formula)} {said(kpi.caveat)}"
 
     def values(rows: Sequence[Any]) -> list[float | None]:
@@ -313,7 +313,9 @@ def _part_charts(table: BankTable, kpi: Kpi) -> list[tuple[str, str]]:
 
     drawn = []
     if sum(v is not None for v in values(table.trend)) > 1:
-        chart = charts.line(_("%s：各月走势") % name, list(table.months), (name, values(table.trend)))
+        chart = charts.line(
+            _("%s：各月走势") % (f"{name} (%)" if unit else name), list(table.months), (name, values(table.trend))
+        )
         drawn.append((charts.told(chart, note=note, as_of=table.data_date), "s"))
     if table.by != "month" and any(v is not None for v in values(table.rows)):
         rows = [r for r in table.rows if r.figures[kpi.name].value is not None][:30]

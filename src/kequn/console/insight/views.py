@@ -22,6 +22,7 @@ from kequn.ops.audiences.queries import latest_segments, preview_segment, segmen
 from kequn.ops.jobs.queries import job_for
 
 FAMILIES = ("value", "size", "sales")
+ALL = "all"
 
 
 @page("segment.view")
@@ -59,9 +60,9 @@ def note_part(request: Request, name: str, block: str) -> HttpResponse:
 def bank(request: Request) -> HttpResponse:
     """Show the bank's KPIs within the reader's scope, in parts, with what each means."""
     actor, asked = request.actor, request.GET
-    family = asked.get("family", "") if asked.get("family") in FAMILIES else ""
     kpis = kpis_for(actor)
     picked = definition(asked["kpi"]) if asked.get("kpi") else kpis[0]
+    family = asked.get("family", "") if asked.get("family") in (*FAMILIES, ALL) else picked.family
     by = asked.get("by", "") or ("tier" if actor.role == "rm" else "branch")
     context: dict[str, Any] = {
         "by": by, "family": family, "kpi": picked.name, "families": [(f, _family(f)) for f in FAMILIES],
@@ -76,7 +77,7 @@ def bank(request: Request) -> HttpResponse:
         elif answer.table:
             if asked.get("export") == "xlsx":
                 return workbook(request, _sheet(request, answer.table, kpis), _title(answer.table))
-            listed = [k for k in kpis if family in ("", k.family)]
+            listed = [k for k in kpis if family in (ALL, k.family)]
             context |= shown.of_bank(answer.table, kpis, picked) | {"listed": [k.name for k in listed]}
             context["path"] = [(code, shown.said(title)) for code, title in answer.table.path]
     except KequnError as error:

@@ -35,7 +35,8 @@ const KINDS = {
       itemStyle: s.grey ? { color: css("--kq-c0") } : undefined })),
   }),
   columns: (c) => ({
-    grid: { ...GRID, top: 12 }, tooltip: tip(c.unit, "axis"), xAxis: labelAxis(c.labels), yAxis: valueAxis(c.unit, { min: 0 }),
+    grid: { ...GRID, top: c.series.length > 1 ? 30 : 12 }, legend: c.series.length > 1 ? { top: 0, left: 0, textStyle: words, itemHeight: 10 } : undefined,
+    tooltip: tip(c.unit, "axis"), xAxis: labelAxis(c.labels), yAxis: valueAxis(c.unit, c.series.some((s) => s.data.some((v) => v < 0)) ? {} : { min: 0 }),
     series: c.series.map((s) => ({ type: "bar", name: s.name, data: s.data, barMaxWidth: 42, barCategoryGap: "12%",
       itemStyle: s.grey ? { color: css("--kq-c0") } : undefined })),
   }),

@@ -57,7 +57,10 @@ def about_size(size: int, bank: int, sizes: Sequence[tuple[str, int]]) -> Text:
 
 def about_differences(profile: Profile) -> Text:
     """Say where the segment differs most from the bank, or that it cannot be told."""
-    found = profile.top_differences[:MOST_NAMED]
+    more = [
+        d for d in profile.top_differences if (d.cell.tgi or 0) > 100
+    ]  # what they are says more than what they are not
+    found = (more or list(profile.top_differences))[:MOST_NAMED]
     if profile.size < MINIMUM:
         return _ended("人数太少，不能说它与全行有什么不同", "Too few to say how it differs from the bank", few=True)
     if not found:
