@@ -75,7 +75,7 @@ def signed_in(address: str) -> httpx.Client:
     return client
 
 
-def edit_for(address: str, names: list[str], until: float, seed: int, out: list[float]) -> None:
+def edit_for(address: str, names: list[str], until: float, seed: int, out: list[float], looks: list[float]) -> None:
     """One person at the builder until a moment: change a value, wait for the count, think."""
     rng, client = random.Random(seed), signed_in(address)
     while time.monotonic() < until:
@@ -93,6 +93,9 @@ def edit_for(address: str, names: list[str], until: float, seed: int, out: list[
             out.append(time.perf_counter() - began)
             if answer.status_code != 200 or 'id="size"' not in answer.text:
                 raise RuntimeError(f"the builder answered {answer.status_code}")
+            began = time.perf_counter()  # the page then loads profile and overlap by itself
+            client.post("/segments/look", data=data, headers={"HX-Request": "true", "Referer": str(page.url)})
+            looks.append(time.perf_counter() - began)
             if time.monotonic() >= until:
                 return
 
@@ -152,15 +155,18 @@ def main() -> None:
         again = [whole_page(client, chosen.page.format(name=n)) for n in names]
         print(shown("segment page with all its parts, again", again), flush=True)
         edits: list[float] = []
+        looks: list[float] = []
         until = time.monotonic() + chosen.seconds
         people = [
-            threading.Thread(target=edit_for, args=(address, names, until, seed, edits)) for seed in range(chosen.users)
+            threading.Thread(target=edit_for, args=(address, names, until, seed, edits, looks))
+            for seed in range(chosen.users)
         ]
         for each in people:
             each.start()
         for each in people:
             each.join()
         print(shown("edit in the builder to the new count", edits), flush=True)
+        print(shown("and to its profile of all tags and overlap with all segments", looks), flush=True)
     finally:
         process.terminate()
         process.wait(timeout=30)

@@ -16,7 +16,7 @@ from kequn.console.insight import views as insight
 from kequn.console.jobs import views as jobs
 from kequn.console.people import views as people
 from kequn.console.reviews import views as reviews
-from kequn.console.segments import lists, past
+from kequn.console.segments import lists, live, past
 from kequn.console.segments import views as segments
 from kequn.console.sources import views as sources
 from kequn.console.tags import views as tags
@@ -38,6 +38,7 @@ urlpatterns = [
     path("segments/", segments.segments, name="segments"),
     path("segments/new", segments.new, name="segment_new"),
     path("segments/import", segments.import_yaml, name="segment_import"),
+    path("segments/look", live.look, name="segment_look"),
     path("segments/<slug:name>/", segments.segment, name="segment"),
     path("segments/<slug:name>/rule", segments.rule, name="segment_rule"),
     path("segments/<slug:name>/members", segments.members, name="segment_members"),

@@ -2,7 +2,7 @@
 
 from kequn.core.segments.funnel import FunnelStep, Preview, funnel, preview
 from kequn.core.segments.lists import LineFault, ListMatch, drop_list, extend_list, match_list, save_list
-from kequn.core.segments.members import Overlap, count, members, overlap
+from kequn.core.segments.members import Overlap, count, members, overlap, plane
 from kequn.core.segments.pack import Group, group_named, groups, shipped_segments, tags_wanting
 from kequn.core.segments.past import Past
 from kequn.core.segments.query import count_by, leaf_sql, members_sql
@@ -46,6 +46,7 @@ __all__ = [
     "members",
     "members_sql",
     "overlap",
+    "plane",
     "preview",
     "read_list",
     "save_list",

@@ -11,6 +11,7 @@ import numpy as np
 from sqlglot import exp
 
 from kequn.core.engine.duck import Engine
+from kequn.core.engine.index.bits import Words
 from kequn.core.engine.index.overlap import overlaps
 from kequn.core.segments.indexed import lowered
 from kequn.core.segments.past import Past
@@ -76,6 +77,20 @@ def members(
     return np.sort(np.asarray(found, dtype=np.uint32))
 
 
+def plane(
+    engine: Engine,
+    spec: SegmentSpec | Condition,
+    *,
+    tags: Mapping[str, TagSpec],
+    segments: Mapping[str, SegmentSpec],
+    as_of: date,
+    past: Past | None = None,
+) -> Words:
+    """Return the members as a plane of the date's index: bit i is ordinal i. Raises as `count` does."""
+    index, plan = lowered(engine, understand(spec, tags=tags, segments=segments), as_of, past=past)
+    return index.mask(plan, engine.masks)
+
+
 def overlap(
     engine: Engine,
     specs: Iterable[SegmentSpec],
@@ -87,9 +102,6 @@ def overlap(
 ) -> Overlap:
     """Return how many customers each two of several segments have in common. Raises as `count` does."""
     chosen = list(specs)
-    planes = []
-    for spec in chosen:
-        index, plan = lowered(engine, understand(spec, tags=tags, segments=segments), as_of, past=past)
-        planes.append(index.mask(plan, engine.masks))
+    planes = [plane(engine, spec, tags=tags, segments=segments, as_of=as_of, past=past) for spec in chosen]
     both = overlaps(planes)
     return Overlap(tuple(spec.name for spec in chosen), tuple(tuple(int(n) for n in row) for row in both))

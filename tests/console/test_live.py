@@ -1,0 +1,45 @@
+"""Beside the builder: the draft's profile and its overlap with saved segments, within the reader's scope."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from kequn.core.spec.reading import parse_spec
+from kequn.ops.audiences.drafts import look_at_draft
+from tests.console.test_pages import HTMX, RULE
+from tests.ops.bank import Cast
+
+pytestmark = pytest.mark.django_db
+Desk = Callable[[str], Client]
+RICH = "{kind: segment, name: draft_segment, title: -, where: {tag: asset_aum_eod, op: '>', value: %s}}"
+
+
+def test_an_edit_loads_who_the_customers_are_and_whom_others_hold(definitions: None, desk: Desk) -> None:
+    page = desk("zhaomin").post("/segments/new", RULE, headers=HTMX).content.decode()
+    assert re.search(r'id="live-\d+" hx-post="/segments/look"', page)
+    live = desk("zhaomin").post("/segments/look", RULE, headers=HTMX).content.decode()
+    assert "这些客户是谁" in live
+    assert 'href="/segments/rich/"' in live
+    assert live.count("<option") == 3
+
+
+def test_a_rule_that_is_wrong_shows_no_profile(definitions: None, desk: Desk) -> None:
+    answer = desk("zhaomin").post("/segments/look", RULE | {"tag:0.0": "asset_aum_eodd"}, headers=HTMX)
+    assert answer.status_code == 200
+    assert "条件还不能计算" in answer.content.decode()
+
+
+def test_overlap_counts_both_ways_and_only_within_scope(definitions: None, cast: Cast) -> None:
+    [spec] = parse_spec(RICH % 0)
+    whole, branch = look_at_draft(cast["zhaomin"], spec), look_at_draft(cast["liqiang"], spec)
+    [rich] = [s for s in whole.shared if s.name == "rich"]
+    assert rich.both == rich.size == 590
+    assert rich.of_other == 1
+    assert rich.of_draft == 590 / whole.profile.size
+    assert [s.both for s in branch.shared if s.name == "rich"] == [295]
+    assert branch.profile.size < whole.profile.size
+    assert [s.alike for s in whole.shared] == sorted((s.alike for s in whole.shared), reverse=True)
