@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from kequn.core.engine.store import Store
+from kequn.core.errors import StoreFull
 from tests.core.data.conftest import CUSTOMERS, TRANSACTIONS, Bank
 
 LOADER = """
@@ -92,7 +93,7 @@ def test_a_disk_that_is_full_leaves_the_previous_data_serving(bank: Bank, monkey
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("kequn.core.data.load.write_dictionary", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(StoreFull, match="disk is full"):
         bank.load(CUSTOMERS)
     assert bank.store.manifest() == before
     assert len(list((bank.store.root / "table").rglob("*.parquet"))) == 1

@@ -6,12 +6,13 @@ new files and publishes them by one swap of the manifest; whatever happens befor
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -38,13 +39,14 @@ from kequn.core.data.mapping import (
     table_of,
     wanted_columns,
 )
+from kequn.core.data.quality import CheckResult, ChecksFailed, PastLoad, check_quality, run_checks
 from kequn.core.data.readers import Part, Source, check_columns, open_source
 from kequn.core.data.rejects import RejectLog
 from kequn.core.data.tables import Table
 from kequn.core.data.writing import People, TableWriter
 from kequn.core.engine.duck import literal, quoted
 from kequn.core.engine.store import Draft, Manifest, Store, TableState
-from kequn.core.errors import LoadFailed
+from kequn.core.errors import LoadFailed, StoreFull
 from kequn.core.spec.source import CsvInput, SourceSpec
 
 Progress = Callable[[int, int | None, str], None]
@@ -76,6 +78,9 @@ class LoadReport:
     reasons: dict[str, int] = field(default_factory=dict)
     as_of: date | None = None
     seconds: float = 0.0
+    checks: tuple[CheckResult, ...] = ()
+    columns: dict[str, str] = field(default_factory=dict)
+    """The source's columns with their types."""
 
 
 def never() -> bool:
@@ -95,6 +100,7 @@ def load_source(
     progress: Progress | None = None,
     dsn: Callable[[str], str] | None = None,
     cancelled: Callable[[], bool] = never,
+    previous: Sequence[PastLoad] = (),
 ) -> LoadReport:
     """Load one source into the store.
 
@@ -109,15 +115,19 @@ def load_source(
         progress: is told (records read, None, what is being done).
         dsn: gives the connection string for the name of an environment variable.
         cancelled: is asked between blocks.
+        previous: earlier good loads of the source, the newest first, for checks that compare.
 
     Raises:
         InvalidSpec: the spec asks for what its table or source does not have.
         BadSource: the input cannot be read as the spec says.
         LoadFailed: too many rejects, no rows, or cancelled; the previous data go on serving, the rejects are kept.
+        ChecksFailed: a quality check with ``severity: fail`` did not hold; the previous data go on serving.
         StoreBusy: another load or refresh is writing.
+        StoreFull: there is no room on the disk.
     """
     started = time.monotonic()
     check_source(spec)
+    check_quality(spec)
     table = table_of(spec)
     source = open_source(spec.input, folder=folder, dsn=dsn)
     lookups = Lookups(spec.lookup, folder=folder, dsn=dsn)
@@ -131,9 +141,14 @@ def load_source(
                 source.check_unchanged()
                 content = _identity(spec, source, lookups, key)
                 _stop_if_loaded(draft.manifest, table, content)
+                load.check(folder, previous)
                 return load.publish(content, started)
     except _LoadedBeforeError as before:
         return LoadReport(load_id, spec.name, table.name, unchanged=True, as_of=before.state.as_of)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise StoreFull("The disk is full.", hint="Make room; the previous data go on serving.") from error
 
 
 class _LoadedBeforeError(Exception):
@@ -192,6 +207,7 @@ class _Load:
         self.writer = TableWriter(draft, spec, self.index, self.rejects, self.connection, people)
         self.finished = False
         self.records = 0
+        self.checked: tuple[CheckResult, ...] = ()
         self.varied: set[str] = set()
         """Source columns of numbers that hardly repeat."""
 
@@ -322,12 +338,22 @@ class _Load:
         if not self.records and self.spec.load == "replace" and state is not None and state.rows:
             raise LoadFailed("The source has no rows, but the table has.", hint="Check the delivery.", **facts)
 
+    def check(self, folder: Path, previous: Sequence[PastLoad]) -> None:
+        """Ask the declared checks; one that fails with ``severity: fail`` ends the load."""
+        self.totals = self._totals()
+        results = run_checks(
+            self.connection, self.store, self.draft.manifest, self.spec, path=self.writer.path, rows=self.writer.rows,
+            read=self.records, totals=self.totals, columns=self.source.columns, folder=folder, previous=previous,
+        )  # fmt: skip
+        self.checked = tuple(results)
+        if any(result.passed is False and result.severity == "fail" for result in results):
+            raise ChecksFailed(results, read=self.records, rejected=self.rejects.count, load_id=self.load_id)
+
     def publish(self, content: str, started: float) -> LoadReport:
         """Put the new files into the draft's manifest and return the report."""
         manifest = self.draft.manifest
         before = manifest.tables.get(self.table.name) if self.spec.load == "append" else None
         relative = self.writer.close()
-        totals = self._totals()
         state = TableState(
             files=[*(before.files if before else []), *([relative] if relative else [])],
             rows=(before.rows if before else 0) + self.writer.rows,
@@ -346,8 +372,9 @@ class _Load:
         rejects = f"rejects/{self.load_id}.parquet" if self.rejects.count else None
         return LoadReport(
             self.load_id, self.spec.name, self.table.name, read=self.records, loaded=self.writer.rows,
-            rejected=self.rejects.count, skipped=self.writer.skipped, totals=totals, rejects_file=rejects,
+            rejected=self.rejects.count, skipped=self.writer.skipped, totals=self.totals, rejects_file=rejects,
             reasons=dict(self.rejects.reasons), as_of=self.writer.as_of, seconds=time.monotonic() - started,
+            checks=self.checked, columns=dict(self.source.columns),
         )  # fmt: skip
 
     def _publish_customers(self, manifest: Manifest) -> None:
