@@ -11,8 +11,10 @@ from collections.abc import Callable
 from datetime import date
 from hashlib import blake2b
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from kequn.core.engine.duck import Engine
 from kequn.core.insight import Cube, Period
@@ -23,6 +25,8 @@ MOST_FILES = 400
 READ = ("customer", "account", "product", "holding", "transaction", "event", "contact", "service", "consent")
 LAYOUT = 1
 """Raised when a measure changes its meaning: older files are then computed anew."""
+
+Part = TypeVar("Part")
 
 _kept: OrderedDict[str, Cube] = OrderedDict()
 _lock = threading.Lock()
@@ -56,17 +60,39 @@ def keep(engine: Engine, part: str, cube: Cube) -> Cube:
     temporary = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.new")
     temporary.write_bytes(_written(cube))
     temporary.replace(path)
-    current = data_key(engine)
-    files = sorted(path.parent.glob("*.cube"), key=lambda p: p.stat().st_mtime, reverse=True)
-    for n, old in enumerate(files):
-        if not old.name.startswith(current) or n >= MOST_FILES:
-            old.unlink(missing_ok=True)
+    _sweep(engine, path.parent)
     return _hold(path.name, cube)
 
 
 def get(engine: Engine, part: str, make: Callable[[], Cube]) -> Cube:
     """Return a kept cube, or make and keep it."""
     return find(engine, part) or keep(engine, part, make())
+
+
+def get_part(engine: Engine, part: str, kind: TypeAdapter[Part], make: Callable[[], Part]) -> Part:
+    """Return a small result kept for this state of the data, or make and keep it."""
+    path = _path(engine, part).with_suffix(".part")
+    try:
+        return kind.validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        found = make()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.new")
+    temporary.write_bytes(kind.dump_json(found))
+    temporary.replace(path)
+    _sweep(engine, path.parent)
+    return found
+
+
+def _sweep(engine: Engine, folder: Path) -> None:
+    """Remove what was computed for earlier states of the data, and the oldest where there is too much."""
+    current = data_key(engine)
+    files = sorted(
+        (p for p in folder.iterdir() if p.suffix in (".cube", ".part")), key=lambda p: p.stat().st_mtime, reverse=True
+    )
+    for n, old in enumerate(files):
+        if not old.name.startswith(current) or n >= MOST_FILES:
+            old.unlink(missing_ok=True)
 
 
 def _hold(name: str, cube: Cube) -> Cube:

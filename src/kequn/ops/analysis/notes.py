@@ -9,11 +9,12 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from kequn.core.errors import KequnError
 from kequn.core.insight import profile
 from kequn.core.insight.answers import answers_of
-from kequn.core.insight.money import cash_flow_of, worth_of
+from kequn.core.insight.money import BankMoney, bank_money_of, cash_flow_of, worth_of
 from kequn.core.insight.products import holdings_of
 from kequn.core.insight.sentences import (
     about_answers,
@@ -26,6 +27,7 @@ from kequn.core.insight.sentences import (
 )
 from kequn.core.spec.base import Text
 from kequn.core.spec.segment import SegmentSpec
+from kequn.ops.analysis import cubes
 from kequn.ops.analysis.contracts import BLOCK_TITLES, ControlResult, NoteBlock
 from kequn.ops.audiences.queries import (
     Ordinals,
@@ -50,6 +52,7 @@ MOST_DATES = 6
 MOST_KEPT = 256
 
 Made = tuple[Text | None, dict[str, Any], int | None]
+Maker = Callable[[Actor, Any, date], Made]
 _kept: OrderedDict[object, NoteBlock] = OrderedDict()
 _lock = threading.Lock()
 
@@ -78,16 +81,24 @@ def pinned(spec: SegmentSpec) -> str:
     return ",".join([*closure(spec, others).values(), *lists_within(spec, others).values()])
 
 
-def _people(actor: Actor, version: Any, day: date) -> tuple[Ordinals, Ordinals]:
+def population_of(actor: Actor, day: date) -> Ordinals:
+    """Return the ordinals of all customers the actor reaches."""
     bank = bank_for(actor)
-    population = np.asarray(
-        bank.columns(f"SELECT ordinal FROM ({bank.tags_query(day, [])}) ORDER BY 1")["ordinal"], dtype=np.uint32
-    )
-    return members_of(actor, version.spec, as_of=day), population
+    found = bank.columns(f"SELECT ordinal FROM ({bank.tags_query(day, [])}) ORDER BY 1")["ordinal"]
+    return np.asarray(found, dtype=np.uint32)
+
+
+def bank_money(actor: Actor, day: date) -> BankMoney:
+    """Return what a segment's money is compared with: that of all the actor reaches, kept until the data change."""
+
+    def make() -> BankMoney:
+        return bank_money_of(engine(), population_of(actor, day), as_of=day)
+
+    return cubes.get_part(engine(), f"money:{scope_key(actor)}:{day}", TypeAdapter(BankMoney), make)
 
 
 def _who(actor: Actor, version: Any, day: date) -> Made:
-    members, population = _people(actor, version, day)
+    members, population = members_of(actor, version.spec, as_of=day), population_of(actor, day)
     bank = bank_for(actor)
     computed = engine().manifest.dates[day.isoformat()].tags
     shown = [name for name in WHO_TAGS if name in computed and name in catalogue()]
@@ -115,13 +126,18 @@ def _different(actor: Actor, version: Any, day: date) -> Made:
     return about_differences(answer.profile), {"profile": answer.profile}, None
 
 
-def _measured(name: str, compute: Callable[..., Any], say: Callable[[Any], Text]) -> Callable[[Actor, Any, date], Made]:
+def _measured(
+    name: str,
+    compute: Callable[..., Any],
+    say: Callable[[Any], Text],
+    against: Callable[[Actor, date], Any] = population_of,
+) -> Maker:
     """A block that rests on one computation; where its data are missing the sentence says so."""
 
     def make(actor: Actor, version: Any, day: date) -> Made:
-        members, population = _people(actor, version, day)
+        members = members_of(actor, version.spec, as_of=day)
         try:
-            found = compute(engine(), members, population, as_of=day)
+            found = compute(engine(), members, against(actor, day), as_of=day)
         except KequnError as error:
             return Text(zh=f"没有数据：{error.message}", en=error.message), {}, None
         return say(found), {name: found}, None
@@ -156,12 +172,12 @@ def control_results(actor: Actor, segment: str) -> tuple[ControlResult, ...]:
     return tuple(found)
 
 
-_makers: dict[str, Callable[[Actor, Any, date], Made]] = {
+_makers: dict[str, Maker] = {
     "who": _who,
     "different": _different,
     "products": _measured("holdings", holdings_of, about_holdings),
-    "rhythm": _measured("flow", cash_flow_of, about_cash_flow),
+    "rhythm": _measured("flow", cash_flow_of, about_cash_flow, bank_money),
     "channels": _measured("answers", answers_of, about_channels),
-    "worth": _measured("worth", worth_of, about_worth),
+    "worth": _measured("worth", worth_of, about_worth, bank_money),
     "answers": _answers,
 }
