@@ -10,6 +10,7 @@ from kequn.api import (
     campaigns,
     catalog,
     customers,
+    discoveries,
     groups,
     history,
     jobs,
@@ -36,7 +37,9 @@ for prefix, module in (
     ("/v1/sources", sources),
     ("/v1/tags", tags),
     ("/v1/segments", segments),
+    ("/v1/insight", insight),
     ("/v1/groups", groups),
+    ("/v1/discoveries", discoveries),
     ("/v1/catalog", catalog),
     ("/v1/campaigns", campaigns),
     ("/v1/approvals", approvals),
@@ -50,3 +53,4 @@ for prefix, module in (
     api.add_router(prefix, module.router)
 api.add_router("/v1/segments", history.router)
 api.add_router("/v1/migrations", history.migrations)
+api.add_router("/v1/notes", discoveries.notes)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from kequn import __version__
-from kequn.cli import data, demo, knowing, past, running, serving, tagging
+from kequn.cli import data, demo, discovering, insight, knowing, past, running, serving, tagging
 from kequn.core.errors import KequnError, SeveralErrors
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("load")(data.load)
 app.add_typer(knowing.tag, name="tag")
 app.add_typer(past.segment, name="segment")
 app.add_typer(tagging.group, name="group")
+app.add_typer(discovering.discover, name="discover")
 app.add_typer(running.approval, name="approval")
 app.add_typer(running.campaign, name="campaign")
 app.command("dispatch")(running.dispatch)

@@ -163,10 +163,11 @@ def look_alike(
     space = fitted(rows.filter(~is_held), tags, names)
     if not space.features:
         raise InvalidSpec("None of the tags says anything.", hint="Choose other tags.", where=Where(field="tags"))
-    values = matrix(space, rows)
+    values = matrix(space, rows).astype(np.float64)
     _tell(progress, 1, "fit")
     share = len(known) / len(bank)
-    with threadpool_limits(1):
+    # products of finite rows may leave a flag of an invalid operation behind, by lanes that the kernel only pads with
+    with threadpool_limits(1), np.errstate(invalid="ignore"):
         likeness = _fitted(space, values[~is_held], is_seed[~is_held], share, seed)
         telling = _telling(likeness, values[is_held], is_seed[is_held])
     _tell(progress, 2, "score")
@@ -203,7 +204,7 @@ def _enough(seeds: int, bank: int) -> None:
         raise NotMeasurable("Nearly everybody is a seed: there is nobody to compare with.", hint="Narrow the seeds.")
 
 
-def _fitted(space: Space, rows: Matrix, is_seed: npt.NDArray[np.bool_], share: float, seed: int) -> Likeness:
+def _fitted(space: Space, rows: Floats, is_seed: npt.NDArray[np.bool_], share: float, seed: int) -> Likeness:
     model = LogisticRegression(C=STRENGTH, max_iter=500)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     outside = cross_val_predict(model, rows, is_seed, cv=folds, method="decision_function")
@@ -219,11 +220,11 @@ def _odds(likeness: Likeness, rows: Matrix) -> Floats:
     return np.asarray(rows.astype(np.float64) @ np.array(likeness.weights) + likeness.intercept)
 
 
-def _telling(likeness: Likeness, rows: Matrix, is_seed: npt.NDArray[np.bool_]) -> tuple[Telling, ...]:
+def _telling(likeness: Likeness, rows: Floats, is_seed: npt.NDArray[np.bool_]) -> tuple[Telling, ...]:
     weights = np.array(likeness.weights)
     found = []
     for feature, block in zip(likeness.space.features, blocks(likeness.space), strict=True):
-        part = rows[:, block].astype(np.float64)
+        part = rows[:, block]
         alone = LogisticRegression(max_iter=200).fit(part, is_seed).decision_function(part)
         found.append(Telling(feature.tag, _auc(alone, is_seed), float((part @ weights[block]).std())))
     return tuple(sorted(found, key=lambda t: -t.weight))

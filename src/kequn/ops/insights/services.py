@@ -417,7 +417,7 @@ def add_note(actor: Actor, subject_kind: str, subject: str, text: str) -> Expert
             author_name=actor.display_name, branch_path=actor.branch_path, created_at=now(),
         )  # fmt: skip
         NoteVersion.objects.create(note=row, text=said, at=now())
-        record(actor, "note.written", row, subject=f"{subject_kind} {subject}")
+        record(actor, "note.written", row, about=f"{subject_kind} {subject}")
     return row
 
 
