@@ -99,11 +99,6 @@ def in_bins(ordered: Ordered, edges: Numeric) -> npt.NDArray[np.int64]:
     return np.diff(ordered.below(edges), prepend=0, append=len(ordered))
 
 
-def declared_cuts(tag: TagSpec) -> tuple[float, ...]:
-    """Return a tag's declared bins as an index column is cut: fen for money."""
-    return tuple(float(b * (100 if tag.type == "money" else 1)) for b in tag.bins)
-
-
 def quantiles(ordered: Ordered, levels: tuple[float, ...], *, skip: int = 0) -> Numeric:
     """Linear between neighbours, as numpy's default is; without the ``skip`` least values."""
     place = np.array(levels) * (len(ordered) - skip - 1)

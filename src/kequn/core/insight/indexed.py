@@ -33,8 +33,8 @@ KINDS = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Scale:
-    """A number's bins in one bank: they change with the bank or the tag, not with the segment."""
+class Scale:
+    """A number's bins in one bank: they change with the bank or the tag, not with the segment. Money is fen."""
 
     tag: TagSpec
     edges: npt.NDArray[Any]
@@ -48,7 +48,7 @@ class _Scale:
     """Of the bank; put in when they are first asked for."""
 
 
-_SCALES: WeakKeyDictionary[Index, dict[str, _Scale]] = WeakKeyDictionary()
+_SCALES: WeakKeyDictionary[Index, dict[str, Scale]] = WeakKeyDictionary()
 """By index, which never changes; dropped with it."""
 
 
@@ -67,7 +67,7 @@ def counted_inside(index: Index, words: Words, tags: Mapping[str, TagSpec], *, n
     bank = Crowd(index.population, index.size)
     whole = index.population if all(column.population == index.digest for column in columns) else None
     crowd = Crowd(words, index.size, whole)
-    scales = {c.name: _scale(index, bank, tags[c.name], c) for c in columns if c.kind in ("number", "day")}
+    scales = scales_of(index, tags)
     if numbers:
         made = _with_numbers([c for c in columns if c.name in scales], crowd, bank, scales)
         found = facets([c for c in columns if c.name not in scales], crowd)
@@ -82,7 +82,14 @@ def counted_inside(index: Index, words: Words, tags: Mapping[str, TagSpec], *, n
     return {name: made[name] for name in tags}
 
 
-def _with_numbers(columns: list[Column], crowd: Crowd, bank: Crowd, scales: Mapping[str, _Scale]) -> dict[str, Counts]:
+def scales_of(index: Index, tags: Mapping[str, TagSpec]) -> dict[str, Scale]:
+    """Return the bins in which the numbers and dates among some tags are shown; made once for an index."""
+    bank = Crowd(index.population, index.size)
+    columns = (index.columns[name] for name in tags)
+    return {c.name: _scale(index, bank, tags[c.name], c) for c in columns if c.kind in ("number", "day")}
+
+
+def _with_numbers(columns: list[Column], crowd: Crowd, bank: Crowd, scales: Mapping[str, Scale]) -> dict[str, Counts]:
     made, full = {}, histograms(columns, crowd)
     mine = _summaries(columns, crowd, {name: scale.tag for name, scale in scales.items()}, full)
     new = [column for column in columns if not scales[column.name].numbers]
@@ -116,13 +123,13 @@ def _of_values(tag: TagSpec, column: Column, inside: Ints, bank: Ints, sizes: tu
 
 
 def _of_number(
-    scale: _Scale, inside: Ints, numbers: Numbers | None = None, bank_numbers: Numbers | None = None
+    scale: Scale, inside: Ints, numbers: Numbers | None = None, bank_numbers: Numbers | None = None
 ) -> Counts:
     known = int(inside.sum())
     return Counts(scale.keys, scale.titles, inside[scale.shown], scale.bank, known, scale.known, numbers, bank_numbers)
 
 
-def _scale(index: Index, crowd: Crowd, tag: TagSpec, column: Column) -> _Scale:
+def _scale(index: Index, crowd: Crowd, tag: TagSpec, column: Column) -> Scale:
     kept = _SCALES.setdefault(index, {})
     scale = kept.get(tag.name)
     if scale is None or (scale.tag is not tag and scale.tag != tag):
@@ -133,7 +140,7 @@ def _scale(index: Index, crowd: Crowd, tag: TagSpec, column: Column) -> _Scale:
         shown = np.flatnonzero(counts).tolist()
         named = [bin_words(tag, ordered, edges, i) for i in shown]
         keys, titles = tuple(key for key, _ in named), tuple(title for _, title in named)
-        scale = kept[tag.name] = _Scale(tag, edges, shown, keys, titles, counts[shown], len(ordered), ordered)
+        scale = kept[tag.name] = Scale(tag, edges, shown, keys, titles, counts[shown], len(ordered), ordered)
     return scale
 
 

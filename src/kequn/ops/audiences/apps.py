@@ -23,6 +23,7 @@ class AudiencesConfig(AppConfig):
         register("export.run", services.export_job)
         register("segment.snapshot", services.snapshot_job)
         on_refresh("audiences", services.queue_snapshots)
+        on_refresh("behaviours", services.prepare_behaviours)
         services.register_export("members", services.members_sheets)
         services.register_export("members_on", services.members_on_sheets)
         tell_tag_users("audiences", segments_using)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from pydantic import TypeAdapter
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed
 from kequn.core.insight import Profile, profile
 from kequn.core.segments import tags_in, understand
+from kequn.core.segments.behaving import build_postings
 from kequn.core.spec.segment import SegmentSpec
 from kequn.ops.audiences import exports, states
 from kequn.ops.audiences.contactability import tell_complaints, tell_touches, tell_work
@@ -50,6 +52,7 @@ __all__ = [
     "archive_segment",
     "decide_segment",
     "keep_list",
+    "prepare_behaviours",
     "profile_segment",
     "queue_snapshots",
     "register_export",
@@ -210,6 +213,15 @@ def _move(version: SegmentVersion, state: str, **fields: object) -> None:
     if not moved:
         raise Conflict("Somebody was faster.", hint="Reload.", version=version.pk)
     version.refresh_from_db()
+
+
+# -- behaviours ---------------------------------------------------------------------------------------------------------
+
+
+def prepare_behaviours(_: date) -> None:
+    """Build the postings by which behaviours are counted; where there is no space for them, SQL goes on answering."""
+    with suppress(OSError):
+        build_postings(engine().store, engine().manifest)
 
 
 # -- profiles -----------------------------------------------------------------------------------------------------------
