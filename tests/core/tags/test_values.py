@@ -356,7 +356,6 @@ EXPECTED: dict[str, Callable[[Mine], Any]] = {
     ),
     "txn_large_in": _large_in,
     "txn_large_out": _large_out,
-    "txn_payday": lambda c: _commonest([r["booked_on"].day for r in c.paid(183, category="payroll")]),
     "txn_payroll_retention": _retention,
     "txn_bonus_month": _bonus_month,
     "txn_mcc_top": lambda c: _top([r["mcc"] for r in c.paid(180, category="consumption", direction="out")]),

@@ -22,6 +22,7 @@ from kequn.core.tags.ordering import closure, levels
 from kequn.core.tags.pack import read_tags
 from kequn.core.tags.passes import Pass, Source, Values, pass_sql, passes_over
 from kequn.core.tags.reading import ReadTag
+from kequn.core.tags.timed import TimedPass, is_timed, timed_pass
 from kequn.core.tags.tracing import fingerprint_of_population, fingerprints_of_inputs, known_names, missing_inputs
 from kequn.core.tags.windows import WindowPass, window_pass
 
@@ -181,11 +182,16 @@ class _Work:
         self.types = Binder().types(tags)
         self.windows = [] if self.by_sql else self._window_passes(tags)
         by_window = {t.spec.name for w in self.windows for t in w.tags}
-        self.passes = passes_over([t for t in tags if t.spec.name not in by_window], self.calendar)
+        left = [t for t in tags if t.spec.name not in by_window]
+        self.timed = self._timed_passes([t for t in left if is_timed(t, self.calendar)])
+        by_timed = {name for p in self.timed for name in p.sources}
+        self.passes = passes_over([t for t in left if t.spec.name not in by_timed], self.calendar)
         ordinals = self.draft.manifest.ordinals
         shards = [(lo, min(lo + SHARD, ordinals)) for lo in range(0, ordinals, SHARD)]
         self.steps = len(self.passes) + len(shards)
-        self.sources: dict[str, Source] = {name: s for w in self.windows for name, s in w.sources.items()}
+        outside: list[WindowPass | TimedPass] = [*self.windows, *self.timed]
+        self.outside = outside
+        self.sources: dict[str, Source] = {name: s for p in outside for name, s in p.sources.items()}
         self.in_window: tuple[int, int] | None = None
         for one in self.passes:
             self._step(one.table.zh)
@@ -205,6 +211,15 @@ class _Work:
             if layout is not None:
                 found.append(window_pass(f"window_{table}", over, self.calendar, layout, self.engine))
         return [w for w in found if w is not None]
+
+    def _timed_passes(self, tags: Iterable[ReadTag]) -> list[TimedPass]:
+        by_table: dict[str, list[ReadTag]] = {}
+        for tag in tags:
+            by_table.setdefault(tag.spec.over, []).append(tag)
+        return [
+            timed_pass(f"timed_{table}", over, self.calendar, self.engine, self._stored(table))
+            for table, over in by_table.items()
+        ]
 
     def _snapshots(self, tags: Iterable[ReadTag]) -> tuple[date, ...]:
         if not any(t.table is not None and t.table.name == "holding" for t in tags):
@@ -280,14 +295,14 @@ class _Work:
 
     def _query(self, names: list[str], first: int, last: int) -> pa.Table:
         if self.in_window != (first, last):
-            for window in self.windows:
-                self.engine.register(window.name, window.columns(first, last))
+            for one in self.outside:
+                self.engine.register(one.name, one.columns(first, last))
             self.in_window = (first, last)
         tags = {t.spec.name: t for t in self._needed(names)}
         values = Values(
             self.calendar,
             self.types,
-            [*(p.name for p in self.passes), *(w.name for w in self.windows)],
+            [*(p.name for p in self.passes), *(p.name for p in self.outside)],
             self.sources,
             self._stored("customer"),
         )

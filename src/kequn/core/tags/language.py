@@ -20,10 +20,12 @@ from sqlglot import exp
 
 from kequn.core.data.tables import ASSETS, PRODUCT, SQL_TYPES, TABLES, Table
 from kequn.core.errors import BadExpression
+from kequn.core.tags.timing import FUNCTIONS as TIMING
 
 CUSTOMER = "customer"
 TAGS = "tags"
 GIVEN = "given"
+TIMED = "timed_"
 PRODUCT_NAMES = {f"product_{c.name.removeprefix('product_')}": c for c in PRODUCT.columns if c.name != "product_code"}
 
 
@@ -247,6 +249,17 @@ def _only_over(call: exp.Anonymous, table: Table, name: str) -> None:
         raise BadExpression(f"`{call.this}` is for tags over `{name}`.")
 
 
+def _timed(call: exp.Anonymous, _table: Table, _calendar: Calendar) -> exp.Expr:
+    """What ``timing`` computes; the count in it carries the condition of the rows."""
+    name = str(call.this).lower()
+    if len(call.expressions) != 1 or call.expressions[0].name != "amount":
+        raise BadExpression(f"`{name}` takes the amount.")
+    found = exp.Anonymous(this=f"{TIMED}{name}", expressions=[exp.Count(this=exp.Star())])
+    if not name.endswith("_next"):
+        return found
+    return exp.cast(exp.Add(this=day(date(1970, 1, 1)), expression=exp.cast(found, "INTEGER")), "DATE")
+
+
 FUNCTIONS: Mapping[str, Callable[[exp.Anonymous, Table, Calendar], exp.Expr]] = {
     "at_days_ago": _at_days_ago,
     "highest_month": _highest_month,
@@ -255,7 +268,7 @@ FUNCTIONS: Mapping[str, Callable[[exp.Anonymous, Table, Calendar], exp.Expr]] = 
     "commonest": _commonest,
     "top": _top,
     "best_rate": _best_rate,
-}
+} | dict.fromkeys(TIMING, _timed)
 """Functions of tag expressions over a dated table.
 
 ``at_days_ago(30)``: the row is of the last snapshot not after 30 days before the business date.
@@ -266,7 +279,7 @@ below it (0 to 6).
 ``commonest(x)``: the value that occurs most often, the smallest of several. ``top(x, 3)``: the three most frequent,
 in order.
 ``best_rate(x, hit, 1, 20)``: the value with the highest share of rows that hit, 1 hit in 20 tries taken as known
-before.
+before. ``payday(amount)``, ``inflow_cycle(amount)``, ``bonus_month(amount)`` and what goes with them: see ``timing``.
 """
 
 MACROS = (
@@ -287,9 +300,10 @@ MACROS = (
     " CASE WHEN m // 10 >= held // 10 THEN 10 * (m // 10)"
     " WHEN held % 10 < 6 THEN held + 1"
     " ELSE 10 * (m % 10) + CASE WHEN m // 10 < m % 10 THEN 1 ELSE 0 END END)",
+    *(f"CREATE OR REPLACE TEMP MACRO {TIMED}{name}(n) AS CAST(NULL AS DOUBLE)" for name in TIMING),
     "CREATE OR REPLACE TEMP MACRO finite(x) AS CASE WHEN isfinite(CAST(x AS DOUBLE)) THEN CAST(x AS DOUBLE) END",
 )
-"""How the functions are computed in DuckDB.
+"""How the functions are computed in DuckDB; those of ``timing`` are computed outside it, and only have their type here.
 
 The ladder: a month at or above the tier held sets it at once; a month below leaves it and counts; after six months
 below in a row the seventh brings it down to the best tier of those seven months. Months 4 to 6 below are the watch.

@@ -21,14 +21,15 @@ from numpy.typing import NDArray
 from sqlglot import exp
 
 from kequn.core.data.combinations import AMOUNT_KNOWN
-from kequn.core.data.compacting import AMOUNT, LAST_DAY, ByCustomer
+from kequn.core.data.compacting import AMOUNT, LAST_DAY, ByCustomer, Rows
 from kequn.core.data.tables import TABLES
 from kequn.core.engine.duck import Engine, quoted
 from kequn.core.tags.compiling import aggregate, columns_in, is_aggregate, scan_sql
-from kequn.core.tags.language import PRODUCT_NAMES, Calendar
+from kequn.core.tags.language import PRODUCT_NAMES, TIMED, Calendar
 from kequn.core.tags.passes import Source
 from kequn.core.tags.pivot import DAYS, NOTHING, OUT, Bools, Family, Kind, Measure, Pivot, family, pivoted
 from kequn.core.tags.reading import ReadTag
+from kequn.core.tags.timing import Floats, Receipts, timed
 
 EPOCH = date(1970, 1, 1)
 MASK = 64
@@ -54,11 +55,23 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A measure before its conditions are evaluated. ``value``: the SQL whose different values are counted."""
+    """A measure before its conditions are evaluated.
 
-    kind: Kind
+    ``value``: the SQL whose different values are counted; what is asked of ``timing``, of the kind ``timed``.
+    """
+
+    kind: Kind | Literal["timed"]
     rows: Chosen
     value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """What is asked of ``timing``, over the rows of some codes on some days."""
+
+    what: str
+    codes: Bools
+    days: Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +83,32 @@ class WindowPass:
     sources: Mapping[str, Source]
     measures: tuple[Measure, ...]
     family: Family
+    timed: tuple[Timed, ...]
     layout: ByCustomer
+    as_of: date
 
     def columns(self, first: int, last: int, *, kernel: Pivot | None = None) -> pa.Table:
-        """Return the measures of the ordinals ``first`` … ``last - 1``: columns ``ordinal``, ``m0``, ``m1``, …"""
-        return _table(np.arange(first, last, dtype=np.uint32), self.values(first, last, kernel=kernel))
+        """Return the ordinals ``first`` … ``last - 1`` with their measures ``m0``, ``m1``, … and timings ``t0``, …"""
+        columns = {"ordinal": pa.array(np.arange(first, last, dtype=np.uint32))}
+        if self.measures:
+            values = self.values(first, last, kernel=kernel)
+            columns |= {f"m{i}": pa.array(row) for i, row in enumerate(values)}
+        parts = [self._timings(rows) for rows in self.layout.ranges(first, last)] if self.timed else []
+        for i in range(len(self.timed)):
+            columns[f"t{i}"] = pa.array(np.concatenate([p[i] for p in parts]), from_pandas=True)
+        return pa.table(columns)
+
+    def _timings(self, rows: Rows) -> list[Floats]:
+        """One array a timing; those over the same rows are computed together."""
+        groups: dict[bytes, list[int]] = {}
+        for i, one in enumerate(self.timed):
+            groups.setdefault(one.codes.tobytes() + one.days.tobytes(), []).append(i)
+        found: dict[int, Floats] = {}
+        for members in groups.values():
+            receipts = _receipts(rows, self.timed[members[0]])
+            values = timed([self.timed[i].what for i in members], receipts, self.as_of)
+            found |= {i: values[self.timed[i].what] for i in members}
+        return [found[i] for i in range(len(self.timed))]
 
     def values(self, first: int, last: int, *, kernel: Pivot | None = None) -> OUT:
         """As ``columns``: measures × customers."""
@@ -105,8 +139,10 @@ def window_pass(
         sources[tag.spec.name] = Source(raw, rows)
     if not taken:
         return None
-    measures = tuple(domain.measure(leaf) for leaf in leaves)
-    return WindowPass(name, tuple(taken), sources, measures, family(measures, codes=domain.sizes), layout)
+    measures = tuple(domain.measure(leaf) for leaf in leaves if leaf.kind != "timed")
+    timings = tuple(domain.timed(leaf) for leaf in leaves if leaf.kind == "timed")
+    made = family(measures, codes=domain.sizes)
+    return WindowPass(name, tuple(taken), sources, measures, made, timings, layout, calendar.as_of)
 
 
 class _Rewriting:
@@ -132,6 +168,10 @@ class _Rewriting:
         return node.transform(self._put_in)
 
     def _put_in(self, node: exp.Expr) -> exp.Expr:
+        if isinstance(node, exp.Anonymous) and str(node.this).startswith(TIMED):
+            counted = node.expressions[0]
+            rows = self._rows(counted.expression.this) if isinstance(counted, exp.Filter) else Chosen()
+            return self._measure("timed", rows, value=str(node.this).removeprefix(TIMED))
         if isinstance(node, exp.Filter):
             return self._aggregate(node.this, self._rows(node.expression.this))
         return self._aggregate(node, Chosen()) if is_aggregate(node) else node
@@ -257,9 +297,11 @@ class _Rewriting:
             return "code"
         raise OnlySql
 
-    def _measure(self, kind: Kind, rows: Chosen, *, value: str = "") -> exp.Column:
-        number = self.leaves.setdefault(Leaf(kind, rows, value), len(self.leaves))
-        return exp.column(f"m{number}", table=self.name)
+    def _measure(self, kind: Kind | Literal["timed"], rows: Chosen, *, value: str = "") -> exp.Column:
+        leaf = Leaf(kind, rows, value)
+        if leaf not in self.leaves:
+            self.leaves[leaf] = sum((other.kind == "timed") == (kind == "timed") for other in self.leaves)
+        return exp.column(f"{'t' if kind == 'timed' else 'm'}{self.leaves[leaf]}", table=self.name)
 
 
 class _Domain:
@@ -287,7 +329,7 @@ class _Domain:
         """
         for leaf in leaves:
             try:
-                self.measure(leaf)
+                self.timed(leaf) if leaf.kind == "timed" else self.measure(leaf)
             except duckdb.Error:
                 raise OnlySql from None
 
@@ -297,22 +339,31 @@ class _Domain:
             self._measures[leaf] = self._measure(leaf)
         return self._measures[leaf]
 
+    def timed(self, leaf: Leaf) -> Timed:
+        """Return a timing with its codes and days."""
+        return Timed(leaf.value, *self._chosen(leaf.rows))
+
     def _measure(self, leaf: Leaf) -> Measure:
+        assert leaf.kind != "timed"
         if leaf.kind == "sum" and self.layout.largest * self.layout.most_rows >= 1 << 62:
             raise OnlySql
-        codes = np.ones(self.sizes, np.bool_)
-        for text in leaf.rows.codes:
-            codes &= self._codes_with(text)
-        days = np.zeros(DAYS, np.bool_)
-        if self.first <= self.last:
-            days[self.first : self.last + 1] = True
-            for text in leaf.rows.days:
-                days &= self._days_with(text)
+        codes, days = self._chosen(leaf.rows)
         if leaf.kind == "bits":
             return Measure(leaf.kind, codes, days, self._numbered(codes, self._codes_query(leaf.value)))
         if leaf.kind == "day_bits":
             return Measure(leaf.kind, codes, days, self._numbered(days, self._days_query(leaf.value)))
         return Measure(leaf.kind, codes, days)
+
+    def _chosen(self, rows: Chosen) -> tuple[Bools, Bools]:
+        codes = np.ones(self.sizes, np.bool_)
+        for text in rows.codes:
+            codes &= self._codes_with(text)
+        days = np.zeros(DAYS, np.bool_)
+        if self.first <= self.last:
+            days[self.first : self.last + 1] = True
+            for text in rows.days:
+                days &= self._days_with(text)
+        return codes, days
 
     def _codes_with(self, text: str) -> Bools:
         return self._cached(text, self.sizes, lambda: self._codes_query(f"coalesce({text}, false)"))
@@ -357,8 +408,14 @@ class _Domain:
         )
 
 
-def _table(ordinals: NDArray[np.uint32], out: OUT) -> pa.Table:
-    return pa.table({"ordinal": pa.array(ordinals)} | {f"m{i}": pa.array(row) for i, row in enumerate(out)})
+def _receipts(rows: Rows, one: Timed) -> Receipts:
+    """The rows that count, of the same customers."""
+    start, end = int(rows.starts[0]), int(rows.starts[-1])
+    day, code = rows.day[start:end], rows.code[start:end]
+    places = np.flatnonzero(one.codes[code] & one.days[day])
+    starts = np.searchsorted(places, rows.starts.astype(np.int64) - start)
+    amount = rows.amount[start:end][places].astype(np.int64)
+    return Receipts(starts.astype(np.int64), day[places].astype(np.int64), amount)
 
 
 def _surely(condition: exp.Expr) -> exp.Expr:
