@@ -13,6 +13,7 @@ from kequn.api import (
     discoveries,
     groups,
     history,
+    insight,
     jobs,
     people,
     receipts,
