@@ -25,6 +25,10 @@ class SourceOut(Schema):
     rows: int
     as_of: date | None
     age_days: int | None
+    due: datetime | None
+    """When the next load has to be there."""
+    failed_checks: int
+    """Quality checks of the last load that did not hold."""
 
 
 class LoadOut(Schema):
@@ -40,6 +44,7 @@ class LoadOut(Schema):
     n_skipped: int
     totals: dict[str, Any]
     reasons: dict[str, Any]
+    checks: list[dict[str, Any]]
     as_of: date | None
     error: dict[str, Any] | None
     seconds: float
@@ -67,7 +72,8 @@ class JobStarted(Schema):
 def list_sources(request: Request) -> list[dict[str, Any]]:
     return [
         {"name": s.spec.name, "title": str(s.spec.title), "table": s.spec.table, "fingerprint": s.spec.fingerprint(),
-         "light": s.light, "rows": s.rows, "as_of": s.as_of, "age_days": s.age_days}
+         "light": s.light, "rows": s.rows, "as_of": s.as_of, "age_days": s.age_days, "due": s.due,
+         "failed_checks": sum(c["passed"] is False for c in s.last.checks) if s.last else 0}
         for s in queries.statuses_for(request.actor)
     ]  # fmt: skip
 
@@ -92,6 +98,22 @@ def load(request: Request, name: str) -> Any:
 @router.get("/{name}/loads", response=list[LoadOut], summary="Loads of a source, the newest first")
 def loads(request: Request, name: str, limit: int = 50, offset: int = 0) -> Any:
     return queries.loads_for(request.actor, source=name)[offset : offset + min(limit, 500)]
+
+
+@router.get("/{name}/checks", response=list[dict[str, Any]], summary="What each quality check found at the last loads")
+def checks(request: Request, name: str, loads: int = 14) -> list[dict[str, Any]]:
+    return [
+        {"check": c.check, "column": c.column, "severity": c.severity, "results": [
+            {"load_id": load.load_id, "started_at": load.started_at, "passed": passed, "found": found, "expected": expected}
+            for load, passed, found, expected in c.results
+        ]}
+        for c in queries.checks_over_time(request.actor, name, loads=min(loads, 100))
+    ]  # fmt: skip
+
+
+@router.get("/{name}/rejects", response=list[dict[str, Any]], summary="Rejected rows by day and reason")
+def rejects_by_day(request: Request, name: str, days: int = 30) -> list[dict[str, Any]]:
+    return [{"day": day, "reasons": reasons} for day, reasons in queries.rejects_by_day(request.actor, name, days=days)]
 
 
 @router.get("/{name}/loads/{load_id}/rejects", response=list[RejectOut], summary="Rows of a load that were rejected")

@@ -86,6 +86,9 @@ def load(
     ] = None,
     actor: As = "system",
     list_: Annotated[bool, typer.Option("--list", help="Show how the sources stand. 查看数据源状态。")] = False,
+    checks: Annotated[
+        str, typer.Option(help="Show what the quality checks of a source found. 查看某数据源的质量检查。")
+    ] = "",
     rejects: Annotated[str, typer.Option(help="Show the rejected rows of a load. 查看某次加载的拒绝行。")] = "",
     json: Json = False,
 ) -> None:
@@ -113,9 +116,18 @@ def load(
     if list_:
         statuses = queries.statuses_for(who)
         rows = [
-            (s.spec.name, s.spec.table, s.light, s.rows, s.as_of, s.last.load_id if s.last else None) for s in statuses
+            (s.spec.name, s.spec.table, s.light, s.rows, s.as_of, s.due, s.last.load_id if s.last else None)
+            for s in statuses
         ]
-        show_rows(("source", "table", "state", "rows", "as_of", "load_id"), rows, json=json)
+        show_rows(("source", "table", "state", "rows", "as_of", "due", "load_id"), rows, json=json)
+        return
+    if checks:
+        found_checks = queries.checks_over_time(who, checks)
+        rows_of_checks = [
+            (c.check, c.column, c.severity, load.started_at, passed, found_, expected)
+            for c in found_checks for load, passed, found_, expected in c.results
+        ]  # fmt: skip
+        show_rows(("check", "column", "severity", "load", "held", "found", "expected"), rows_of_checks, json=json)
         return
     names = [source] if source else [s.name for s in queries.sources_for(who)]
     if not names:

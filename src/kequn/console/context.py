@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import get_language
 
+from kequn.console.lateness import faults_behind
 from kequn.console.navigation import menu_for, tabs_for
 from kequn.ops.governance.queries import approvals_for
 from kequn.ops.jobs.queries import jobs_for
@@ -22,6 +23,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
         current = request.resolver_match.url_name if request.resolver_match else ""
         context["menu"] = menu_for(actor, current or "")
         context["tabs"] = tabs_for(actor, current or "")
+        context["data_faults"] = lambda: faults_behind(actor, request.resolver_match)
         context["n_waiting"] = lambda: (
             approvals_for(actor, state="waiting").count() if actor.may("approval.decide") else 0
         )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -15,16 +18,20 @@ from kequn.console.jobs.views import to_job
 from kequn.console.tables import Column, Table
 from kequn.core.data.tables import TABLES
 from kequn.core.spec.reading import dump_spec
+from kequn.core.spec.tag import TagSpec
 from kequn.ops.sources.queries import (
+    checks_over_time,
     data_date,
     load_for,
     loads_for,
+    rejects_by_day,
     rejects_for,
     source_for,
     statuses_for,
     versions_of,
 )
 from kequn.ops.sources.services import request_load
+from kequn.ops.tags.queries import tags_on
 
 COLUMNS = (
     Column(lazy("数据源"), "spec.title.zh", "title"),
@@ -34,7 +41,9 @@ COLUMNS = (
     Column(lazy("现有行数"), "rows", "rows", number=True),
     Column(lazy("数据日期"), "as_of", "as_of"),
     Column(lazy("上次加载"), lambda s: s.last.started_at if s.last else None, "last"),
+    Column(lazy("应到时间"), "due", "due"),
     Column(lazy("拒绝"), lambda s: s.last.n_rejected if s.last else None, "rejected", number=True),
+    Column(lazy("未通过的检查"), lambda s: _failed_checks(s.last) if s.last else None, "checks", number=True),
 )
 LOADS = (
     Column(lazy("开始时间"), "started_at", "started_at"),
@@ -51,11 +60,18 @@ LOADS = (
 REJECTS_A_PAGE = 100
 
 
+def _failed_checks(load: Any) -> int:
+    return sum(check["passed"] is False for check in load.checks)
+
+
 @page("source.view")
 def sources(request: Request) -> HttpResponse:
     """List the sources with how fresh each is."""
-    table = Table(request, statuses_for(request.actor), COLUMNS, name="sources")
-    return listing(request, "sources/list.html", table, _("数据源"), {"data_date": data_date()})
+    statuses = statuses_for(request.actor)
+    table = Table(request, statuses, COLUMNS, name="sources")
+    lights = Counter(s.light for s in statuses)
+    counts = [(light, lights[light]) for light in ("failed", "late", "warned", "empty", "ok") if lights[light]]
+    return listing(request, "sources/list.html", table, _("数据源"), {"data_date": data_date(), "counts": counts})
 
 
 @page("source.view")
@@ -76,8 +92,27 @@ def source(request: Request, name: str) -> HttpResponse:
         "mapping": mapping,
         "yaml": dump_spec(spec),
         "versions": versions_of(request.actor, name),
+        "checks": checks_over_time(request.actor, name),
+        "rejects_by_day": _rejects(request, name),
+        "tags": _tags_on(spec.table),
     }
     return listing(request, "sources/source.html", table, spec.title.zh, context)
+
+
+def _tags_on(table: str) -> list[TagSpec]:
+    """The tags that stand on a table; on the customer table all do, and none is named."""
+    return [] if table == "customer" else tags_on(table)
+
+
+def _rejects(request: Request, name: str) -> dict[str, Any]:
+    """Days down, reasons across, the most frequent reason first."""
+    days = rejects_by_day(request.actor, name)
+    totals: Counter[str] = Counter()
+    for _day, reasons in days:
+        totals.update(reasons)
+    names = [reason for reason, _n in totals.most_common(6)]
+    rows = [(day, [reasons.get(reason, 0) for reason in names], sum(reasons.values())) for day, reasons in days]
+    return {"names": names, "rows": rows}
 
 
 @page("source.load")

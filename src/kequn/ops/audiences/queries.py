@@ -25,6 +25,7 @@ from kequn.core.segments import (
     overlap,
     preview,
     segments_in,
+    tables_in,
     tags_in,
     understand,
 )
@@ -40,15 +41,15 @@ from kequn.ops.customers.queries import people_by_id
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import branch_codes_for
 from kequn.ops.runtime import engine, now
-from kequn.ops.tags.queries import catalogue
+from kequn.ops.tags.queries import catalogue, tables_of
 
 __all__ = [
     "OPEN_TALK", "Ordinals", "bank_for", "bank_today", "check_segment", "closure", "contactable_segment",
     "customer_ids", "dates", "draft_sql", "export_for", "exports_for", "facts_about", "latest_date",
     "latest_segments", "list_for", "lists_for", "lists_within", "members_of", "members_page", "ordinals", "overlap_of",
     "pinned_segments", "preview_segment", "reaches", "scope_key", "scope_ordinals", "scope_sql", "scope_values", "segment_for",
-    "segment_named", "segment_specs", "segments_for", "shown_value", "sql_for", "tag_values", "tags_of_one", "tags_within",
-    "usable_lists", "versions_of",
+    "segment_named", "segment_specs", "segments_for", "shown_value", "sql_for", "tables_within", "tag_values", "tags_of_one",
+    "tags_within",     "usable_lists", "versions_of",
 ]  # fmt: skip
 
 MOST_ON_A_PAGE = 200
@@ -429,6 +430,12 @@ def customer_ids(who: Ordinals) -> list[str]:
 def ordinals(customer_ids: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Return the ordinal of each surrogate id, in the order given; -1 where there is none."""
     return dictionary.ordinals_of(engine(), customer_ids)
+
+
+def tables_within(spec: SegmentSpec, segments: Mapping[str, SegmentSpec]) -> set[str]:
+    """Return the canonical tables that a segment stands on: those of its tags, of its behaviours, and ``customer``."""
+    rule = understand(spec, tags=catalogue(), segments=segments)
+    return tables_of(tags_in(rule)) | set(tables_in(rule))
 
 
 def tags_within(spec: SegmentSpec, segments: Mapping[str, SegmentSpec]) -> tuple[str, ...]:

@@ -46,6 +46,10 @@ class Load(models.Model):
     totals = models.JSONField(default=dict)
     """Canonical column -> [sum in the source, sum stored], as decimal text."""
     reasons = models.JSONField(default=dict)
+    checks = models.JSONField(default=list)
+    """What each quality check found: kind, column, severity, whether it held, rows, found, expected."""
+    columns = models.JSONField(default=dict)
+    """The source's columns with their types as they were read."""
     as_of = models.DateField(null=True)
     error = models.JSONField(null=True)
     seconds = models.FloatField(default=0)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from django.db import transaction
 
 from kequn.core.data.load import LoadReport, load_source
 from kequn.core.data.mapping import check_source
+from kequn.core.data.quality import CheckResult, ChecksFailed, PastLoad, check_quality
 from kequn.core.errors import BadSource, KequnError
 from kequn.core.spec.source import SourceSpec
 from kequn.ops.customers.services import store_people
@@ -24,6 +27,8 @@ from kequn.ops.sources.models import Load, SourceVersion
 from kequn.ops.sources.queries import source_for, sources_for
 
 Progress = Callable[[int, int | None, str], None]
+PREVIOUS = 60
+"""Good loads that checks may look back on."""
 
 
 def save_source(actor: Actor, spec: SourceSpec) -> SourceVersion:
@@ -34,6 +39,7 @@ def save_source(actor: Actor, spec: SourceSpec) -> SourceVersion:
     """
     actor.must("source.edit")
     check_source(spec)
+    check_quality(spec)
     fingerprint = spec.fingerprint()
     current = SourceVersion.objects.filter(name=spec.name, is_current=True).first()
     if current is not None and current.fingerprint == fingerprint and current.spec == spec:
@@ -90,12 +96,13 @@ def run_load(
             people=lambda batch: _people(actor, batch, row.load_id),
             progress=progress,
             dsn=_dsn,
+            previous=_previous(name),
             **({"cancelled": cancelled} if cancelled else {}),
         )
         if spec.table in ("branch", "staff") and not report.unchanged:
             _sync(spec.table)
     except KequnError as error:
-        _failed(actor, row, as_facts(error))
+        _failed(actor, row, as_facts(error), checks=error.results if isinstance(error, ChecksFailed) else ())
         raise
     except BaseException as error:
         # the words of a strange error may quote a row: they stay in the worker's log
@@ -123,17 +130,31 @@ def _finished(actor: Actor, row: Load, report: LoadReport) -> None:
             n_read=report.read, n_loaded=report.loaded, n_rejected=report.rejected, n_skipped=report.skipped,
             totals={c: [str(v) for v in pair] for c, pair in report.totals.items()},
             reasons=dict(report.reasons), as_of=report.as_of, seconds=report.seconds, finished_at=now(),
+            checks=[asdict(result) for result in report.checks], columns=report.columns,
         )  # fmt: skip
         record(
             actor, "source.loaded", ("load", row.load_id), source=row.source, read=report.read, loaded=report.loaded,
             rejected=report.rejected, unchanged=report.unchanged,
+            failed_checks=sum(result.passed is False for result in report.checks),
         )  # fmt: skip
 
 
-def _failed(actor: Actor, row: Load, error: dict[str, Any]) -> None:
+def _failed(actor: Actor, row: Load, error: dict[str, Any], *, checks: Sequence[CheckResult] = ()) -> None:
+    facts = error.get("facts", {})
+    counts = {f"n_{k}": int(facts[k]) for k in ("read", "rejected") if str(facts.get(k, "")).isdigit()}
     with transaction.atomic():
-        Load.objects.filter(pk=row.pk).update(state=Load.State.FAILED, error=error, finished_at=now())
+        Load.objects.filter(pk=row.pk).update(
+            state=Load.State.FAILED, error=error, finished_at=now(), checks=[asdict(r) for r in checks], **counts
+        )
         record(actor, "source.load_failed", ("load", row.load_id), source=row.source, code=error["code"])
+
+
+def _previous(name: str) -> list[PastLoad]:
+    """The last good loads of a source, the newest first, for checks that compare."""
+    rows = Load.objects.filter(source=name, state=Load.State.LOADED)[:PREVIOUS]
+    return [
+        PastLoad(row.n_loaded, {c: Decimal(pair[1]) for c, pair in row.totals.items()}, row.columns) for row in rows
+    ]
 
 
 def _people(actor: Actor, batch: pa.RecordBatch, load_id: str) -> None:

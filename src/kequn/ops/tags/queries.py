@@ -96,6 +96,22 @@ def versions_within(names: Iterable[str]) -> dict[str, str]:
     return {name: specs[name].fingerprint() for name in sorted(within) if name in specs}
 
 
+def tables_of(names: Iterable[str]) -> set[str]:
+    """Return the canonical tables that some tags stand on, those of the tags they are made of and ``customer`` included."""
+    read = read_tags(catalogue())
+    within = closure(names, {name: tag.tags for name, tag in read.items()})
+    return {"customer", *(table for name in within if name in read for table, _ in read[name].columns)}
+
+
+def tags_on(table: str) -> list[TagSpec]:
+    """Return the tags that stand on a canonical table, by name, directly or through tags they are made of."""
+    specs = catalogue()
+    read = read_tags(specs)
+    down = {name: tag.tags for name, tag in read.items()}
+    reads = {name: {t for t, _ in tag.columns} for name, tag in read.items()}
+    return [specs[n] for n in sorted(read) if any(table in reads.get(part, ()) for part in closure([n], down))]
+
+
 def statistics_for(actor: Actor, name: str, as_of: date) -> dict[str, Any]:
     """Return coverage and distribution of one tag on one date, from the row kept for it where that is still true."""
     spec = tag_for(actor, name)
