@@ -10,15 +10,17 @@ from kequn.console.approvals import views as approvals
 from kequn.console.campaigns import views as campaigns
 from kequn.console.catalog import views as catalog
 from kequn.console.compliance import views as compliance
+from kequn.console.discovery import views as discovery
 from kequn.console.home import views as home
 from kequn.console.insight import files
 from kequn.console.insight import views as insight
 from kequn.console.jobs import views as jobs
 from kequn.console.people import views as people
 from kequn.console.reviews import views as reviews
-from kequn.console.segments import lists, live, past
+from kequn.console.segments import groups, lists, live, past
 from kequn.console.segments import views as segments
 from kequn.console.sources import views as sources
+from kequn.console.tags import history as tag_history
 from kequn.console.tags import views as tags
 from kequn.console.work import views as work
 
@@ -35,6 +37,10 @@ urlpatterns = [
     path("tags/", tags.tags, name="tags"),
     path("tags/refresh", tags.refresh, name="tags_refresh"),
     path("tags/<slug:name>/", tags.tag, name="tag"),
+    path("tags/<slug:name>/transitions", tag_history.transitions, name="tag_transitions"),
+    path("groups/", groups.groups, name="groups"),
+    path("groups/load", groups.load, name="groups_load"),
+    path("groups/<slug:name>/", groups.group, name="group"),
     path("segments/", segments.segments, name="segments"),
     path("segments/new", segments.new, name="segment_new"),
     path("segments/import", segments.import_yaml, name="segment_import"),
@@ -55,6 +61,12 @@ urlpatterns = [
     path("segments/<slug:name>/insight/<slug:block>", insight.note_part, name="segment_insight_part"),
     path("overview/", insight.bank, name="overview"),
     path("charts/file", files.chart_file, name="chart_file"),
+    path("discovery/", discovery.discoveries, name="discoveries"),
+    path("discovery/new/<slug:kind>", discovery.new, name="discovery_new"),
+    path("discovery/<int:discovery_id>/", discovery.discovery, name="discovery"),
+    path("discovery/<int:discovery_id>/act", discovery.act, name="discovery_act"),
+    path("notes/", discovery.write_note, name="note_write"),
+    path("notes/<int:note_id>/", discovery.change_note, name="note_change"),
     path("lists/", lists.lists, name="lists"),
     path("lists/new", lists.new, name="list_new"),
     path("lists/<slug:name>/", lists.uploaded, name="list"),

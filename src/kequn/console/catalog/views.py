@@ -20,6 +20,7 @@ from kequn.console.tables import Column, Table
 from kequn.console.words import VOCABULARIES, choices
 from kequn.core.data.tables import TABLES
 from kequn.core.errors import KequnError, NotAllowed
+from kequn.core.segments import group_named
 from kequn.core.segments.columns import TABLE_WORDS
 from kequn.core.spec.base import Text
 from kequn.core.spec.merge import compile_text
@@ -93,7 +94,8 @@ def new(request: Request, kind: str) -> HttpResponse:
         raise NotAllowed("There is no such kind of definition.", kind=kind)
     if request.method == "POST":
         return _save(request, kind, None)
-    return _form(request, kind, {"where": request.GET.get("segment", "")}, None)
+    start = _card(request.GET["group"]) if kind == "playbook" and request.GET.get("group") else {}
+    return _form(request, kind, {"where": request.GET.get("segment", "")} | start, None)
 
 
 @page("catalog.edit")
@@ -134,6 +136,19 @@ def marked(text: str, found: list[tuple[str, str]]) -> SafeString:
             mark = format_html('<mark class="kq-lint" title="{}">{}</mark>', reason, words)
             shown = mark_safe(shown.replace(plain, mark, 1))  # noqa: S308 - both parts are escaped
     return shown
+
+
+def _card(name: str) -> dict[str, Any]:
+    """Return what a playbook begins with for a shipped group: its card in the playbook's fields."""
+    group = group_named(name).spec
+    card = group.card
+    what = {lang: " ".join((card.needs.to(lang), card.talk.to(lang), card.avoid.to(lang))) for lang in ("zh", "en")}
+    title, plays = group.title.model_dump(), [{"channel": channel} for channel in card.channels]
+    return {
+        "name": f"{group.name.removeprefix('seg_')}_card", "title": title, "where": group.segment, "what": what,
+        "who": card.who.model_dump(), "when": card.timing.model_dump(), "how": plays,
+        "why": {"hypothesis": card.goal.model_dump()},
+    }  # fmt: skip
 
 
 def _save(request: Request, kind: str, row: Any) -> HttpResponse:

@@ -20,7 +20,9 @@ from kequn.console.jobs.views import to_job
 from kequn.console.segments import builder, shown
 from kequn.console.segments.tree import Node, apply, tree_from
 from kequn.console.tables import Column, Table
+from kequn.core.data.tables import SEPARATE_CONSENTS
 from kequn.core.errors import Conflict, InvalidSpec, KequnError
+from kequn.core.segments import DIALECTS, EXECUTED
 from kequn.core.spec.reading import dump_spec, parse_spec
 from kequn.core.spec.segment import SegmentSpec
 from kequn.ops.audiences.queries import (
@@ -149,7 +151,7 @@ def rule(request: Request, name: str) -> HttpResponse:
     }
     specs = segment_specs() | {name: version.spec}
     try:
-        context["sql"] = sql_for(request.actor, version.pk)
+        context |= _sql_context(request, version.pk)
         tree = builder.tree_for(version.spec)
         context["panel"] = builder.look(request.actor, tree, _labels(version.spec))
         context["within"] = [n for n in closure(version.spec, specs) if n != name]
@@ -157,6 +159,14 @@ def rule(request: Request, name: str) -> HttpResponse:
     except KequnError as error:
         context["error"] = error
     return render(request, "segments/rule.html", context)
+
+
+def _sql_context(request: Request, version_id: int) -> dict[str, Any]:
+    dialect = request.GET.get("dialect", "")
+    dialect = dialect if dialect in DIALECTS else DIALECTS[0]
+    sql = sql_for(request.actor, version_id, dialect=dialect)
+    titles = [(name, builder.ENGINE_TITLES[name]) for name in DIALECTS]
+    return {"sql": sql, "dialect": dialect, "dialects": titles, "is_untried": dialect not in EXECUTED}
 
 
 @page("segment.view")
@@ -243,6 +253,7 @@ def _edit(request: Request, version: Any) -> HttpResponse:
     """Apply a button, show the tree again with live figures, or save it."""
     form = request.POST
     root, labels = tree_from(form), {k: form.get(k, "").strip() for k in ("name", "title", "title_en", "description")}
+    labels["consents"] = " ".join(c for c in SEPARATE_CONSENTS if c in form.getlist("consents"))
     if version is not None:
         labels["name"] = version.name
     verb = form.get("do", "")
@@ -273,12 +284,12 @@ def _saved(request: Request, root: Node, labels: dict[str, str], version: Any, *
 def _shown(
     request: Request, root: Node, labels: dict[str, str], version: Any, *, error: KequnError | None = None
 ) -> HttpResponse:
-    panel = builder.look(request.actor, root, _document_labels(labels))
+    panel = builder.look(request.actor, root, _document_labels(labels), shows=request.POST.get("text", ""))
     rest = builder.pinned(root, error) if error else []
     target = reverse("segment_edit", args=[version.name]) if version else reverse("segment_new")
     context = {
         "root": builder.dressed(root), "labels": labels, "version": version, "panel": panel, "save_faults": rest,
-        "picker": builder.picker(), "target": target, **builder.references(labels["name"]),
+        "picker": builder.picker(), "target": target, "separate_consents": SEPARATE_CONSENTS, **builder.references(labels["name"]),
     }  # fmt: skip
     return render(request, BUILDER, context)
 
@@ -304,12 +315,16 @@ def _check_lock(request: Request, version: Any) -> None:
 
 def _labels(spec: SegmentSpec) -> dict[str, str]:
     description = spec.description.zh if spec.description else ""
-    return {"name": spec.name, "title": spec.title.zh, "title_en": spec.title.en, "description": description}
+    return {
+        "name": spec.name, "title": spec.title.zh, "title_en": spec.title.en, "description": description,
+        "consents": " ".join(spec.separate_consent),
+    }  # fmt: skip
 
 
 def _document_labels(labels: dict[str, str]) -> dict[str, Any]:
     made: dict[str, Any] = {"name": labels["name"] if NAME.fullmatch(labels["name"]) else builder.NAMELESS}
     made["title"] = {"zh": labels["title"] or "-", "en": labels["title_en"]}
+    made |= {"separate_consent": labels["consents"].split()} if labels.get("consents") else {}
     return made | ({"description": labels["description"]} if labels["description"] else {})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date
 from typing import Any
 
 from django.http import HttpResponse
@@ -24,10 +25,19 @@ from kequn.console.words import FAMILIES, word_for
 from kequn.core.errors import KequnError
 from kequn.core.spec.reading import dump_spec
 from kequn.core.spec.tag import TagSpec
-from kequn.ops.audiences.queries import segment_specs, tags_within
 from kequn.ops.sources.queries import data_date
-from kequn.ops.tags.queries import coverage_by_date, lineage_for, refreshes_for, statistics_for, tag_for, tag_rows_for
+from kequn.ops.tags.history import dates_of, distributions_for, drift_for
+from kequn.ops.tags.queries import (
+    TagRow,
+    coverage_by_date,
+    lineage_for,
+    refreshes_for,
+    statistics_for,
+    tag_for,
+    tag_rows_for,
+)
 from kequn.ops.tags.services import request_refresh
+from kequn.ops.tags.using import users_for
 
 COLUMNS = (
     Column(lazy("标签"), "spec.title.zh", "title"),
@@ -39,6 +49,10 @@ COLUMNS = (
     Column(lazy("负责人"), "spec.owner", "owner"),
 )
 MOST_BARS = 24
+DRIFT_TONES = {"stable": "ok", "moderate": "warn", "large": "bad"}
+CLASSES = ("C1", "C2", "S", "X")
+MOST_LINES = 8
+"""A tag with at most so many values has a line for each over time."""
 
 
 @page("tag.view")
@@ -47,6 +61,8 @@ def tags(request: Request) -> HttpResponse:
     q, family = request.GET.get("q", "").strip().lower(), request.GET.get("family", "")
     every = tag_rows_for(request.actor)
     found = [r for r in every if not q or q in _sought(r.spec)]
+    chosen = {k: request.GET.get(k, "") for k in ("class", "owner", "state")}
+    found = [r for r in found if _matches(r, chosen)]
     counts = Counter(r.spec.family for r in found)
     rows = [r for r in found if not family or r.spec.family == family]
     table = Table(request, rows, COLUMNS, name="tags", per_page=100)
@@ -54,6 +70,7 @@ def tags(request: Request) -> HttpResponse:
         "q": q, "family": family, "families": [(f, word_for("family", f), counts[f]) for f in FAMILIES if counts[f]],
         "n_found": len(found), "n_all": len(every), "data_date": data_date(), "find": q,
         "refresh": refreshes_for(request.actor).first(), "n_missing": sum(bool(r.missing) for r in every),
+        "chosen": chosen, "classes": CLASSES, "owners": sorted({r.spec.owner for r in every}),
     }  # fmt: skip
     return listing(request, "tags/list.html", table, _("标签目录"), context)
 
@@ -65,7 +82,8 @@ def tag(request: Request, name: str) -> HttpResponse:
     language = get_language() or "zh"
     row = next(r for r in tag_rows_for(request.actor) if r.spec.name == name)
     context: dict[str, Any] = {
-        "spec": spec, "row": row, "lineage": lineage_for(request.actor, name), "yaml": dump_spec(spec), "users": _users(name),
+        "spec": spec, "row": row, "lineage": lineage_for(request.actor, name), "yaml": dump_spec(spec),
+        "users": users_for(request.actor, name),
         "values": [(code, word.to(language)) for code, word in spec.values.items()], "data_date": data_date(),
     }  # fmt: skip
     trend = coverage_by_date(request.actor, name)
@@ -80,6 +98,7 @@ def tag(request: Request, name: str) -> HttpResponse:
             context |= _distribution(spec, found, language)
         except KequnError as error:
             context["error"] = error
+    context |= _moved(request, spec, language)
     return render(request, "tags/tag.html", context)
 
 
@@ -90,21 +109,69 @@ def refresh(request: Request) -> HttpResponse:
     return to_job(request, request_refresh(request.actor), reverse("tags"))
 
 
+def _matches(row: TagRow, chosen: dict[str, str]) -> bool:
+    state = chosen["state"]
+    return (
+        chosen["class"] in ("", row.spec.sensitivity)
+        and chosen["owner"] in ("", row.spec.owner)
+        and (not state or (state == "missing") == bool(row.missing))
+    )
+
+
 def _sought(spec: TagSpec) -> str:
     description = spec.description.zh if spec.description else ""
     return f"{spec.name} {spec.title.zh} {spec.title.en} {description} {initials(spec.title.zh)}".lower()
 
 
-def _users(name: str) -> list[tuple[str, Any]]:
-    segments = segment_specs()
-    found = []
-    for other, spec in sorted(segments.items()):
-        try:
-            if name in tags_within(spec, segments):
-                found.append((other, spec.title))
-        except KequnError:
-            continue  # a segment that no longer reads is shown on its own page
-    return found
+def _moved(request: Request, spec: TagSpec, language: str) -> dict[str, Any]:
+    """The distribution over the dates there are, and the drift between two of them."""
+    days = dates_of(spec.name)
+    if len(days) < 2:
+        return {}
+    context: dict[str, Any] = {"days": days, "over_time": _over_time(request, spec, language)}
+    try:
+        found = drift_for(request.actor, spec.name, earlier=_day(request, "from"), later=_day(request, "to"))
+    except KequnError as error:
+        return context | {"drift_error": error}
+    words = {code: text.to(language) for code, text in spec.values.items()}
+    words |= {"unknown": _("无值"), "others": _("其余取值")}
+    names = [
+        word_for("truth", s.code) if s.code in ("true", "false") else words.get(s.code, s.code) for s in found.shifts
+    ]
+    then, now = (sum(getattr(s, k) for s in found.shifts) for k in ("then", "now"))
+    rows = [(n, s.then, s.then / then, s.now, s.now / now) for n, s in zip(names, found.shifts, strict=True)]
+    return context | {"drift": found, "shifts": rows, "tone": DRIFT_TONES[found.grade]}
+
+
+def _over_time(request: Request, spec: TagSpec, language: str) -> str:
+    every = distributions_for(request.actor, spec.name)
+    days = [day.isoformat() for day, _found in every]
+    title = _("%s 的分布随时间") % spec.title.to(language)
+    if every[0][1]["kind"] == "codes" and len(every[-1][1]["distribution"]) <= MOST_LINES:
+        words = {code: text.to(language) for code, text in spec.values.items()}
+        codes = [b["code"] for b in every[-1][1]["distribution"]]
+        series = [
+            (words.get(c, word_for("truth", c) if spec.type == "boolean" else c), [_share(f, c) for _d, f in every])
+            for c in codes
+        ]
+        return charts.line(title, days, *series, unit="%")
+    if every[0][1]["quantiles"] and spec.type != "date":
+        levels = [("0.25", _("四分之一位")), ("0.5", _("中位数")), ("0.75", _("四分之三位"))]
+        series = [(name, [float(f["quantiles"].get(level, 0)) for _d, f in every]) for level, name in levels]
+        return charts.line(title, days, *series)
+    return ""
+
+
+def _share(found: dict[str, Any], code: str) -> float:
+    n = next((b["n"] for b in found["distribution"] if b["code"] == code), 0)
+    return round(100 * n / found["known"], 2) if found["known"] else 0.0
+
+
+def _day(request: Request, field: str) -> date | None:
+    try:
+        return date.fromisoformat(request.GET.get(field, ""))
+    except ValueError:
+        return None
 
 
 def _distribution(spec: TagSpec, found: dict[str, Any], language: str) -> dict[str, Any]:
