@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import secrets
 import shutil
 import socket
@@ -29,6 +30,8 @@ from kequn.core.spec.campaign import CampaignSpec
 from kequn.core.spec.reading import read_specs
 
 ZONE = ZoneInfo("Asia/Shanghai")
+USUAL = 50_000
+"""Customers of the bank for which the example's budgets are written."""
 LAUNCH = datetime(2026, 7, 1, 10, 0, tzinfo=ZONE)
 """The bank's morning on which the demo's campaign starts; the data are those of the evening before."""
 PASSWORD = "kequn-demo-2026"  # noqa: S105 - of made-up people, on this machine, printed at the end
@@ -37,7 +40,7 @@ GROWING = ("transactions", "holdings", "events", "contacts", "service", "consent
 
 def starter_bank(
     folder: Annotated[Path, typer.Argument(help="Where to write the bank's files. 输出目录。")],
-    customers: Annotated[int, typer.Option(min=100, max=10_000_000, help="How many customers. 客户数。")] = 50_000,
+    customers: Annotated[int, typer.Option(min=100, max=10_000_000, help="How many customers. 客户数。")] = USUAL,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bank, byte for byte. 随机种子。")] = 20260630,
 ) -> None:
     """Write the raw files of the starter bank. 生成示例银行。
@@ -54,7 +57,7 @@ def demo(
     serve_: Annotated[
         bool, typer.Option("--serve/--no-serve", help="Serve the console afterwards. 结束后启动控制台。")
     ] = True,
-    customers: Annotated[int, typer.Option(min=1_000, max=10_000_000, help="How many customers. 客户数。")] = 50_000,
+    customers: Annotated[int, typer.Option(min=1_000, max=10_000_000, help="How many customers. 客户数。")] = USUAL,
     seed: Annotated[int, typer.Option(help="Seed of bank and answers. 随机种子。")] = 20260630,
     home: Annotated[Path, typer.Option(help="Where the demo lives; made anew each time. 演示目录。")] = Path(
         "var/demo"
@@ -207,10 +210,10 @@ class Loop:
         from kequn.ops.governance.services import decide
 
         maker, checker = self._actor("zhaomin"), self._actor("zhoulv")
-        specs = self._specs("campaign")
+        specs = [self._budgeted(s) for s in self._specs("campaign") if isinstance(s, CampaignSpec)]
         with self._step("plan") as say:
             apply_specs(maker, specs)
-            main = next(s for s in specs if isinstance(s, CampaignSpec) and s.evaluation == "holdout")
+            main = next(s for s in specs if s.evaluation == "holdout")
             row = queries.campaign_named(maker, main.name)
             design = queries.design_campaign(maker, row.pk)
             say(
@@ -346,6 +349,10 @@ class Loop:
 
     def _specs(self, *kinds: str) -> list[Definition]:
         return [spec for _, spec in read_specs(specs_folder()) if spec.kind in kinds]  # type: ignore[attr-defined]
+
+    def _budgeted(self, spec: CampaignSpec) -> CampaignSpec:
+        """A larger bank plans with more money; the budgets as written are for the usual one."""
+        return spec.model_copy(update={"budget_cny": spec.budget_cny * max(1, math.ceil(self.customers / USUAL))})
 
     def _actor(self, username: str) -> Any:
         from kequn.ops.orgs.queries import actor_named
