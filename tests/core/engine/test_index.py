@@ -23,7 +23,7 @@ from kequn.core.engine.store import Store
 from kequn.core.errors import NoData
 from tests.core.engine.wide_bank import AS_OF, NOW, holds, make_values, plans, write_date, write_store
 
-QUICK = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 LONG = settings(max_examples=5000, deadline=None, suppress_health_check=list(HealthCheck))
 SIZE = 333
 
@@ -57,11 +57,14 @@ def agrees(banks: list[Bank], data: st.DataObject) -> None:
     bank = banks[data.draw(st.integers(0, 1))]
     plan = data.draw(plans(bank.values, bank.index.columns))
     expected = bank.expected(plan)
+    edited = All((data.draw(plans(bank.values, bank.index.columns)), *(plan.parts if isinstance(plan, All) else ())))
     cache = MaskCache()
     assert bank.index.ids(plan).tolist() == expected
     assert bank.plain.ids(plan).tolist() == expected
+    assert bank.index.ids(plan, cache, keep=True).tolist() == expected
     assert bank.index.ids(plan, cache).tolist() == expected
-    assert bank.index.ids(plan, cache).tolist() == expected
+    assert bank.plain.ids(plan, MaskCache(), keep=True).tolist() == expected
+    assert bank.index.ids(edited, cache).tolist() == bank.expected(edited)
     assert bank.index.count(All((plan, plan)), bank.engine.masks) == bank.plain.count(plan) == len(expected)
     assert bank.index.ids(Not(plan), cache).tolist() == sorted(set(bank.expected(EVERYBODY)) - set(expected))
 
@@ -96,7 +99,8 @@ def test_compiled_and_plain_loops_give_the_same(size: int, codes: int, seed: int
     need = packed(rng.random(size) < data.draw(st.sampled_from([0.0, 0.02, 0.5, 1.0])))
     bounds = np.sort(rng.integers(0, codes, (3, 2)), axis=1).astype(dtype)
     lows, highs = bounds[:, 0].copy(), bounds[:, 1].copy()
-    marks, looks = rng.random(max(codes, 256)) < 0.4, rng.integers(0, 3, 256).astype(np.uint8)
+    marks = rng.random(max(codes, 256)) < 0.4
+    inside, looks = np.array([[7, 9], [30, 60]], dtype=np.uint8), np.array([[1, 1], [10, 20]], dtype=np.uint8)
     runs, borders = np.array([9, 3], dtype=np.uint8), np.array([2, 0], dtype=np.uint8)
     typed = np.float64 if exact.dtype.kind == "f" else np.int64
     edges, wanted = np.array([-5, -1, 0, 3], dtype=typed), np.array([-2, 0, 4], dtype=typed)
@@ -106,7 +110,10 @@ def test_compiled_and_plain_loops_give_the_same(size: int, codes: int, seed: int
         loops.codes_in(column, lows, highs, need, outs[0])
         loops.codes_marked(column, marks, need, outs[1])
         loops.bins_between(bins, runs, borders, exact, typed(-1), typed(2), need, outs[2])
-        loops.bins_among(bins, looks, exact, wanted, need, outs[3])
+        loops.bins_among(bins, inside, looks, exact, wanted, need, outs[3])
+        for wanted_inside in (True, False):
+            outs.append(need.copy())
+            loops.bins_checked(bins, borders, exact, typed(-1), typed(2), wanted_inside, outs[-1])
         found = np.zeros(len(column), dtype=np.uint8)
         extremes = [np.full(4, 9, dtype=typed), np.full(4, -9, dtype=typed)]
         loops.bin_codes(exact, need[: (len(column) + 63) // 64], edges, found, *extremes)

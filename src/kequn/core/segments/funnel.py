@@ -95,8 +95,8 @@ def _by_index(engine: Engine, rule: Rule, as_of: date, past: Past | None) -> dic
     for i, part in enumerate(parts):
         index, plan = lowered(engine, part, as_of, past=past)
         left.append(plan)
-        figure[f"alone_{i}"] = index.count(plan, engine.masks)
-        figure[f"left_{i}"] = index.count(plans.All(tuple(left)), engine.masks)
+        figure[f"alone_{i}"] = index.count(plan, engine.masks, keep=True)
+        figure[f"left_{i}"] = index.count(plans.All(tuple(left)), engine.masks, keep=True)
         figure[f"without_{i}"] = index.count(plans.Any(tuple(missing[name] for name in tags_now(part))))
     return figure | {f"unknown_{i}": whole.count(missing[name]) for i, name in enumerate(tested)}
 

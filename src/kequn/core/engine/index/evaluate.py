@@ -19,7 +19,7 @@ from kequn.core.engine.index.bits import Words, within
 from kequn.core.engine.index.cache import MaskCache
 from kequn.core.engine.index.kernel import Kernels
 from kequn.core.engine.index.layout import Column
-from kequn.core.engine.index.plan import All, Among, Any, Bits, CodeIn, Known, Leaf, Not, Plan, Range, repeated
+from kequn.core.engine.index.plan import All, Among, Any, Bits, CodeIn, Known, Leaf, Not, Plan, Range, repeated, walk
 
 FEW = 2
 """So many planes are joined sooner than a column of codes is read."""
@@ -41,13 +41,19 @@ class Evaluator:
     loops: Kernels
     key: str
 
-    def mask(self, plan: Plan, cache: MaskCache | None) -> Words:
-        """Return who meets a normal plan; it may be shared, so it is not to be written to."""
+    def mask(self, plan: Plan, cache: MaskCache | None, *, keep: bool) -> Words:
+        """Return who meets a normal plan; it may be shared, so it is not to be written to.
+
+        With a cache the answer is kept; the answers of parts only if ``keep`` says so or some were kept before, that is,
+        while someone is editing.
+        """
         if cache is None and repeated(plan):
-            cache = MaskCache()
+            cache, keep = MaskCache(), True
         if cache is None:
             return self._within(plan, self.population)
-        return self._kept(plan, cache)
+        if keep or any(cache.get((self.key, part)) is not None for part in walk(plan)):
+            return self._kept(plan, cache)
+        return cache.put((self.key, plan), self._within(plan, self.population))
 
     # -- with a cache: parts are computed for the whole population and kept --------------------------------------------
 
@@ -58,28 +64,37 @@ class Evaluator:
         if kept is not None:
             return kept
         match plan:
-            case All(parts=parts) | Any(parts=parts):
-                found = self._joined(parts, cache, all_=isinstance(plan, All))
+            case All() | Any():
+                found = self._joined(plan, cache)
             case Not(part=part):
                 found = self.population ^ self._kept(part, cache)
             case leaf:
                 found = self._within(leaf, self.population)
         return cache.put((self.key, plan), found)
 
-    def _joined(self, parts: Sequence[Plan], cache: MaskCache, *, all_: bool) -> Words:
-        """The last leaf that was not kept is looked for only where it decides: it is likely the one that is edited."""
-        open_ = [p for p in self._ordered(parts, all_=all_) if self._is_open(p, cache)]
+    def _joined(self, plan: All | Any, cache: MaskCache) -> Words:
+        """The last leaf that was not kept is looked for only where it decides: it is likely the one that is edited.
+
+        The others joined are kept as well, for the next edit of it.
+        """
+        kind, parts = type(plan), plan.parts
+        open_ = [part for part in parts if self._is_open(part, cache)]
+        if len(open_) > 1:
+            open_ = self._ordered(open_, all_=kind is All)
         last = open_[-1] if open_ and not isinstance(_inner(open_[-1]), All | Any) else None
-        found = self.population.copy() if all_ else np.zeros_like(self.population)
-        join = np.bitwise_and if all_ else np.bitwise_or
-        for part in parts:
-            if part is not last:
+        rest = tuple(part for part in parts if part is not last)
+        if last is None or len(rest) == 1:
+            found = self.population.copy() if kind is All else np.zeros_like(self.population)
+            join = np.bitwise_and if kind is All else np.bitwise_or
+            for part in rest:
                 join(found, self._kept(part, cache), out=found)
-        if last is not None and all_:
-            found = self._within(last, found)
-        elif last is not None:
-            found |= self._within(last, self.population ^ found)
-        return found
+        else:
+            found = self._kept(kind(rest), cache)
+        if last is None:
+            return found
+        if kind is All:
+            return self._within(last, found)
+        return found | self._within(last, self.population ^ found)
 
     def _is_open(self, plan: Plan, cache: MaskCache) -> bool:
         if self._is_plane(plan) or cache.get((self.key, plan)) is not None:
@@ -92,10 +107,7 @@ class Evaluator:
         """Return those of ``need`` who meet the plan, in a plane of their own."""
         match plan:
             case All(parts=parts):
-                found = need
-                for part in self._ordered(parts, all_=True):
-                    found = self._within(part, found)
-                return need.copy() if found is need else found
+                return self._every(parts, need)
             case Any(parts=parts):
                 found = np.zeros_like(need)
                 for part in self._ordered(parts, all_=False):
@@ -106,6 +118,43 @@ class Evaluator:
                 return np.bitwise_xor(need, found, out=found)
             case leaf:
                 return self._leaf(leaf, need)
+
+    def _every(self, parts: Sequence[Plan], need: Words) -> Words:
+        """Ranges are told by their bins first; of those who are left, the few in border bins are looked at exactly."""
+        found, undecided = need, []
+        for part in self._ordered(parts, all_=True):
+            if isinstance(_inner(part), Range):
+                undecided.append(part)
+                found = self._perhaps(part, found)
+            else:
+                found = self._within(part, found)
+        found = need.copy() if found is need else found
+        for part in undecided:
+            self._decide(part, found)
+        return found
+
+    def _perhaps(self, part: Plan, need: Words) -> Words:
+        """Return those of ``need`` whom the bin does not rule out from meeting a range, or from not meeting it."""
+        leaf = _inner(part)
+        assert isinstance(leaf, Range)
+        column = self.columns[leaf.tag]
+        marks = _marks(column, leaf.low, leaf.high)
+        if part is leaf:
+            return self._rows(column, tuple(np.flatnonzero(marks).tolist()), need)
+        inside = self._rows(column, tuple(np.flatnonzero(marks == 1).tolist()), need)
+        return np.bitwise_xor(need, inside, out=inside)
+
+    def _decide(self, part: Plan, found: Words) -> None:
+        leaf = _inner(part)
+        assert isinstance(leaf, Range)
+        column = self.columns[leaf.tag]
+        assert column.codes is not None
+        assert column.exact is not None
+        borders = _borders(_marks(column, leaf.low, leaf.high))
+        if borders.any():
+            rows, exact = column.codes[: self.size], column.exact[: self.size]
+            bounds = _bounds(column, leaf.low, leaf.high)
+            self.loops.bins_checked(rows, borders, exact, *bounds, part is leaf, found)
 
     def _leaf(self, leaf: Leaf, need: Words) -> Words:
         if isinstance(leaf, Bits):
@@ -163,14 +212,13 @@ class Evaluator:
         assert column.codes is not None
         assert column.exact is not None
         marks, found = _marks(column, low, high), np.empty_like(need)
-        inside, borders = np.flatnonzero(marks == 1), np.flatnonzero(marks == 2)
+        inside = np.flatnonzero(marks == 1)
         runs = (inside[0], inside[-1]) if len(inside) else (1, 0)
-        looked = [*borders.tolist(), 0, 0][:2]
         bounds = _bounds(column, low, high)
         self.loops.bins_between(
             column.codes[: self.size],
             np.array(runs, dtype=np.uint8),
-            np.array(looked, dtype=np.uint8),
+            _borders(marks),
             column.exact[: self.size],
             *bounds,
             need,
@@ -186,8 +234,9 @@ class Evaluator:
             np.maximum(marks, _marks(column, value, value), out=marks)
         if not (marks == 2).any():
             return self._rows(column, tuple(np.flatnonzero(marks).tolist()), need)
-        wanted, found = _wanted(column, values), np.empty_like(need)
-        self.loops.bins_among(column.codes[: self.size], marks, column.exact[: self.size], wanted, need, found)
+        rows, exact, found = column.codes[: self.size], column.exact[: self.size], np.empty_like(need)
+        inside, borders = (np.array(_runs(np.flatnonzero(marks == m).tolist()), dtype=np.uint8) for m in (1, 2))
+        self.loops.bins_among(rows, inside.reshape(-1, 2), borders, exact, _wanted(column, values), need, found)
         return found
 
     # -- order --------------------------------------------------------------------------------------------------------
@@ -264,7 +313,7 @@ def _inner(plan: Plan) -> Plan:
     return plan.part if isinstance(plan, Not) else plan
 
 
-def _runs(codes: tuple[int, ...]) -> list[tuple[int, int]]:
+def _runs(codes: Sequence[int]) -> list[tuple[int, int]]:
     """Neighbouring codes as (first, last)."""
     runs: list[tuple[int, int]] = []
     for code in sorted(set(codes)):
@@ -291,6 +340,14 @@ def _marks(column: Column, low: float | None, high: float | None) -> npt.NDArray
     marks = np.zeros(256, dtype=np.uint8)
     marks[1 : len(lows) + 1] = np.where(holds, 1, np.where(touches, 2, 0))
     return marks
+
+
+def _borders(marks: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The bins that lie in a range in part, two at most; 0 where there is none."""
+    borders = np.zeros(2, dtype=np.uint8)
+    found = np.flatnonzero(marks == 2)
+    borders[: len(found)] = found
+    return borders
 
 
 def _bounds(column: Column, low: float | None, high: float | None) -> tuple[Anything, Anything]:

@@ -41,19 +41,24 @@ class Index:
         """Names what the answers depend on: two indexes with the same key answer alike."""
         self.loops = loops or kernel()
 
-    def mask(self, plan: Plan, cache: MaskCache | None = None) -> Words:
-        """Return who meets a plan, as a read-only plane; with a cache its parts are kept for the next question."""
-        found = self._evaluator().mask(normal(plan), cache)
+    def mask(self, plan: Plan, cache: MaskCache | None = None, *, keep: bool = False) -> Words:
+        """Return who meets a plan, as a read-only plane.
+
+        Args:
+            cache: keeps the answer, and gives those of parts that were kept before.
+            keep: keep the answers of all parts too, because one of them will be edited next.
+        """
+        found = self._evaluator().mask(normal(plan), cache, keep=keep)
         found.flags.writeable = False
         return found
 
-    def count(self, plan: Plan, cache: MaskCache | None = None) -> int:
+    def count(self, plan: Plan, cache: MaskCache | None = None, *, keep: bool = False) -> int:
         """Return how many customers meet a plan."""
-        return self.loops.count(self.mask(plan, cache))
+        return self.loops.count(self.mask(plan, cache, keep=keep))
 
-    def ids(self, plan: Plan, cache: MaskCache | None = None) -> Ordinals:
+    def ids(self, plan: Plan, cache: MaskCache | None = None, *, keep: bool = False) -> Ordinals:
         """Return the ordinals of those who meet a plan, sorted."""
-        return self.loops.decode(self.mask(plan, cache))
+        return self.loops.decode(self.mask(plan, cache, keep=keep))
 
     def narrowed(self, words: Words, *, key: str) -> Index:
         """Return the index whose population is only those of a plane too; ``key`` names the plane.

@@ -20,6 +20,8 @@ from kequn.core.engine.index.bits import Ordinals, Words
 Array = npt.NDArray[Any]
 ONE = np.uint64(1)
 NONE = np.uint64(0)
+NOTED = 64
+"""Words whose undecided rows are noted before any of them is looked at."""
 
 
 def _compared(_typing: Any, column: Any, _first: Any, _low: Any, _high: Any) -> Any:
@@ -70,6 +72,21 @@ _below: Callable[..., Any] = intrinsic(_trailing)
 
 
 @njit(nogil=True, cache=True)
+def _border(codes: Array, w: int, borders: Array) -> np.uint64:
+    look = NONE
+    for r in range(2):
+        if borders[r]:
+            look |= _word(codes, w << 6, borders[r], borders[r])
+    return look
+
+
+@njit(nogil=True, cache=True)
+def _is_one_of(value: Any, wanted: Array) -> bool:
+    at = np.searchsorted(wanted, value)
+    return bool(at < len(wanted) and wanted[at] == value)
+
+
+@njit(nogil=True, cache=True)
 def codes_in(codes: Array, lows: Array, highs: Array, need: Words, out: Words) -> None:
     """As `plain.codes_in`."""
     whole = len(codes) >> 6
@@ -102,25 +119,25 @@ def codes_marked(codes: Array, marks: Array, need: Words, out: Words) -> None:
 def bins_between(
     codes: Array, runs: Array, borders: Array, exact: Array, low: Any, high: Any, need: Words, out: Words
 ) -> None:
-    """As `plain.bins_between`."""
+    """As `plain.bins_between`; the places to look at are noted first, so that reading them need not wait for one another."""
     whole = len(codes) >> 6
+    places = np.empty(NOTED << 6, dtype=np.int64)
     out[whole:] = 0
-    for w in range(whole):
-        bits = NONE
-        if need[w]:
-            bits = _word(codes, w << 6, runs[0], runs[1]) & need[w]
-            look = NONE
-            for border in borders:
-                if border:
-                    look |= _word(codes, w << 6, border, border)
-            look &= need[w]
-            while look:
-                bit = look & (~look + ONE)
-                value = exact[(w << 6) + _below(bit)]
-                if low <= value <= high:
-                    bits |= bit
-                look ^= bit
-        out[w] = bits
+    for first in range(0, whole, NOTED):
+        noted = 0
+        for w in range(first, min(first + NOTED, whole)):
+            bits = NONE
+            if need[w]:
+                bits = _word(codes, w << 6, runs[0], runs[1]) & need[w]
+                look = _border(codes, w, borders) & need[w]
+                while look:
+                    places[noted] = (w << 6) + _below(look)
+                    noted += 1
+                    look &= look - ONE
+            out[w] = bits
+        for k in range(noted):
+            i = places[k]
+            out[i >> 6] |= np.uint64((exact[i] >= low) & (exact[i] <= high)) << np.uint64(i & 63)
     for i in range(whole << 6, len(codes)):
         inside = runs[0] <= codes[i] <= runs[1]
         border = codes[i] != 0 and (codes[i] == borders[0] or codes[i] == borders[1])
@@ -129,20 +146,58 @@ def bins_between(
 
 
 @njit(nogil=True, cache=True)
-def bins_among(codes: Array, marks: Array, exact: Array, wanted: Array, need: Words, out: Words) -> None:
+def bins_checked(codes: Array, borders: Array, exact: Array, low: Any, high: Any, wanted: bool, found: Words) -> None:
+    """As `plain.bins_checked`."""
+    whole = len(codes) >> 6
+    places = np.empty(NOTED << 6, dtype=np.int64)
+    for first in range(0, whole, NOTED):
+        noted = 0
+        for w in range(first, min(first + NOTED, whole)):
+            if found[w]:
+                look = _border(codes, w, borders) & found[w]
+                while look:
+                    places[noted] = (w << 6) + _below(look)
+                    noted += 1
+                    look &= look - ONE
+        for k in range(noted):
+            i = places[k]
+            wrong = ((exact[i] >= low) & (exact[i] <= high)) != wanted
+            found[i >> 6] &= ~(np.uint64(wrong) << np.uint64(i & 63))
+    for i in range(whole << 6, len(codes)):
+        border = codes[i] != 0 and (codes[i] == borders[0] or codes[i] == borders[1])
+        if border and (low <= exact[i] <= high) != wanted:
+            found[whole] &= ~(ONE << np.uint64(i & 63))
+
+
+@njit(nogil=True, cache=True)
+def bins_among(
+    codes: Array, inside: Array, borders: Array, exact: Array, wanted: Array, need: Words, out: Words
+) -> None:
     """As `plain.bins_among`."""
-    out[:] = 0
-    for w in range((len(codes) + 63) >> 6):
-        if need[w] == 0:
-            continue
+    whole = len(codes) >> 6
+    out[whole:] = 0
+    for w in range(whole):
         bits = NONE
-        for i in range(w << 6, min((w << 6) + 64, len(codes))):
-            mark = marks[codes[i]]
-            if mark == 2:
-                at = np.searchsorted(wanted, exact[i])
-                mark = 1 if at < len(wanted) and wanted[at] == exact[i] else 0
-            bits |= np.uint64(mark) << np.uint64(i & 63)
+        if need[w]:
+            look = NONE
+            for r in range(len(inside)):
+                bits |= _word(codes, w << 6, inside[r, 0], inside[r, 1])
+            for r in range(len(borders)):
+                look |= _word(codes, w << 6, borders[r, 0], borders[r, 1])
+            look &= need[w]
+            while look:
+                if _is_one_of(exact[(w << 6) + _below(look)], wanted):
+                    bits |= look & (~look + ONE)
+                look &= look - ONE
         out[w] = bits & need[w]
+    for i in range(whole << 6, len(codes)):
+        hit = False
+        for r in range(len(inside)):
+            hit = hit or inside[r, 0] <= codes[i] <= inside[r, 1]
+        for r in range(len(borders)):
+            hit = hit or (borders[r, 0] <= codes[i] <= borders[r, 1] and _is_one_of(exact[i], wanted))
+        if hit:
+            out[whole] |= (ONE << np.uint64(i & 63)) & need[whole]
 
 
 @njit(nogil=True, cache=True)

@@ -22,13 +22,8 @@ BLOCK = 1 << 16
 def codes_in(codes: Array, lows: Array, highs: Array, need: Words, out: Words) -> None:
     """Find the rows whose code lies in one of the runs ``lows[r] … highs[r]``; both of the codes' own dtype."""
 
-    def hits(block: Array, _: slice) -> Array:
-        found = _between(block, lows[0], highs[0])
-        for low, high in zip(lows[1:], highs[1:], strict=True):
-            found |= _between(block, low, high)
-        return found
-
-    _blocks(codes, hits, need, out)
+    runs = np.stack([lows, highs], axis=1)
+    _blocks(codes, lambda block, _: _in_runs(block, runs), need, out)
 
 
 def codes_marked(codes: Array, marks: Array, need: Words, out: Words) -> None:
@@ -58,17 +53,32 @@ def bins_between(
     _blocks(codes, hits, need, out)
 
 
-def bins_among(codes: Array, marks: Array, exact: Array, wanted: Array, need: Words, out: Words) -> None:
+def bins_checked(codes: Array, borders: Array, exact: Array, low: Any, high: Any, wanted: bool, found: Words) -> None:
+    """Take out of ``found`` the rows of the two border bins of which it is not as ``wanted`` that they lie in ``low … high``."""
+    for first in range(0, len(codes), BLOCK):
+        block = codes[first : first + BLOCK]
+        words = slice(first >> 6, (first + len(block) + 63) >> 6)
+        if found[words].any():
+            some = np.flatnonzero(((block == borders[0]) | (block == borders[1])) & (block != 0))
+            values = exact[first : first + BLOCK][some]
+            wrong = np.zeros(len(block), dtype=np.bool_)
+            wrong[some] = ((values >= low) & (values <= high)) != wanted
+            found[words] &= ~packed(wrong)
+
+
+def bins_among(
+    codes: Array, inside: Array, borders: Array, exact: Array, wanted: Array, need: Words, out: Words
+) -> None:
     """Find the rows whose value is one of ``wanted`` (sorted).
 
     Args:
-        marks: of each bin, 0 = none of its values is wanted, 1 = all are, 2 = look at the exact value.
+        inside: runs (first, last) of bins all whose values are wanted.
+        borders: runs of bins of which only the exact values tell.
     """
 
     def hits(block: Array, rows: slice) -> Array:
-        mark = marks[block]
-        found = np.asarray(mark == 1)
-        some = np.flatnonzero(mark == 2)
+        found = _in_runs(block, inside)
+        some = np.flatnonzero(_in_runs(block, borders))
         if len(some):
             found[some] = np.isin(exact[rows][some], wanted)
         return found
@@ -116,6 +126,13 @@ def bin_codes(
         np.minimum.at(lows, bins, values)
         np.maximum.at(highs, bins, values)
         codes[rows][chosen] = bins + 1
+
+
+def _in_runs(block: Array, runs: Array) -> Array:
+    found = np.zeros(len(block), dtype=np.bool_)
+    for low, high in runs:
+        found |= _between(block, low, high)
+    return found
 
 
 def _between(block: Array, low: Any, high: Any) -> Array:

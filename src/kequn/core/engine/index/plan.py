@@ -124,32 +124,19 @@ def _joined(parts: list[Plan], *, all_: bool) -> Plan:
     return next(iter(flat)) if len(flat) == 1 else kind(tuple(flat))
 
 
-def leaves(plan: Plan) -> Iterator[Leaf]:
-    """Yield the leaves of a plan."""
+def walk(plan: Plan) -> Iterator[Plan]:
+    """Yield a plan and all its parts."""
     open_: list[Plan] = [plan]
     while open_:
-        match open_.pop():
+        yield (here := open_.pop())
+        match here:
             case All(parts=parts) | Any(parts=parts):
                 open_.extend(parts)
             case Not(part=part):
                 open_.append(part)
-            case leaf:
-                yield leaf
 
 
 def repeated(plan: Plan) -> bool:
     """Whether some part that is more than a leaf stands in the plan twice."""
-    seen: set[Plan] = set()
-    open_: list[Plan] = [plan]
-    while open_:
-        match open_.pop():
-            case All(parts=parts) | Any(parts=parts) as node:
-                if node in seen:
-                    return True
-                seen.add(node)
-                open_.extend(parts)
-            case Not(part=part):
-                open_.append(part)
-            case _:
-                continue
-    return False
+    joined = [part for part in walk(plan) if isinstance(part, All | Any)]
+    return len(set(joined)) < len(joined)
