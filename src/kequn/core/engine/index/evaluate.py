@@ -8,7 +8,7 @@ rare condition the others cost next to nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any as Anything
 
@@ -40,6 +40,8 @@ class Evaluator:
     customers: int
     loops: Kernels
     key: str
+    bins: dict[Leaf, npt.NDArray[np.uint8]] = field(default_factory=dict)
+    """What the bins say of the ranges of the plan, found out once."""
 
     def mask(self, plan: Plan, cache: MaskCache | None, *, keep: bool) -> Words:
         """Return who meets a normal plan; it may be shared, so it is not to be written to.
@@ -138,7 +140,7 @@ class Evaluator:
         leaf = _inner(part)
         assert isinstance(leaf, Range)
         column = self.columns[leaf.tag]
-        marks = _marks(column, leaf.low, leaf.high)
+        marks = self._marks(leaf)
         if part is leaf:
             return self._rows(column, tuple(np.flatnonzero(marks).tolist()), need)
         inside = self._rows(column, tuple(np.flatnonzero(marks == 1).tolist()), need)
@@ -150,7 +152,7 @@ class Evaluator:
         column = self.columns[leaf.tag]
         assert column.codes is not None
         assert column.exact is not None
-        borders = _borders(_marks(column, leaf.low, leaf.high))
+        borders = _borders(self._marks(leaf))
         if borders.any():
             rows, exact = column.codes[: self.size], column.exact[: self.size]
             bounds = _bounds(column, leaf.low, leaf.high)
@@ -165,8 +167,8 @@ class Evaluator:
                 return self._plane(column.known, need)
             case CodeIn(codes=codes):
                 return self._codes(column, codes, need)
-            case Range(low=low, high=high):
-                return self._range(column, low, high, need)
+            case Range():
+                return self._range(leaf, column, need)
             case Among(values=values):
                 return self._among(column, values, need)
 
@@ -208,13 +210,13 @@ class Evaluator:
         true = self._plane(column.planes[1], need)
         return true if codes[0] == 1 else np.bitwise_xor(known, true, out=known)
 
-    def _range(self, column: Column, low: float | None, high: float | None, need: Words) -> Words:
+    def _range(self, leaf: Range, column: Column, need: Words) -> Words:
         assert column.codes is not None
         assert column.exact is not None
-        marks, found = _marks(column, low, high), np.empty_like(need)
+        marks, found = self._marks(leaf), np.empty_like(need)
         inside = np.flatnonzero(marks == 1)
         runs = (inside[0], inside[-1]) if len(inside) else (1, 0)
-        bounds = _bounds(column, low, high)
+        bounds = _bounds(column, leaf.low, leaf.high)
         self.loops.bins_between(
             column.codes[: self.size],
             np.array(runs, dtype=np.uint8),
@@ -238,6 +240,12 @@ class Evaluator:
         inside, borders = (np.array(_runs(np.flatnonzero(marks == m).tolist()), dtype=np.uint8) for m in (1, 2))
         self.loops.bins_among(rows, inside.reshape(-1, 2), borders, exact, _wanted(column, values), need, found)
         return found
+
+    def _marks(self, leaf: Range) -> npt.NDArray[np.uint8]:
+        marks = self.bins.get(leaf)
+        if marks is None:
+            marks = self.bins[leaf] = _marks(self.columns[leaf.tag], leaf.low, leaf.high)
+        return marks
 
     # -- order --------------------------------------------------------------------------------------------------------
 
@@ -272,8 +280,8 @@ class Evaluator:
                 return int(counts.sum() - counts[0]) if column.kind != "set" else int(counts.sum()) / 2
             case CodeIn(codes=codes):
                 return int(counts[list(codes)].sum())
-            case Range(low=low, high=high):
-                marks = _marks(column, low, high)[: len(counts)]
+            case Range():
+                marks = self._marks(leaf)[: len(counts)]
                 return float(counts[marks == 1].sum() + counts[marks == 2].sum() / 2)
             case Among(values=values):
                 return float(sum(counts[_marks(column, v, v)[: len(counts)] > 0].sum() for v in values)) / 2
