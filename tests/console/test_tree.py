@@ -1,16 +1,30 @@
-"""The condition tree as a form: nothing is lost on the way from spec to form and back."""
+"""The condition tree as a form: nothing is lost on the way from spec to page and back."""
 
 from __future__ import annotations
 
+from html.parser import HTMLParser
+from random import Random
 from typing import Any
 
+import pytest
 from django.http import QueryDict
-from hypothesis import given
+from django.template.loader import render_to_string
+from django.utils import translation
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kequn.console.segments import builder
+from kequn.console.segments.builder import BEHAVIOURS
 from kequn.console.segments.pinyin import initials
-from kequn.console.segments.tree import Node, ValueTest, apply, document_of, tree_from, tree_of
-from kequn.core.spec.segment import SegmentSpec
+from kequn.console.segments.tree import GROUPS, LEAVES, Node, ValueTest, apply, tree_from
+from kequn.console.segments.written import document_of, tree_of
+from kequn.core.data.tables import TABLES
+from kequn.core.segments import understand
+from kequn.core.spec.segment import AllOf, AnyOf, Not, SegmentSpec
+from tests.core.segments.bank import TAGS
+from tests.core.segments.cases import CASES
+from tests.core.segments.trees import DICE, SEGMENTS
+from tests.core.segments.trees import tree as random_tree
 
 TYPES = {
     "age": "integer",
@@ -20,86 +34,123 @@ TYPES = {
     "transaction.amount": "money",
     "event.kind": "text",
 }
-
-
-def leaves() -> st.SearchStrategy[dict[str, Any]]:
-    number = st.integers(-1_000, 1_000_000)
-    return st.one_of(
-        st.builds(lambda op, v: {"tag": "age", "op": op, "value": v}, st.sampled_from(["=", "<", ">="]), number),
-        st.builds(lambda a, b: {"tag": "aum", "op": "between", "value": [a, b]}, number, number),
-        st.builds(lambda v: {"tag": "city", "op": "in", "value": v}, st.lists(st.sampled_from("abc"), min_size=1, unique=True)),
-        st.builds(lambda v: {"tag": "vip", "op": "=", "value": v}, st.booleans()),
-        st.builds(lambda op: {"tag": "city", "op": op}, st.sampled_from(["known", "unknown"])),
-        st.builds(lambda n: {"segment": n}, st.sampled_from(["rich", "women"])),
-        st.builds(lambda n: {"list": n}, st.sampled_from(["a", "b"])),
-        st.builds(
-            lambda d, t, v: {
-                "did": {
-                    "table": "transaction", "within_days": d, "at_least": t, "where": [{"column": "amount", "op": ">=", "value": v}],
-                    "not_since": {"table": "event"},
-                }
-            },
-            st.integers(1, 300), st.integers(1, 9), number,
-        ),
-    )  # fmt: skip
-
-
-TREES = st.recursive(
-    leaves(),
-    lambda inner: st.one_of(
-        st.builds(lambda k, c: {k: c}, st.sampled_from(["all", "any"]), st.lists(inner, min_size=1, max_size=4)),
-        st.builds(lambda c: {"not": c}, inner),
-    ),
-    max_leaves=8,
-)
+OF_BANK = {name: tag.type for name, tag in TAGS.items()} | {
+    f"{t}.{c.name}": c.type for t in BEHAVIOURS for c in TABLES[t].columns
+}
 
 
 def spec(where: dict[str, Any]) -> SegmentSpec:
     return SegmentSpec.model_validate({"name": "x", "title": "x", "where": where})
 
 
+class FormFields(HTMLParser):
+    """Collects what a browser sends of a form: its inputs and selects."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.form = QueryDict(mutable=True)
+        self._select: str | None = None
+        self._options: list[tuple[str, bool]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        name = given.get("name")
+        if tag == "select":
+            self._select, self._options = name, []
+        elif tag == "option" and self._select:
+            self._options.append((given.get("value") or "", "selected" in given))
+        elif tag == "input" and name and (given.get("type") != "checkbox" or "checked" in given):
+            self.form.appendlist(name, given.get("value") or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "select" and self._select:
+            chosen = [value for value, selected in self._options if selected] or [self._options[0][0]]
+            self.form.appendlist(self._select, chosen[0])
+            self._select = None
+
+
+def each_once(where: Any) -> Any:
+    """Return a rule without values that stand twice in a list: a box is ticked or not."""
+    if isinstance(where, dict):
+        parts = {key: each_once(part) for key, part in where.items()}
+        if parts.get("op") in ("in", "contains_all"):
+            parts["value"] = list(dict.fromkeys(parts["value"]))
+        return parts
+    return [each_once(part) for part in where] if isinstance(where, list) else where
+
+
+@pytest.fixture
+def catalogue_of_bank(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builder, "catalogue", lambda: TAGS)
+
+
 def form_of(root: Node) -> QueryDict:
-    """Return what a browser sends of a tree: as the templates name their fields."""
-    form = QueryDict(mutable=True)
-    for node in root.walk():
-        p = node.path
-        form[f"kind:{p}"] = node.kind
-        if node.kind == "tag":
-            form[f"tag:{p}"], form[f"cmp:{p}"] = f"标题 · {node.test.name}", node.test.op
-            form.setlist(f"val:{p}", node.test.values)
-        elif node.kind == "did":
-            form[f"table:{p}"], form[f"days:{p}"], form[f"times:{p}"] = node.table, node.days, node.at_least
-            form[f"nott:{p}"] = node.not_table
-            for n, test in enumerate(node.tests):
-                form[f"col:{p}.{n}"], form[f"cmp:{p}.{n}"] = test.name, test.op
-                form.setlist(f"val:{p}.{n}", test.values)
-        elif not node.is_group:
-            form[f"ref:{p}"] = node.ref
-    return form
+    """Return what a browser sends of a tree as the templates show it."""
+    known = {"segments": [("young", "y"), ("recent", "r")], "lists": [("vip", "v"), ("empty", "e")]}
+    return FormFields(render_to_string("segments/node.html", {"node": builder.dressed(root), **known})).form
 
 
-@given(TREES)
-def test_a_rule_survives_the_form(where: dict[str, Any]) -> None:
-    tree = tree_of(spec(where).where)
-    again = tree_from(form_of(tree))
-    assert document_of(again, TYPES, whole=True) == document_of(tree, TYPES, whole=True)
-    assert (
-        spec(document_of(again, TYPES, whole=True)).fingerprint()
-        == spec(document_of(tree, TYPES, whole=True)).fingerprint()
-    )
+@pytest.mark.usefixtures("catalogue_of_bank")
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+@pytest.mark.parametrize("name", list(CASES))
+def test_a_rule_survives_the_form(name: str, language: str) -> None:
+    with translation.override(language):
+        tree = tree_of(spec(CASES[name]).where)
+        written = document_of(tree, OF_BANK, whole=True)
+        again = tree_from(form_of(tree))
+    assert document_of(again, OF_BANK, whole=True) == written
+    shown = spec(written).where
+    assert understand(shown, tags=TAGS, segments=SEGMENTS)
+    if isinstance(spec(CASES[name]).where, AllOf | AnyOf | Not):
+        assert spec(written).fingerprint() == spec(CASES[name]).fingerprint()
 
 
-@given(TREES, st.data())
-def test_deleting_a_node_leaves_all_others_as_they_were(where: dict[str, Any], data: st.DataObject) -> None:
-    tree = tree_of(spec(where).where)
-    before = [(n.kind, n.test, n.ref, n.days) for n in tree.walk()]
+@pytest.mark.usefixtures("catalogue_of_bank")
+@settings(max_examples=25, deadline=None)
+@given(rng=DICE)
+def test_random_rules_survive_the_form(rng: Random) -> None:
+    tree = tree_of(spec({"all": [each_once(random_tree(rng))]}).where)
+    written = document_of(tree, OF_BANK, whole=True)
+    assert document_of(tree_from(form_of(tree)), OF_BANK, whole=True) == written
+
+
+@given(rng=DICE, data=st.data())
+def test_deleting_a_node_leaves_all_others_as_they_were(rng: Random, data: st.DataObject) -> None:
+    tree = tree_of(spec({"all": [random_tree(rng), {"list": "vip"}]}).where)
+    before = [(n.kind, n.test, n.ref, n.window) for n in tree.walk()]
     inner = [n for n in tree.walk() if n.path != "0"]
     gone = data.draw(st.sampled_from(inner))
-    lost = [(n.kind, n.test, n.ref, n.days) for n in gone.walk()]
+    lost = [(n.kind, n.test, n.ref, n.window) for n in gone.walk()]
     assert apply(tree, f"del:{gone.path}")
-    after = [(n.kind, n.test, n.ref, n.days) for n in tree.walk()]
+    after = [(n.kind, n.test, n.ref, n.window) for n in tree.walk()]
     assert len(after) == len(before) - len(lost)
     assert all(n in before for n in after)
+
+
+@pytest.mark.usefixtures("catalogue_of_bank")
+@pytest.mark.parametrize("kind", [*GROUPS, *LEAVES])
+def test_a_new_condition_of_each_kind_is_shown_and_read_back(kind: str) -> None:
+    root = Node("all").numbered()
+    assert apply(root, f"add-{kind}:0")
+    again = tree_from(form_of(root))
+    assert [n.kind for n in again.walk()] == [n.kind for n in root.walk()]
+    assert document_of(again, OF_BANK, whole=True) == document_of(root, OF_BANK, whole=True)
+
+
+@pytest.mark.usefixtures("catalogue_of_bank")
+def test_tests_on_rows_and_a_base_for_a_rank_are_added_and_taken_away() -> None:
+    root = Node("all").numbered()
+    for act in ("add-sequence:0", "add-test:0.0", "add-test:0.0~then", "add-rank:0", "add-among:0.1"):
+        assert apply(root, act)
+    assert (len(root.children[0].rows.tests), len(root.children[0].then.tests)) == (1, 1)
+    assert root.children[1].children[0].kind == "all"
+    again = tree_from(form_of(root))
+    assert [n.path for n in again.walk()] == [n.path for n in root.walk()]
+    for act in ("del-test:0.0~then.0", "del:0.1.0"):
+        assert apply(again, act)
+    assert not again.children[0].then.tests
+    assert not again.children[1].children
 
 
 def test_an_unfilled_condition_does_not_count_until_it_is_saved() -> None:

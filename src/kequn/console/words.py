@@ -155,6 +155,7 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
         "payroll": _("代发"),
         "service": _("服务与权益"),
     },
+    "table": {"tags": _("其他标签")},
     "tag_purpose": {
         "marketing": _("营销与经营"),
         "gate": _("合规闸门"),
@@ -170,6 +171,7 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
         "X": _("只可用于排除：不能用来挑选营销对象，只在合规闸门拦截触达；不进入画像和导出。"),
     },
     "refresh": {"daily": _("每日"), "weekly": _("每周"), "monthly": _("每月"), "on_change": _("变动时")},
+    "discovery": {"clusters": _("聚类"), "lookalike": _("相似扩展"), "rules": _("规则"), "centres": _("最近中心")},
     "null": {"unknown": _("记为未知"), "zero": _("记为 0"), "false": _("记为否")},
     "kind": {
         "offer": _("推荐方案"),
@@ -387,7 +389,8 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
 
 TONES: dict[str, str] = {
     **dict.fromkeys(
-        ("approved", "done", "loaded", "ok", "delivered", "finished", "active", "allow", "won", "reached"), "ok"
+        ("approved", "done", "loaded", "ok", "delivered", "finished", "active", "allow", "won", "reached", "found"),
+        "ok",
     ),
     **dict.fromkeys(
         ("running", "inflight", "accepted", "frozen", "claimed", "in_progress", "ready", "presumed_sent"), "info"

@@ -26,7 +26,7 @@ from sqlglot import exp
 from kequn.core.data.tables import TABLES
 from kequn.core.engine.duck import Engine
 from kequn.core.engine.store import Store
-from kequn.core.segments.members import engine_target, statement
+from kequn.core.segments.query import engine_target, statement
 from kequn.core.segments.rule import Rule
 from kequn.core.segments.sql import TAGS as TAGS_VIEW
 from kequn.core.segments.sql import Target, on_day, predicate, rendered

@@ -18,7 +18,7 @@ from tests.core.segments.bank import AS_OF, CITIES, KINDS, STAGES, TAGS
 Test = dict[str, Any]
 Values = Callable[[Random], Any]
 PERIODS = [
-    "last 1 days", "last 3 days", "last 2 weeks", "last 1 month", "this week", "last week", "this month", "last month",
+    "last 1 day", "last 3 days", "last 2 weeks", "last 1 month", "this week", "last week", "this month", "last month",
     "this quarter", "this year", "today", "yesterday", "2026-06-20 to 2026-06-28", "last 7 days",
 ]  # fmt: skip
 TO_COME = ["next 2 days", "tomorrow", "next week", "next month", "next 1 month"]

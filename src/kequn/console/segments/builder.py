@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,14 +12,17 @@ from typing import Any
 from django.utils.translation import get_language
 
 from kequn.console.errors import Said, said
+from kequn.console.segments import when
 from kequn.console.segments.pinyin import initials
-from kequn.console.segments.tree import Node, ValueTest, document_of, tree_of
+from kequn.console.segments.tree import AGAINST, PLACES, Node, RowsForm, ValueTest
+from kequn.console.segments.written import document_of, tree_of
 from kequn.core.data.tables import TABLES
 from kequn.core.errors import KequnError, SeveralErrors
-from kequn.core.segments import OPERATORS, in_words
+from kequn.core.segments import COLUMN_OPERATORS, DIALECTS, EXECUTED, OPERATORS, in_words
 from kequn.core.segments.columns import TABLE_WORDS, code_words, column_title
-from kequn.core.spec.reading import parse_spec
-from kequn.core.spec.segment import SegmentSpec
+from kequn.core.segments.typed import MONTH_DAY
+from kequn.core.spec.reading import dump_spec, parse_spec
+from kequn.core.spec.segment import SegmentSpec, cluster_tag
 from kequn.core.spec.tag import TagSpec
 from kequn.ops.audiences.contracts import SegmentPreview
 from kequn.ops.audiences.queries import draft_sql, preview_segment, segment_specs, usable_lists
@@ -27,6 +31,13 @@ from kequn.ops.tags.queries import catalogue
 
 BEHAVIOURS = ("transaction", "event", "contact", "service", "holding")
 NAMELESS = "draft_segment"
+COMPARISONS = (">=", ">", "<=", "<")
+ENGINE_TITLES = {
+    "duckdb": "DuckDB", "postgres": "PostgreSQL", "spark": "Spark", "hive": "Hive", "doris": "Doris",
+    "starrocks": "StarRocks",
+}  # fmt: skip
+TEXTS = (("yaml", "YAML"), *((name, f"SQL · {ENGINE_TITLES[name]}") for name in DIALECTS))
+"""The texts of a rule that can be shown beside it: name, title."""
 
 
 @dataclass(slots=True)
@@ -37,7 +48,12 @@ class Panel:
     milliseconds: int = 0
     steps: list[tuple[str, int, int]] = field(default_factory=list)
     words: str = ""
-    sql: str = ""
+    texts: tuple[tuple[str, str], ...] = ()
+    """The texts there are of the rule: name, title."""
+    shows: str = ""
+    text: str = ""
+    is_untried: bool = False
+    """Whether the text is SQL for an engine on which it was not executed."""
     faults: list[Said] = field(default_factory=list)
     """What is wrong and cannot be said of one condition."""
     left_out: int = 0
@@ -54,14 +70,15 @@ def spec_of(root: Node, labels: dict[str, Any], *, whole: bool) -> SegmentSpec:
     return parse_spec(json.dumps(document, ensure_ascii=False))[0]  # type: ignore[return-value]
 
 
-def look(actor: Actor, root: Node, labels: dict[str, Any]) -> Panel:
-    """Return the panel for a tree, and note figures and faults at its nodes."""
-    panel = Panel(left_out=sum(not n.complete for n in root.walk() if not n.is_group))
+def look(actor: Actor, root: Node, labels: dict[str, Any], *, shows: str = "") -> Panel:
+    """Return the panel for a tree, and note figures and faults at its nodes; ``shows`` is the text to see (`TEXTS`)."""
+    panel = Panel(texts=TEXTS, shows=shows, is_untried=shows in DIALECTS and shows not in EXECUTED)
+    panel.left_out = sum(not n.complete for n in root.walk() if not n.is_group)
     started = time.perf_counter()
     try:
         spec = spec_of(root, {"name": NAMELESS, "title": "-"} | {k: v for k, v in labels.items() if v}, whole=False)
         panel.preview = preview_segment(actor, spec)
-        panel.sql = draft_sql(actor, spec)
+        panel.text = _text_of(actor, spec, shows)
     except KequnError as error:
         panel.faults = pinned(root, error)
     panel.milliseconds = round(1000 * (time.perf_counter() - started))
@@ -69,6 +86,12 @@ def look(actor: Actor, root: Node, labels: dict[str, Any]) -> Panel:
         panel.words = panel.preview.words_en if _language().startswith("en") else panel.preview.words_zh
         panel.steps = _funnel(root, panel.preview)
     return panel
+
+
+def _text_of(actor: Actor, spec: SegmentSpec, shows: str) -> str:
+    if shows == "yaml":
+        return dump_spec(spec)
+    return draft_sql(actor, spec, dialect=shows) if shows in DIALECTS else ""
 
 
 def pinned(root: Node, error: KequnError) -> list[Said]:
@@ -86,10 +109,14 @@ def dressed(root: Node) -> Node:
     """Give each node what the page needs to show it: the tag's title, type, operators and values."""
     tags = catalogue()
     for node in root.walk():
-        if node.kind == "tag":
-            node.spec = _of_tag(tags.get(node.test.name))
-        elif node.kind == "did":
-            node.spec = _of_table(node)
+        if node.kind in ("tag", "change", "rank"):
+            node.spec = _of_tag(tags.get(node.test.name), node)
+        elif node.kind in ("did", "sequence", "trend"):
+            node.spec = _of_rows(node)
+        elif node.kind == "cluster":
+            node.spec = _of_clusters(node, tags)
+        elif node.kind == "segment":
+            node.spec = {"as_of": _day_choice(node.as_of)}
     return root
 
 
@@ -153,34 +180,76 @@ def _part(node: Node) -> Any:
     return parse_spec(text)[0].where  # type: ignore[attr-defined]
 
 
-def _of_tag(spec: TagSpec | None) -> dict[str, Any]:
+def _of_tag(spec: TagSpec | None, node: Node) -> dict[str, Any]:
+    as_of = {"as_of": _day_choice(node.as_of), "places": PLACES, "comparisons": COMPARISONS}
     if spec is None:
-        return {"ops": ("=",), "type": "text", "values": [], "shown": "", "unit": ""}
+        return {"ops": ("=",), "type": "text", "values": [], "shown": "", "unit": "", **as_of}
     language = _language()
+    monthly = ("anniversary",) if spec.type == "text" and spec.name.endswith(MONTH_DAY) else ()
     return {
-        "ops": OPERATORS[spec.type],
+        "ops": (*OPERATORS[spec.type], *monthly),
         "type": spec.type,
         "values": [(code, word.to(language)) for code, word in spec.values.items()],
         "shown": f"{spec.title.to(language)} · {spec.name}",
         "unit": spec.unit.to(language) if spec.unit else "",
+        **_choices(node.test),
+        **as_of,
     }
 
 
-def _of_table(node: Node) -> dict[str, Any]:
-    table = TABLES[node.table]
+def _of_clusters(node: Node, tags: Mapping[str, TagSpec]) -> dict[str, Any]:
+    start = cluster_tag("")
+    sets = {n.removeprefix(start): t for n, t in tags.items() if n.startswith(start) and t.type == "text"}
+    chosen, language = sets.get(node.ref), _language()
+    values = [(code, word.to(language)) for code, word in chosen.values.items()] if chosen else []
+    return {"sets": [(name, tag.title.to(language)) for name, tag in sets.items()], "values": values, "type": "text"}
+
+
+def _of_rows(node: Node) -> dict[str, Any]:
+    language, sums = _language(), []
+    for column in TABLES[node.rows.table].columns if node.rows.table in TABLES else ():
+        if column.type in ("money", "number"):
+            sums.append((column.name, column_title(column.name).to(language)))
+    against = node.against if node.against not in AGAINST else ""
     return {
-        "tables": [(t, TABLE_WORDS[t].to(_language())) for t in BEHAVIOURS],
-        "columns": _columns(node.table),
-        "sums": [
-            (c.name, column_title(c.name).to(_language())) for c in table.columns if c.type in ("money", "number")
-        ],
-        "tests": [(n, f"{node.path}.{n}", test, _of_column(node.table, test)) for n, test in enumerate(node.tests)],
-        "not_columns": _columns(node.not_table) if node.not_table else [],
-        "not_test": (node.not_tests[0] if node.not_tests else ValueTest()),
-        "not_shown": _of_column(node.not_table, node.not_tests[0] if node.not_tests else ValueTest())
-        if node.not_table
-        else None,
+        "rows": {
+            name.lstrip("~") or "rows": _rows_shown(node.path + name, rows)
+            for name, rows in node.kinds_of_rows().items()
+        },
+        "sums": sums,
+        "window": when.period_fields(node.window),
+        "windows": when.period_options(node.window, language, past_only=True),
+        "against": against,
+        "against_window": when.period_fields(against or "last month"),
+        "against_windows": when.period_options(against or "last month", language, past_only=True),
+        "units": when.units(),
+        "comparisons": COMPARISONS,
     }
+
+
+def _rows_shown(place: str, rows: RowsForm) -> dict[str, Any]:
+    return {
+        "place": place,
+        "table": rows.table,
+        "tables": [(t, TABLE_WORDS[t].to(_language())) for t in BEHAVIOURS],
+        "columns": _columns(rows.table) if rows.table else [],
+        "tests": [(f"{place}.{n}", test, _of_column(rows.table, test)) for n, test in enumerate(rows.tests)],
+    }
+
+
+def _choices(test: ValueTest) -> dict[str, Any]:
+    """The days and periods that the value of a test on a date may be."""
+    language = _language()
+    return {
+        "periods": when.period_options(test.first or "this month", language, past_only=False),
+        "days": when.day_options(test.first, language),
+        "second_days": when.day_options(test.second, language),
+        "units": when.units(),
+    }
+
+
+def _day_choice(text: str) -> dict[str, Any]:
+    return {"when": when.day_fields(text), "days": when.day_options(text, _language()), "units": when.units()}
 
 
 def _columns(table: str) -> list[tuple[str, str]]:
@@ -189,12 +258,13 @@ def _columns(table: str) -> list[tuple[str, str]]:
 
 
 def _of_column(table: str, test: ValueTest) -> dict[str, Any]:
-    column = TABLES[table].by_name.get(test.name)
+    column = TABLES[table].by_name.get(test.name) if table in TABLES else None
     if column is None:
         return {"ops": ("=",), "type": "text", "values": []}
     words = code_words(table, column)
     values = [(c, words[c].to(_language()) if c in words else c) for c in column.codes or words]
-    return {"ops": OPERATORS.get(column.type, ("=",)), "type": column.type, "values": values}
+    ops = COLUMN_OPERATORS.get(column.type, ("=",))
+    return {"ops": ops, "type": column.type, "values": values, **_choices(test)}
 
 
 def _language() -> str:

@@ -9,13 +9,18 @@ from typing import Any
 
 from django.http import QueryDict
 
-from kequn.core.spec.segment import AllOf, AnyOf, Condition, Did, MemberOf, Not, OnList, TagTest
+from kequn.console.segments.when import When, day_fields, period_fields, read_day_fields, read_period_fields
 
-GROUPS = ("all", "any", "not")
-LEAVES = ("tag", "did", "segment", "list")
+GROUPS = ("all", "any", "not", "union", "intersect", "except")
+LEAVES = ("tag", "did", "sequence", "trend", "change", "rank", "cluster", "segment", "list")
+PLACES = ("top", "bottom", "top_percent", "bottom_percent", "percentile")
 SINGLE = {"known": 0, "unknown": 0, "between": 2}
-"""Values that an operator takes; one where it is not named, several for ``in``."""
+"""Values that an operator takes; one where it is not named, several for those below."""
+SEVERAL_VALUES = ("in", "contains_all")
+PERIODIC = ("during", "anniversary")
 SEVERAL = re.compile(r"[,，、;；\s]+")
+USUAL_PERIOD = {"did": "last 90 days", "sequence": "last 90 days", "trend": "last 30 days"}
+AGAINST = ("period before", "year before")
 
 
 @dataclass(slots=True)
@@ -37,6 +42,21 @@ class ValueTest:
         return self.values[1] if len(self.values) > 1 else ""
 
     @property
+    def period(self) -> When:
+        """The first value as the fields of a period."""
+        return period_fields(self.first or "this month")
+
+    @property
+    def day(self) -> When:
+        """The first value as the fields of a day."""
+        return day_fields(self.first)
+
+    @property
+    def second_day(self) -> When:
+        """The second value as the fields of a day."""
+        return day_fields(self.second)
+
+    @property
     def complete(self) -> bool:
         """Whether everything is filled that the operator needs."""
         need = SINGLE.get(self.op, 1)
@@ -45,14 +65,27 @@ class ValueTest:
     def document(self, key: str, types: Mapping[str, str]) -> dict[str, Any]:
         """Return the test as the spec has it; numbers and truth values by the type."""
         made: dict[str, Any] = {key: self.name, "op": self.op}
-        values = [_typed(v, types.get(self.name, "text")) for v in self.values if v]
+        values = [typed(v, types.get(self.name, "text")) for v in self.values if v]
         if self.op == "between":
             made["value"] = values[:2]
-        elif self.op == "in":
+        elif self.op in SEVERAL_VALUES:
             made["value"] = values
         elif self.op not in SINGLE:
             made["value"] = values[0] if values else ""
         return made
+
+
+@dataclass(slots=True)
+class RowsForm:
+    """Rows of a table with tests on them; no table: none such."""
+
+    table: str = ""
+    tests: list[ValueTest] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every test is filled in."""
+        return all(test.complete for test in self.tests)
 
 
 @dataclass(slots=True)
@@ -62,15 +95,24 @@ class Node:
     kind: str
     path: str = "0"
     children: list[Node] = field(default_factory=list)
+    """The parts of a group; of a rank, the one group among whom it is."""
     test: ValueTest = field(default_factory=ValueTest)
-    table: str = "transaction"
-    tests: list[ValueTest] = field(default_factory=list)
-    days: str = "90"
+    as_of: str = ""
+    """The earlier day of a tag's value or of a membership; the day since when a tag changed."""
+    rows: RowsForm = field(default_factory=lambda: RowsForm("transaction"))
+    then: RowsForm = field(default_factory=lambda: RowsForm("transaction"))
+    other: RowsForm = field(default_factory=RowsForm)
+    """What did not follow, or did not come between."""
+    window: str = "last 90 days"
+    against: str = "period before"
+    gap: str = "7"
     at_least: str = "1"
     sum_of: str = ""
     sum_at_least: str = ""
-    not_table: str = ""
-    not_tests: list[ValueTest] = field(default_factory=list)
+    how: str = "ratio"
+    amount: str = ""
+    second_amount: str = ""
+    by: str = "top"
     ref: str = ""
     place: str = ""
     """Where it stands in the document, for faults and the funnel."""
@@ -89,11 +131,23 @@ class Node:
     @property
     def complete(self) -> bool:
         """Whether a leaf says enough to be counted; a group when something in it does."""
-        if self.kind == "tag":
-            return self.test.complete
-        if self.kind == "did":
-            return all(t.complete for t in (*self.tests, *self.not_tests))
-        return any(c.complete for c in self.children) if self.is_group else bool(self.ref)
+        match self.kind:
+            case "tag":
+                return self.test.complete
+            case "did" | "sequence":
+                return self.rows.complete and self.then.complete and self.other.complete
+            case "trend":
+                return bool(self.rows.complete and self.amount)
+            case "change":
+                return bool(self.test.name and self.as_of and self.amount)
+            case "rank":
+                return bool(self.test.name and self.amount and (self.by != "percentile" or self.second_amount))
+            case "cluster":
+                return bool(self.ref and self.test.values)
+            case "segment" | "list":
+                return bool(self.ref)
+            case _:
+                return any(c.complete for c in self.children)
 
     def walk(self) -> Iterator[Node]:
         """Yield this node and all below it, top down."""
@@ -108,113 +162,28 @@ class Node:
             child.numbered(f"{path}.{n}")
         return self
 
-
-# -- from and to the spec -----------------------------------------------------------------------------------------------
-
-
-def tree_of(condition: Condition) -> Node:
-    """Return the tree of a rule; a rule that is one leaf stands in a group of its own."""
-    node = _node(condition)
-    return (node if node.is_group else Node("all", children=[node])).numbered()
+    def kinds_of_rows(self) -> dict[str, RowsForm]:
+        """Return the rows the node is about, by what comes after its path in the names of their fields."""
+        many = {"did": ("", "~other"), "sequence": ("", "~then", "~other"), "trend": ("",)}
+        all_rows = {"": self.rows, "~then": self.then, "~other": self.other}
+        return {name: all_rows[name] for name in many.get(self.kind, ())}
 
 
-def document_of(node: Node, types: Mapping[str, str], *, place: str = "where", whole: bool = False) -> dict[str, Any]:
-    """Return the rule as plain values, and note at each node where it stands.
-
-    Leaves that are not filled in are left out, unless ``whole``: then they are what the check complains about.
-    ``types`` gives the type of each tag, and of each column as ``table.column``.
-    """
-    node.place = place
-    if not node.is_group:
-        return _leaf(node, types)
-    parts = [c for c in node.children if whole or c.complete]
-    if node.kind == "not":
-        if len(parts) == 1:
-            return {"not": document_of(parts[0], types, place=f"{place}.not", whole=whole)}
-        inner = [document_of(c, types, place=f"{place}.not.all.{n}", whole=whole) for n, c in enumerate(parts)]
-        return {"not": {"all": inner}}
-    return {
-        node.kind: [document_of(c, types, place=f"{place}.{node.kind}.{n}", whole=whole) for n, c in enumerate(parts)]
-    }
-
-
-def _node(condition: Any) -> Node:
-    match condition:
-        case AllOf():
-            return Node("all", children=[_node(c) for c in condition.all])
-        case AnyOf():
-            return Node("any", children=[_node(c) for c in condition.any])
-        case Not():
-            inner = _node(condition.negated)
-            return Node("not", children=inner.children if inner.kind == "all" else [inner])
-        case TagTest():
-            return Node("tag", test=_test(condition.tag, condition))
-        case MemberOf():
-            return Node("segment", ref=condition.segment)
-        case OnList():
-            return Node("list", ref=condition.list)
-        case Did():
-            did = condition.did
-            return Node(
-                "did", table=did.table, tests=[_test(t.column, t) for t in did.where], days=str(did.within_days),
-                at_least=str(did.at_least), sum_of=did.sum_of or "",
-                sum_at_least="" if did.sum_at_least is None else _text(did.sum_at_least),
-                not_table=did.not_since.table if did.not_since else "",
-                not_tests=[_test(t.column, t) for t in did.not_since.where] if did.not_since else [],
-            )  # fmt: skip
-    raise TypeError(type(condition).__name__)
-
-
-def _test(name: str, written: Any) -> ValueTest:
-    value = written.value
-    values = [] if value is None else [_text(v) for v in value] if isinstance(value, tuple) else [_text(value)]
-    return ValueTest(name, written.op, values)
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _leaf(node: Node, types: Mapping[str, str]) -> dict[str, Any]:
-    if node.kind == "tag":
-        return node.test.document("tag", types)
-    if node.kind in ("segment", "list"):
-        return {node.kind: node.ref}
-    did: dict[str, Any] = {
-        "table": node.table,
-        "within_days": _number(node.days),
-        "at_least": _number(node.at_least or "1"),
-    }
-    if node.tests:
-        did["where"] = [t.document("column", _columns(types, node.table)) for t in node.tests]
-    if node.sum_of and node.sum_at_least:
-        did |= {"sum_of": node.sum_of, "sum_at_least": _number(node.sum_at_least)}
-    if node.not_table:
-        did["not_since"] = {"table": node.not_table}
-        if node.not_tests:
-            did["not_since"]["where"] = [t.document("column", _columns(types, node.not_table)) for t in node.not_tests]
-    return {"did": did}
-
-
-def _columns(types: Mapping[str, str], table: str) -> dict[str, str]:
-    return {k.partition(".")[2]: v for k, v in types.items() if k.startswith(f"{table}.")}
-
-
-def _typed(value: str, type: str) -> Any:
+def typed(value: str, type: str) -> Any:
+    """Return a field's text as a value of a type: numbers and truth values where they can be read as such."""
     if type == "boolean" and value in ("true", "false"):
         return value == "true"
-    return _number(value) if type in ("integer", "number", "money") else value
+    return number(value) if type in ("integer", "number", "money") else value
 
 
-def _number(value: str) -> Any:
-    try:
-        return int(value)
-    except ValueError:
-        pass
-    try:
-        return float(value)
-    except ValueError:
-        return value
+def number(value: str) -> Any:
+    """Return text as a number; as it is where it is none, so that the check can say so."""
+    for read in (int, float):
+        try:
+            return read(value)
+        except ValueError:
+            continue
+    return value
 
 
 # -- from the form, and what its buttons do -----------------------------------------------------------------------------
@@ -232,17 +201,25 @@ def apply(root: Node, act: str) -> bool:
         at, _, last = path.rpartition(".")
         del _at(root, at).children[int(last)]
     elif verb == "add-test":
-        _at(root, path).tests.append(ValueTest())
+        _rows_at(root, path).tests.append(ValueTest())
     elif verb == "del-test":
         at, _, last = path.rpartition(".")
-        del _at(root, at).tests[int(last)]
+        del _rows_at(root, at).tests[int(last)]
+    elif verb == "add-among":
+        _at(root, path).children = [Node("all", children=[Node("tag")])]
     elif verb.startswith("add-") and verb[4:] in (*GROUPS, *LEAVES):
-        group = verb[4:] in GROUPS
-        _at(root, path).children.append(Node(verb[4:], children=[Node("tag")] if group else []))
+        _at(root, path).children.append(_new(verb[4:]))
     else:
         return False
     root.numbered()
     return True
+
+
+def _new(kind: str) -> Node:
+    node = Node(kind, window=USUAL_PERIOD.get(kind, ""), children=[Node("tag")] if kind in GROUPS else [])
+    node.test.op = ">=" if kind in ("trend", "change") else "="
+    node.as_of = "30 days ago" if kind == "change" else ""
+    return node
 
 
 def _at(root: Node, path: str) -> Node:
@@ -252,37 +229,54 @@ def _at(root: Node, path: str) -> Node:
     return node
 
 
+def _rows_at(root: Node, path: str) -> RowsForm:
+    at, _, which = path.partition("~")
+    return _at(root, at).kinds_of_rows()[f"~{which}" if which else ""]
+
+
 def _read(form: QueryDict, path: str) -> Node:
     kind = form.get(f"kind:{path}", "tag")
     node = Node(kind if kind in (*GROUPS, *LEAVES) else "tag", path)
-    if node.is_group:
-        n = 0
-        while f"kind:{path}.{n}" in form:
-            node.children.append(_read(form, f"{path}.{n}"))
-            n += 1
-    elif node.kind == "tag":
-        node.test = _read_test(form, path, "tag")
-    elif node.kind == "did":
-        get = form.get
-        node.table = get(f"table:{path}", "transaction")
-        node.days, node.at_least = get(f"days:{path}", "90"), get(f"times:{path}", "1")
-        node.sum_of, node.sum_at_least = get(f"sum:{path}", ""), get(f"sumv:{path}", "")
-        node.not_table = get(f"nott:{path}", "")
-        n = 0
-        while f"col:{path}.{n}" in form:
-            node.tests.append(_read_test(form, f"{path}.{n}", "col"))
-            n += 1
-        if node.not_table and f"notcol:{path}" in form and form[f"notcol:{path}"]:
-            node.not_tests = [_read_test(form, path, "notcol", prefix="not")]
-    else:
-        node.ref = form.get(f"ref:{path}", "")
+    n = 0
+    while (node.is_group or node.kind == "rank") and f"kind:{path}.{n}" in form:
+        node.children.append(_read(form, f"{path}.{n}"))
+        n += 1
+    if not node.is_group:
+        _read_leaf(form, node)
     return node
 
 
-def _read_test(form: QueryDict, path: str, key: str, *, prefix: str = "") -> ValueTest:
-    name = form.get(f"{key}:{path}", "").rpartition("·")[2].strip()
-    values = [v.strip() for v in form.getlist(f"{prefix}val:{path}") if v.strip()]
-    op = form.get(f"{prefix}cmp:{path}", "=")
-    if op == "in" and len(values) == 1:
+def _read_leaf(form: QueryDict, node: Node) -> None:
+    path, get = node.path, form.get
+    node.test = _read_test(form, path, "tag")
+    node.ref, node.as_of = get(f"ref:{path}", ""), read_day_fields(form, f"{path}~as_of") or ""
+    for name, rows in node.kinds_of_rows().items():
+        _read_rows(form, path + name, rows)
+    node.window = read_period_fields(form, path, USUAL_PERIOD.get(node.kind, ""))
+    node.against = get(f"against:{path}", "period before")
+    if node.against not in AGAINST:
+        node.against = read_period_fields(form, f"{path}~against", "last month")
+    node.gap, node.at_least = get(f"gap:{path}", "7"), get(f"times:{path}", "1")
+    node.sum_of, node.sum_at_least = get(f"sum:{path}", ""), get(f"sumv:{path}", "")
+    node.how, node.by = get(f"how:{path}", "ratio"), get(f"by:{path}", "top")
+    node.amount, node.second_amount = get(f"amt:{path}", "").strip(), get(f"amt2:{path}", "").strip()
+
+
+def _read_rows(form: QueryDict, at: str, rows: RowsForm) -> None:
+    rows.table = form.get(f"table:{at}", rows.table)
+    n = 0
+    while rows.table and f"col:{at}.{n}" in form:
+        rows.tests.append(_read_test(form, f"{at}.{n}", "col"))
+        n += 1
+
+
+def _read_test(form: QueryDict, at: str, key: str) -> ValueTest:
+    name, op = form.get(f"{key}:{at}", "").rpartition("·")[2].strip(), form.get(f"cmp:{at}", "=")
+    if op in PERIODIC:
+        return ValueTest(name, op, [read_period_fields(form, at, "this month")])
+    values = [v.strip() for v in form.getlist(f"val:{at}") if v.strip()]
+    days = [day for day in (read_day_fields(form, at), read_day_fields(form, f"{at}~second")) if day is not None]
+    values = values or days
+    if op in SEVERAL_VALUES and len(values) == 1:
         values = [v for v in SEVERAL.split(values[0]) if v]
-    return ValueTest(name, op, values if op in ("in", "between") else values[:1])
+    return ValueTest(name, op, values if op in SEVERAL_VALUES or op == "between" else values[:1])

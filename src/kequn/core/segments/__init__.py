@@ -10,12 +10,13 @@ from kequn.core.segments.rule import key_of, lists_in, segments_in, tables_in, t
 from kequn.core.segments.sensitivity import consents_needed
 from kequn.core.segments.settle import settled
 from kequn.core.segments.sql import DIALECTS, EXECUTED
-from kequn.core.segments.typed import OPERATORS
+from kequn.core.segments.typed import COLUMN_OPERATORS, OPERATORS
 from kequn.core.segments.understand import check, sensitive_tags, understand
 from kequn.core.segments.upload import ListLine, UploadedList, masked, read_list
-from kequn.core.segments.words import in_words
+from kequn.core.segments.words import in_words, say_day, say_period
 
 __all__ = [
+    "COLUMN_OPERATORS",
     "DIALECTS",
     "EXECUTED",
     "OPERATORS",
@@ -50,6 +51,8 @@ __all__ = [
     "preview",
     "read_list",
     "save_list",
+    "say_day",
+    "say_period",
     "segments_in",
     "sensitive_tags",
     "settled",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 
 from kequn.core.segments.chinese import Chinese
 from kequn.core.segments.english import English
 from kequn.core.segments.understand import understand
 from kequn.core.segments.voice import Voice
+from kequn.core.spec.period import Day, Period
 from kequn.core.spec.segment import Condition, SegmentSpec
 from kequn.core.spec.tag import TagSpec
 
@@ -29,6 +31,25 @@ def in_words(
         InvalidSpec and its kin: as `understand` does.
     """
     rule = understand(spec, tags=tags, segments=segments)
-    voice: Voice = English() if language.startswith("en") else Chinese()
+    voice = _voice(language)
     clause = voice.clause(rule)
     return voice.sentence(clause) if isinstance(spec, SegmentSpec) else clause
+
+
+def say_period(period: Period, language: str) -> str:
+    """Return a period as a rule's sentence says it.
+
+    >>> from kequn.core.spec.period import read_period
+    >>> say_period(read_period("last 30 days"), "zh")
+    '近 30 天'
+    """
+    return _voice(language).period(period)
+
+
+def say_day(day: Day | date, language: str) -> str:
+    """Return a day as a rule's sentence says it."""
+    return _voice(language).day(day)
+
+
+def _voice(language: str) -> Voice:
+    return English() if language.startswith("en") else Chinese()

@@ -35,15 +35,14 @@ Amount = Annotated[Decimal, Field(max_digits=18)]
 
 
 def _day(text: str) -> str:
-    read_day(text)
-    return " ".join(text.lower().split())
+    return str(read_day(text))
 
 
 def _past(text: str) -> str:
     period = read_period(text)
     if getattr(period, "is_next", False) or (isinstance(period, Whole) and period.offset > 0):
         raise ValueError(f"{text!r} is in the future, where nothing has happened yet")
-    return " ".join(text.lower().split())
+    return str(period)
 
 
 DayText = Annotated[str, AfterValidator(_day)]
