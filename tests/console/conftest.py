@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 
 from kequn.core.spec.campaign import PlaybookSpec
+from kequn.core.spec.discovery import ClusterSearch
 from kequn.core.spec.segment import SegmentSpec
 from kequn.core.spec.source import SourceSpec
 from kequn.ops.audiences import services as audiences
@@ -18,6 +19,7 @@ from kequn.ops.campaigns import services as campaigns
 from kequn.ops.catalog import services as catalog
 from kequn.ops.delivery import services as delivery
 from kequn.ops.governance.models import Approval
+from kequn.ops.insights import services as insights
 from kequn.ops.jobs.models import Job
 from kequn.ops.orgs.models import User
 from kequn.ops.reviews import services as reviews
@@ -101,10 +103,14 @@ def things(definitions: None, cast: Cast) -> Things:  # noqa: F811
     job = Job.objects.get(pk=export.job_id)
     approval = Approval.objects.filter(state="waiting").first()
     assert approval is not None
+    search = ClusterSearch(tags=("asset_aum_eod", "demo_age"), most=3)
+    discovery = insights.create_discovery(cast["sunli"], search, name="value", title=HOSTILE)
+    note = insights.add_note(cast["sunli"], "discovery", str(discovery.pk), HOSTILE)
     values = {
+        "discovery_id": discovery.pk, "note_id": note.pk,
         "customer_id": customer_id(0), "task_id": task.pk, "follow_up_id": follow_up.pk, "approval_id": approval.pk,
         "version_id": playbook.pk, "load_id": load.load_id, "job_id": job.pk, "export_id": export.pk, "kind": "template",
-        "username": "wangfang",
+        "username": "wangfang", "block": "products",
     }  # fmt: skip
     names = {
         "tag": "asset_aum_eod",
@@ -114,4 +120,5 @@ def things(definitions: None, cast: Cast) -> Things:  # noqa: F811
         "source": "customers",
         "list": "nothing",
     }
-    return Things(values, {section: {"name": name} for section, name in names.items()})
+    by_route: dict[str, dict[str, Any]] = {section: {"name": name} for section, name in names.items()}
+    return Things(values, by_route | {"discovery": {"kind": "clusters"}})

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from kequn.console.access import Request, page
+from kequn.console.access import Request, page, refused
 from kequn.console.exports import workbook
 from kequn.console.insight import shown
 from kequn.console.tables import Column, Table
@@ -35,7 +35,7 @@ def note(request: Request, name: str) -> HttpResponse:
         context |= {"preview": preview, "words": shown.said(Text(zh=preview.words_zh, en=preview.words_en))}
         context["blocks"] = [_block(request, version, block, now=context["whole"]) for block in BLOCKS]
     except KequnError as error:
-        context["error"] = error
+        return refused(request, "insight/note.html", context, error)
     return render(request, "insight/note.html", context)
 
 
@@ -81,7 +81,7 @@ def bank(request: Request) -> HttpResponse:
             context |= shown.of_bank(answer.table, kpis, picked) | {"listed": [k.name for k in listed]}
             context["path"] = [(code, shown.said(title)) for code, title in answer.table.path]
     except KequnError as error:
-        context["error"] = error
+        return refused(request, "insight/bank.html", context, error)
     return render(request, "insight/bank.html", context)
 
 

@@ -12,6 +12,7 @@ from datetime import date
 from hashlib import blake2b
 from pathlib import Path
 from typing import TypeVar
+from zipfile import BadZipFile
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
@@ -48,7 +49,7 @@ def find(engine: Engine, part: str) -> Cube | None:
             return _kept[path.name]
     try:
         found = _read(path)
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
     return _hold(path.name, found)
 
@@ -124,7 +125,7 @@ def _written(cube: Cube) -> bytes:
 
 
 def _read(path: Path) -> Cube:
-    with np.load(path, allow_pickle=False) as file:
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         about = json.loads(str(file["about"]))
         measures = {name.removeprefix("m_"): file[name] for name in file.files if name.startswith("m_")}
     day = date.fromisoformat
