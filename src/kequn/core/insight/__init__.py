@@ -2,6 +2,7 @@
 
 from kequn.core.insight.bins import Numbers
 from kequn.core.insight.cube import TIERS, Cube, cube
+from kequn.core.insight.drivers import Driver, Drivers, find_drivers
 from kequn.core.insight.kpis import Figure, Kpi, definition, definitions, figure, tier_number, withheld
 from kequn.core.insight.periods import Period, periods
 from kequn.core.insight.profile import Cell, Difference, Profile, TagProfile, draft_profile, profile, top_differences
@@ -12,6 +13,8 @@ __all__ = [
     "Cell",
     "Cube",
     "Difference",
+    "Driver",
+    "Drivers",
     "Figure",
     "Index",
     "Kpi",
@@ -25,6 +28,7 @@ __all__ = [
     "draft_profile",
     "familywise",
     "figure",
+    "find_drivers",
     "periods",
     "profile",
     "tgi",
