@@ -16,7 +16,7 @@ from kequn.core.engine.index import facets as facets_module
 from kequn.core.engine.index.bits import from_ordinals, full, packed
 from kequn.core.engine.index.build import Population, histogram_of, parts_of, write_column
 from kequn.core.engine.index.counter import Counter, counter, plain_counter
-from kequn.core.engine.index.facets import Crowd, facets, histograms
+from kequn.core.engine.index.facets import Crowd, Cuts, facets, histograms
 from kequn.core.engine.index.layout import Column, open_column
 from kequn.core.engine.index.overlap import overlaps
 
@@ -106,7 +106,9 @@ def test_cuts_need_not_fall_on_bins(tmp_path, monkeypatch, loops: Counter, way):
     }  # fmt: skip
     inside = np.random.default_rng(3).random(population.size) < 0.4
     crowd = Crowd(packed(inside), population.size, population.words, loops)
-    found = facets([columns[n] for n in cuts], crowd, cuts={n: np.array(c) for n, c in cuts.items()})
+    found = facets(
+        [columns[n] for n in cuts], crowd, cuts={n: Cuts.of(columns[n], np.array(c)) for n, c in cuts.items()}
+    )
     for name, at in cuts.items():
         assert found[name].tolist() == between(raw[name], inside, at), name
 
@@ -135,7 +137,7 @@ def test_any_numbers_and_any_cuts_agree_with_plain_python(tmp_path_factory, valu
     inside = np.random.default_rng(seed).random(size) < 0.6
     for loops in (counter(), plain_counter()):
         crowd = Crowd(packed(inside), size, full(size), loops)
-        found = facets([one], crowd, cuts={"n": np.array(cuts, dtype=np.int64)})["n"]
+        found = facets([one], crowd, cuts={"n": Cuts.of(one, np.array(cuts, dtype=np.int64))})["n"]
         assert found.tolist() == between(values, inside, cuts)
 
 

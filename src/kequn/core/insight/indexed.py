@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from kequn.core.engine.index import Column, Index
 from kequn.core.engine.index.bits import Words
-from kequn.core.engine.index.facets import Crowd, facets, histograms, totals
+from kequn.core.engine.index.facets import Crowd, Cuts, facets, histograms, totals
 from kequn.core.engine.index.layout import EPOCH as INDEX_EPOCH
 from kequn.core.engine.index.ordered import Binned
 from kequn.core.insight.bins import EPOCH, Numbers, bin_words, edges_of, in_bins, summary
@@ -38,6 +38,8 @@ class Scale:
 
     tag: TagSpec
     edges: npt.NDArray[Any]
+    cuts: Cuts
+    """The edges as the index's column has them."""
     shown: list[int]
     keys: tuple[str, ...]
     titles: tuple[Text, ...]
@@ -72,7 +74,7 @@ def counted_inside(index: Index, words: Words, tags: Mapping[str, TagSpec], *, n
         made = _with_numbers([c for c in columns if c.name in scales], crowd, bank, scales)
         found = facets([c for c in columns if c.name not in scales], crowd)
     else:
-        found = facets(columns, crowd, cuts={n: s.edges + _origin(index.columns[n]) for n, s in scales.items()})
+        found = facets(columns, crowd, cuts={name: scale.cuts for name, scale in scales.items()})
         made = {name: _of_number(scale, found[name][1:]) for name, scale in scales.items()}
     sizes = crowd.count, index.customers
     for column in columns:
@@ -136,11 +138,11 @@ def _scale(index: Index, crowd: Crowd, tag: TagSpec, column: Column) -> Scale:
         histogram = index.histogram(tag.name)
         ordered = Binned(column, crowd, histogram, origin=_origin(column))
         edges = edges_of(tag, ordered)
-        counts = in_bins(ordered, edges)
+        counts, cuts = in_bins(ordered, edges), Cuts.of(column, edges + _origin(column))
         shown = np.flatnonzero(counts).tolist()
         named = [bin_words(tag, ordered, edges, i) for i in shown]
         keys, titles = tuple(key for key, _ in named), tuple(title for _, title in named)
-        scale = kept[tag.name] = Scale(tag, edges, shown, keys, titles, counts[shown], len(ordered), ordered)
+        scale = kept[tag.name] = Scale(tag, edges, cuts, shown, keys, titles, counts[shown], len(ordered), ordered)
     return scale
 
 

@@ -131,15 +131,16 @@ def profile(
         UnknownTag: ``only`` names a tag that is not in the catalogue.
     """
     asked, present = _present(engine, tags, only, as_of)
-    distinct = np.unique(members)
     if indexed:
         index = engine.index(as_of)
-        plane = from_ordinals(distinct, index.size) & index.population
-        (size, customers), counts = _counted_by_index(engine, index, plane, present, numbers=True)
+        plane = from_ordinals(members, index.size)
+        distinct = index.loops.count(plane) + len(np.unique(members[members >= index.size]))
+        (size, customers), counts = _counted_by_index(engine, index, plane & index.population, present, numbers=True)
     else:
-        (size, customers), counts = _counted(engine, distinct, present, as_of)
+        distinct = len(np.unique(members))
+        (size, customers), counts = _counted(engine, members, present, as_of)
     missing = tuple(name for name in asked if name not in present)
-    return _made(counts, present, as_of, (size, customers, len(distinct) - size), minimum, defining, missing)
+    return _made(counts, present, as_of, (size, customers, distinct - size), minimum, defining, missing)
 
 
 def draft_profile(

@@ -76,19 +76,41 @@ class Crowd:
             yield start, buffer[: self.loops.places(block, buffer)]
 
 
-def facets(columns: Sequence[Column], crowd: Crowd, *, cuts: Mapping[str, Array] | None = None) -> dict[str, Ints]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Cuts:
+    """Values at which the bins of a number's column are joined or cut, and where they lie among the bins."""
+
+    values: Array
+    codes: Ints
+    """Of the first bin with a value at or above each cut; one more than there are bins where none is."""
+    split: Ints
+    """The places of the cuts that go through that bin."""
+
+    @staticmethod
+    def of(column: Column, values: Array) -> Cuts:
+        """Return the cuts at ascending values."""
+        assert column.lows is not None
+        assert column.highs is not None
+        filled = np.flatnonzero(column.lows <= column.highs)
+        place = np.searchsorted(column.highs[filled], values, side="left")
+        at = np.append(filled, len(column.lows))[place]
+        inside = np.flatnonzero(place < len(filled))
+        return Cuts(values, at + 1, inside[column.lows[at[inside]] < values[inside]])
+
+
+def facets(columns: Sequence[Column], crowd: Crowd, *, cuts: Mapping[str, Cuts] | None = None) -> dict[str, Ints]:
     """Return by column how many of the customers have each code, as `Column.histogram` counts the bank's.
 
     Args:
-        cuts: by the name of a number's column ascending values c0 < c1 < …; its counts are then (without a value,
-            below c0, from c0 below c1, …, from the last up), exact whatever its bins are.
+        cuts: by the name of a number's column cuts c0 < c1 < …; its counts are then (without a value, below c0, from
+            c0 below c1, …, from the last up), exact whatever its bins are.
     """
     wanted, found = cuts or {}, dict[str, Ints]()
     by_rows = []
     for column in columns:
         if column.codes is None or _planes_are_cheaper(column, crowd):
             found[column.name] = _by_planes(column, crowd)
-        elif column.name in wanted and _cuts_are_cheaper(column, crowd, len(wanted[column.name])):
+        elif column.name in wanted and _cuts_are_cheaper(column, crowd, len(wanted[column.name].values)):
             found[column.name] = _by_cuts(column, crowd, wanted[column.name])
         else:
             by_rows.append(column)
@@ -121,12 +143,10 @@ def histograms(columns: Sequence[Column], crowd: Crowd) -> dict[str, Ints]:
     return found
 
 
-def regrouped(column: Column, crowd: Crowd, histogram: Ints, cuts: Array) -> Ints:
+def regrouped(column: Column, crowd: Crowd, histogram: Ints, cuts: Cuts) -> Ints:
     """Return a number's counts by code as counts between cuts; only bins that a cut goes through are looked at again."""
     upto = np.cumsum(histogram)
-    codes, _ = places_of(column, cuts)
-    below = upto[codes - 1] - histogram[0]
-    return _between(crowd, column, cuts, below, int(histogram[1:].sum()))
+    return _between(crowd, column, cuts, upto[cuts.codes - 1] - histogram[0], int(upto[-1] - histogram[0]))
 
 
 def _by_planes(column: Column, crowd: Crowd) -> Ints:
@@ -140,38 +160,31 @@ def _by_planes(column: Column, crowd: Crowd) -> Ints:
     return np.array([crowd.count - known, *counts], dtype=np.int64)
 
 
-def _by_cuts(column: Column, crowd: Crowd, cuts: Array) -> Ints:
+def _by_cuts(column: Column, crowd: Crowd, cuts: Cuts) -> Ints:
     assert column.codes is not None
-    codes, _ = places_of(column, cuts)
-    beyond = codes > len(column.highs if column.highs is not None else ())
-    mask, first = crowd.upto(column.size), [] if column.is_full else [1]
-    asked = np.array([*first, *np.where(beyond, 1, codes)], dtype=column.codes.dtype)
+    assert column.lows is not None
+    beyond = cuts.codes > len(column.lows)
+    mask, first = crowd.upto(column.size), 0 if column.is_full else 1
+    asked = np.ones(first + len(cuts.codes), dtype=column.codes.dtype)
+    asked[first:] = np.where(beyond, 1, cuts.codes)
     found = crowd.loops.tally_below(column.codes[: crowd.size], mask, asked)
     rows = crowd.count if column.size >= crowd.size else int(crowd.loops.shared(mask, mask))
-    without = 0 if column.is_full else int(found[0])
-    below = np.where(beyond, rows - without, found[len(first) :] - without)
-    return _between(crowd, column, cuts, below, rows - without)
+    known = rows - int(found[0]) if first else rows
+    below = np.where(beyond, known, found[first:] - (rows - known))
+    return _between(crowd, column, cuts, below, known)
 
 
-def _between(crowd: Crowd, column: Column, cuts: Array, below: Ints, known: int) -> Ints:
+def _between(crowd: Crowd, column: Column, cuts: Cuts, below: Ints, known: int) -> Ints:
     """From how many are in bins below each cut's own bin to the counts between cuts."""
-    codes, split = places_of(column, cuts)
-    values = values_in(column, crowd, codes[split].tolist())
-    for i in np.flatnonzero(split):
-        below[i] += np.searchsorted(values[int(codes[i])], cuts[i], side="left")
-    return np.concatenate([[crowd.count - known], np.diff(below, prepend=0, append=known)]).astype(np.int64)
-
-
-def places_of(column: Column, cuts: Array) -> tuple[Ints, npt.NDArray[np.bool_]]:
-    """Return the code of the first bin with a value at or above each cut, and whether the cut goes through that bin."""
-    assert column.lows is not None
-    assert column.highs is not None
-    filled = np.flatnonzero(column.lows <= column.highs)
-    place = np.searchsorted(column.highs[filled], cuts, side="left")
-    beyond = place == len(filled)
-    at = filled[np.minimum(place, len(filled) - 1)] if len(filled) else np.zeros(len(cuts), dtype=np.int64)
-    through = ~beyond & (column.lows[at] < cuts) if len(filled) else np.zeros(len(cuts), dtype=np.bool_)
-    return np.where(beyond, len(column.lows), at) + 1, through
+    if len(cuts.split):
+        values = values_in(column, crowd, set(cuts.codes[cuts.split].tolist()))
+        for i in cuts.split.tolist():
+            below[i] += np.searchsorted(values[int(cuts.codes[i])], cuts.values[i], side="left")
+    upto = np.zeros(len(below) + 2, dtype=np.int64)
+    upto[1:-1], upto[-1] = below, known
+    counts = np.empty(len(upto), dtype=np.int64)
+    counts[0], counts[1:] = crowd.count - known, upto[1:] - upto[:-1]
+    return counts
 
 
 def values_in(column: Column, crowd: Crowd, codes: Collection[int]) -> dict[int, Array]:

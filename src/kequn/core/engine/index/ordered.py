@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kequn.core.engine.index.facets import Crowd, places_of, totals, values_in
+from kequn.core.engine.index.facets import Crowd, Cuts, totals, values_in
 from kequn.core.engine.index.layout import Column
 
 Ints = npt.NDArray[np.int64]
@@ -53,12 +53,11 @@ class Binned:
 
     def below(self, values: Sequence[float] | npt.NDArray[Any]) -> Ints:
         """Return how many are below each value."""
-        cuts = np.asarray(values) + self._origin
-        codes, split = places_of(self._column, cuts)
-        inside = self._in_bins({int(code) - 1 for code in codes[split]})
-        found = np.concatenate([[0], self._upto])[codes - 1]
-        for i in np.flatnonzero(split):
-            found[i] += np.searchsorted(inside[int(codes[i]) - 1], cuts[i], side="left")
+        cuts = Cuts.of(self._column, np.asarray(values) + self._origin)
+        inside = self._in_bins({int(code) - 1 for code in cuts.codes[cuts.split]})
+        found: Ints = np.concatenate([[0], self._upto])[cuts.codes - 1]
+        for i in cuts.split.tolist():
+            found[i] += np.searchsorted(inside[int(cuts.codes[i]) - 1], cuts.values[i], side="left")
         return found
 
     def mean(self) -> float:
