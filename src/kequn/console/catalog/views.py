@@ -147,7 +147,7 @@ def _card(name: str) -> dict[str, Any]:
     return {
         "name": f"{group.name.removeprefix('seg_')}_card", "title": title, "where": group.segment, "what": what,
         "who": card.who.model_dump(), "when": card.timing.model_dump(), "how": plays,
-        "why": {"hypothesis": card.goal.model_dump()},
+        "description": card.goal.model_dump(),
     }  # fmt: skip
 
 

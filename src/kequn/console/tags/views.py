@@ -51,7 +51,7 @@ COLUMNS = (
 MOST_BARS = 24
 DRIFT_TONES = {"stable": "ok", "moderate": "warn", "large": "bad"}
 CLASSES = ("C1", "C2", "S", "X")
-MOST_LINES = 8
+MOST_LINES = 9
 """A tag with at most so many values has a line for each over time."""
 
 

@@ -76,10 +76,13 @@ def transitions_for(actor: Actor, name: str, *, earlier: date | None = None, lat
         InvalidSpec: the tag has no declared values.
     """
     spec, scope = tag_for(actor, name), _scope(actor)
-    first, second = _two(months_for(actor, name), earlier, later, name)
-    there = dates_of(name)
-    if name == TIER and not (first in there and second in there):
-        return tier_transitions(tier_history(engine(), _latest()), spec, earlier=first, later=second, scope=scope)
+    if name == TIER and engine().has("holding"):
+        history = tier_history(engine(), _latest())
+        # dates within a month tell nothing new of the tier: by default it is looked at from month to month
+        first, second = _two(sorted({*history.months, *_given(earlier, later)}), earlier, later, name)
+        if first in history.months and second in history.months:
+            return tier_transitions(history, spec, earlier=first, later=second, scope=scope)
+    first, second = _two(dates_of(name), earlier, later, name)
     return transitions(engine(), spec, earlier=first, later=second, scope=scope)
 
 
@@ -102,6 +105,10 @@ def _month(history: TierHistory, i: int, here: NDArray[np.bool_], levels: int) -
     return TierMonth(history.months[i], by_tier, int((tier > before).sum()), int((tier < before).sum()), watched)
 
 
+def _given(*days: date | None) -> list[date]:
+    return [day for day in days if day is not None]
+
+
 def _two(days: Sequence[date], earlier: date | None, later: date | None, name: str) -> tuple[date, date]:
     second = later or (days[-1] if days else None)
     before = [d for d in days if second and d < second]
@@ -113,11 +120,10 @@ def _two(days: Sequence[date], earlier: date | None, later: date | None, name: s
 
 
 def _latest() -> date:
+    """The latest date of tags, of the balances where there are no tags."""
     dates = engine().manifest.dates
-    state = engine().manifest.tables.get("holding")
-    if dates:
-        return date.fromisoformat(max(dates))
-    return state.as_of if state and state.as_of else date.max
+    day = date.fromisoformat(max(dates)) if dates else engine().rows("SELECT max(as_of) FROM holding")[0][0]
+    return day or date.min
 
 
 def _scope(actor: Actor) -> NDArray[np.bool_] | None:
