@@ -106,6 +106,23 @@ class ByCustomer:
             yield Rows(at, rows.starts[at - rows.first : until - rows.first + 1], rows.day, rows.code, rows.amount)
             at = until
 
+    def among(self, ordinals: NDArray[np.uint32]) -> Rows:
+        """Return the rows of some customers (ascending) as if they were all: the i-th is the i-th of ``ordinals``."""
+        parts: list[tuple[NDArray[np.int64], Rows, NDArray[np.int64]]] = []
+        for number in np.unique(ordinals // self.width).tolist():
+            rows = self.bucket(number)
+            mine = ordinals[ordinals // self.width == number] - np.uint32(number * self.width)
+            starts, ends = rows.starts[mine].astype(np.int64), rows.starts[mine + 1].astype(np.int64)
+            counts = ends - starts
+            places = np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
+            parts.append((counts, rows, places))
+        counts = np.concatenate([c for c, _, _ in parts]) if parts else np.zeros(0, np.int64)
+        columns = [
+            np.concatenate([getattr(rows, name)[places] for _, rows, places in parts] or [np.zeros(0, kind)])
+            for name, kind in (("day", np.uint16), ("code", np.uint16), ("amount", np.int64))
+        ]
+        return Rows(0, np.concatenate([[0], np.cumsum(counts)]).astype(np.uint32), *columns)
+
 
 def opened(store: Store, manifest: Manifest, table: str) -> ByCustomer | None:
     """Return the rows of a table by customer as of a manifest; ``None`` where they were not sorted since the last load."""

@@ -59,6 +59,10 @@ class DateState(_Part):
     customers: int
     inputs: str = ""
     """Hash of what the population was made from."""
+    basis: dict[str, list[str]] = {}
+    """The files of each table when the tags were last refreshed: what was loaded since is known from it."""
+    ordinals: int = 0
+    """How many customers had an ordinal then."""
     tags: dict[str, TagState] = {}
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from kequn.core.data.compacting import COMPACTED, compacted
 from kequn.core.engine.duck import Engine, quoted
@@ -17,15 +19,18 @@ from kequn.core.errors import Cancelled, NoData, TagFailed
 from kequn.core.spec.tag import TagSpec
 from kequn.core.tags.columns import ARROW_OF_TYPE, ColumnFile, check_codes
 from kequn.core.tags.compiling import Binder
+from kequn.core.tags.increment import Increment, basis, increment
 from kequn.core.tags.language import GIVEN, MACROS, Calendar
 from kequn.core.tags.ordering import closure, levels
 from kequn.core.tags.pack import read_tags
 from kequn.core.tags.passes import Pass, Source, Values, pass_sql, passes_over
+from kequn.core.tags.patching import Patch
 from kequn.core.tags.reading import ReadTag
 from kequn.core.tags.timed import TimedPass, is_timed, timed_pass
 from kequn.core.tags.tracing import fingerprint_of_population, fingerprints_of_inputs, known_names, missing_inputs
 from kequn.core.tags.windows import WindowPass, window_pass
 
+CHANGED = "changed"
 SHARD = 1 << 19
 """Customers whose values are in memory at once."""
 
@@ -90,7 +95,8 @@ def refresh(
     Windows over transactions and events are computed from rows sorted by customer (``windows``), all else by SQL;
     with ``by_sql`` everything is: the values are the same, it is what the windows are checked against.
 
-    Only rows true by then count. A tag whose spec, rows and customers are those it was computed from is left as it
+    Where an earlier refresh computed the same definitions, only customers with changed rows are looked at (``increment``);
+    ``force`` looks at all. Only rows true by then count. A tag whose spec, rows and customers are those it was computed from is left as it
     is, unless
     ``force``; when that holds of all nothing is written. A tag that fails (a value that cannot be computed or is not
     declared) is left out of the date with all that is made of it, so that a segment that uses it is refused and not
@@ -110,7 +116,8 @@ def refresh(
         return _report(plan, _Outcome(customers=store.manifest().dates[as_of.isoformat()].customers))
     with store.writing(now=now) as draft:
         plan = _planned(draft.manifest, read, as_of, only, force=force)
-        outcome = _Work(draft, plan, now, progress, cancelled, by_sql=by_sql).run()
+        work = _Work(draft, plan, now, progress, cancelled, by_sql=by_sql, everybody=force or by_sql)
+        outcome = work.run()
         _enter(draft.manifest, plan, outcome, drop_others=only is None)
         build_index(store, draft.manifest.dates[as_of.isoformat()], cuts=_declared_bins(read))
     return _report(plan, outcome)
@@ -155,8 +162,11 @@ class _Work:
         cancelled: Callable[[], bool],
         *,
         by_sql: bool,
+        everybody: bool,
     ) -> None:
         self.by_sql = by_sql
+        self.everybody = everybody
+        self.among: NDArray[np.uint32] | None = None
         self.draft = draft
         self.plan = plan
         self.now = now
@@ -177,8 +187,26 @@ class _Work:
             self.engine.close()
 
     def _run(self) -> _Outcome:
-        tags = self._needed(self.plan.write)
-        self.calendar = Calendar(self.plan.calendar_as_of, self._snapshots(tags))
+        needed = self._needed(self.plan.write)
+        self.calendar = Calendar(self.plan.calendar_as_of, self._snapshots(needed))
+        ordinals = self.draft.manifest.ordinals
+        shards = [(lo, min(lo + SHARD, ordinals)) for lo in range(0, ordinals, SHARD)]
+        read = {t.spec.name: t for t in needed}
+        part = None if self.everybody else increment(self.engine, read, self.plan.write, self.calendar)
+        changed = self._changed(part) if part else None
+        left = [n for n in self.plan.write if part is None or changed is None or n not in part.tags]
+        self._prepare(left, len(shards))
+        outcome = self._write(left, shards)
+        if part is not None and changed is not None:
+            outcome.files |= Patch(self.draft, part, outcome.population).files(
+                {n: self.plan.read[n].spec for n in part.tags}, changed, self.plan.inputs, self.now
+            )
+        self._tell("")
+        return outcome
+
+    def _prepare(self, names: list[str], shards: int) -> None:
+        """Run the passes that some tags need."""
+        tags = self._needed(names)
         self.types = Binder().types(tags)
         self.windows = [] if self.by_sql else self._window_passes(tags)
         by_window = {t.spec.name for w in self.windows for t in w.tags}
@@ -186,9 +214,7 @@ class _Work:
         self.timed = self._timed_passes([t for t in left if is_timed(t, self.calendar)])
         by_timed = {name for p in self.timed for name in p.sources}
         self.passes = passes_over([t for t in left if t.spec.name not in by_timed], self.calendar)
-        ordinals = self.draft.manifest.ordinals
-        shards = [(lo, min(lo + SHARD, ordinals)) for lo in range(0, ordinals, SHARD)]
-        self.steps = len(self.passes) + len(shards)
+        self.steps = self.done + len(self.passes) + shards
         outside: list[WindowPass | TimedPass] = [*self.windows, *self.timed]
         self.outside = outside
         self.sources: dict[str, Source] = {name: s for p in outside for name, s in p.sources.items()}
@@ -196,9 +222,23 @@ class _Work:
         for one in self.passes:
             self._step(one.table.zh)
             self._run_pass(one)
-        outcome = self._write(shards)
-        self._tell("")
-        return outcome
+
+    def _changed(self, part: Increment) -> pa.Table | None:
+        """The new values of the customers that an increment is about; ``None`` where one of its tags fails."""
+        self.among = part.ordinals
+        self.engine.register(CHANGED, pa.table({"ordinal": part.ordinals}))
+        try:
+            self._prepare(list(part.tags), 0)
+            values = self._query(list(part.tags), 0, 0)
+            for name in part.tags:
+                check_codes(self.plan.read[name].spec, values.column(name))
+        except (duckdb.DataError, TagFailed):
+            return None
+        else:
+            return None if self.failed else values
+        finally:
+            self.among = None
+            self.failed = {}
 
     def _needed(self, names: Iterable[str]) -> list[ReadTag]:
         return [self.plan.read[n] for n in sorted(closure(names, self.depends))]
@@ -242,7 +282,8 @@ class _Work:
         if not one.tags:
             self.engine.run(f"CREATE TEMP TABLE {one.name} (ordinal UINTEGER)")
             return
-        query, sources = pass_sql(one, self.calendar, stored=self._stored(one.table.name))
+        among = CHANGED if self.among is not None else ""
+        query, sources = pass_sql(one, self.calendar, stored=self._stored(one.table.name), among=among)
         self.engine.run(f"CREATE TEMP TABLE {one.name} AS {query}")
         self.sources |= sources
 
@@ -258,8 +299,8 @@ class _Work:
         reason = str(error).split("\n")[0]
         self.failed[name] = TagFailed(f"Tag {name!r} could not be computed: {reason}", tag=name, reason=reason)
 
-    def _write(self, shards: list[tuple[int, int]]) -> _Outcome:
-        names = self._sound(self.plan.write)
+    def _write(self, wanted: list[str], shards: list[tuple[int, int]]) -> _Outcome:
+        names = self._sound(wanted)
         writing = _Files(self.draft, [self.plan.read[n].spec for n in names])
         for first, last in shards:
             self._step("tags")
@@ -294,10 +335,7 @@ class _Work:
             self._fail(name, error)
 
     def _query(self, names: list[str], first: int, last: int) -> pa.Table:
-        if self.in_window != (first, last):
-            for one in self.outside:
-                self.engine.register(one.name, one.columns(first, last))
-            self.in_window = (first, last)
+        ordinals = self._in_window(first, last)
         tags = {t.spec.name: t for t in self._needed(names)}
         values = Values(
             self.calendar,
@@ -307,9 +345,21 @@ class _Work:
             self._stored("customer"),
         )
         by_level = [[tags[n] for n in level] for level in levels({n: t.tags for n, t in tags.items()})]
-        query = values.sql(by_level, first=first, last=last)
+        query = values.sql(by_level, ordinals=ordinals)
         wanted = ", ".join(["present", *map(quoted, names)])
         return self.engine.arrow(f"SELECT {wanted} FROM ({query})")
+
+    def _in_window(self, first: int, last: int) -> str:
+        """Make what is computed outside SQL ready for the customers in question; return the relation of their ordinals."""
+        if self.among is not None:
+            for window in self.windows:
+                self.engine.register(window.name, window.columns_among(self.among))
+            return CHANGED
+        if self.in_window != (first, last):
+            for one in self.outside:
+                self.engine.register(one.name, one.columns(first, last))
+            self.in_window = (first, last)
+        return f"(SELECT CAST(range AS UINTEGER) AS ordinal FROM range({first:d}, {last:d}))"
 
     def _step(self, what: str) -> None:
         if self.cancelled():
@@ -385,6 +435,8 @@ def _enter(manifest: Manifest, plan: _Plan, outcome: _Outcome, *, drop_others: b
         population=outcome.population,
         customers=outcome.customers,
         inputs=plan.population,
+        basis=basis(manifest),
+        ordinals=manifest.ordinals,
         tags=dict(sorted((kept | outcome.files).items())),
     )
 

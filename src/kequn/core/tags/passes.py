@@ -51,9 +51,13 @@ def passes_over(tags: Iterable[ReadTag], calendar: Calendar) -> list[Pass]:
     return [_pass(i, members) for i, (_, members) in enumerate(sorted(groups.items(), key=lambda g: g[0]))]
 
 
-def pass_sql(one: Pass, calendar: Calendar, *, stored: Mapping[str, str]) -> tuple[str, dict[str, Source]]:
-    """Return the query of a pass (a row: a customer with rows in it) and where each tag's raw value is in its
-    result."""
+def pass_sql(
+    one: Pass, calendar: Calendar, *, stored: Mapping[str, str], among: str = ""
+) -> tuple[str, dict[str, Source]]:
+    """Return the query of a pass (a row: a customer with rows in it) and where each tag's raw value is in its result.
+
+    ``among`` names a relation of the ordinals that count; all do without it.
+    """
     parts = [aggregate(tag, calendar, lower=one.lower) for tag in one.tags]
     columns: dict[str, str] = {}
     sources: dict[str, Source] = {}
@@ -64,7 +68,8 @@ def pass_sql(one: Pass, calendar: Calendar, *, stored: Mapping[str, str]) -> tup
     names = columns_in(e for p in parts for e in (p.value, p.rows))
     select = ", ".join(f"{sql} AS {alias}" for sql, alias in columns.items())
     scan = scan_sql(one.table, names, stored=stored)
-    return f"SELECT ordinal, {select} FROM ({scan}{_dated(one, calendar)}) GROUP BY ordinal", sources
+    chosen = f" SEMI JOIN {among} USING (ordinal)" if among else ""
+    return f"SELECT ordinal, {select} FROM ({scan}{_dated(one, calendar)}){chosen} GROUP BY ordinal", sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +83,14 @@ class Values:
     stored: Mapping[str, str]
     """The columns that the customer files have."""
 
-    def sql(self, levels: Sequence[Sequence[ReadTag]], *, first: int, last: int) -> str:
-        """Return the query of all values for the ordinals ``first`` … ``last - 1``, in their order.
+    def sql(self, levels: Sequence[Sequence[ReadTag]], *, ordinals: str) -> str:
+        """Return the query of all values for the ordinals of a query or relation, in their order.
 
         Its columns: ``present`` (a customer of the bank on the date) and one for each tag. A person who was not yet a
         customer has no value of any tag; one who left since keeps values but is not present.
         """
         every = [tag for level in levels for tag in level]
-        query = self._base([t for t in every if t.table is not None], first, last)
+        query = self._base([t for t in every if t.table is not None], ordinals)
         guarded = [_consented(t, quoted(t.spec.name)) for t in every if t.table is not None and t.consent]
         if guarded:
             query = f"SELECT * REPLACE ({', '.join(guarded)}) FROM ({query})"
@@ -97,7 +102,7 @@ class Values:
         names = ", ".join(["present", *(quoted(t.spec.name) for t in every)])
         return f"SELECT {names} FROM ({query}) ORDER BY ordinal"
 
-    def _base(self, tags: Sequence[ReadTag], first: int, last: int) -> str:
+    def _base(self, tags: Sequence[ReadTag], ordinals: str) -> str:
         select = [
             "b.ordinal",
             "COALESCE(c.eligible, FALSE) AS eligible",
@@ -108,9 +113,8 @@ class Values:
             source = Source(f"c.{quoted(name)}", None) if tag.per_row else self.sources[name]
             select.append(_named(tag, self._value(tag, source.raw, source.rows)))
         joins = "".join(f" LEFT JOIN {name} ON {name}.ordinal = b.ordinal" for name in self.passes)
-        ordinals = f"SELECT CAST(range AS UINTEGER) AS ordinal FROM range({first:d}, {last:d})"
         return (
-            f"SELECT {', '.join(select)} FROM ({ordinals}) b"
+            f"SELECT {', '.join(select)} FROM {ordinals} b"
             f" LEFT JOIN ({self._customers([t for t in tags if t.per_row])}) c ON c.ordinal = b.ordinal{joins}"
         )
 

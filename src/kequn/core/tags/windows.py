@@ -89,11 +89,26 @@ class WindowPass:
 
     def columns(self, first: int, last: int, *, kernel: Pivot | None = None) -> pa.Table:
         """Return the ordinals ``first`` … ``last - 1`` with their measures ``m0``, ``m1``, … and timings ``t0``, …"""
-        columns = {"ordinal": pa.array(np.arange(first, last, dtype=np.uint32))}
+        every = np.arange(first, last, dtype=np.uint32)
+        return self._columns(every, list(self.layout.ranges(first, last)), kernel)
+
+    def columns_among(self, ordinals: NDArray[np.uint32], *, kernel: Pivot | None = None) -> pa.Table:
+        """As ``columns``, of some customers in ascending order."""
+        return self._columns(ordinals, [self.layout.among(ordinals)], kernel)
+
+    def values(self, first: int, last: int, *, kernel: Pivot | None = None) -> OUT:
+        """Return the measures × customers ``first`` … ``last - 1``."""
+        return self._values(list(self.layout.ranges(first, last)), kernel)
+
+    def _values(self, ranges: list[Rows], kernel: Pivot | None) -> OUT:
+        parts = [pivoted(self.family, rows, kernel=kernel) for rows in ranges]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+    def _columns(self, ordinals: NDArray[np.uint32], ranges: list[Rows], kernel: Pivot | None) -> pa.Table:
+        columns = {"ordinal": pa.array(ordinals)}
         if self.measures:
-            values = self.values(first, last, kernel=kernel)
-            columns |= {f"m{i}": pa.array(row) for i, row in enumerate(values)}
-        parts = [self._timings(rows) for rows in self.layout.ranges(first, last)] if self.timed else []
+            columns |= {f"m{i}": pa.array(row) for i, row in enumerate(self._values(ranges, kernel))}
+        parts = [self._timings(rows) for rows in ranges] if self.timed else []
         for i in range(len(self.timed)):
             columns[f"t{i}"] = pa.array(np.concatenate([p[i] for p in parts]), from_pandas=True)
         return pa.table(columns)
@@ -109,11 +124,6 @@ class WindowPass:
             values = timed([self.timed[i].what for i in members], receipts, self.as_of)
             found |= {i: values[self.timed[i].what] for i in members}
         return [found[i] for i in range(len(self.timed))]
-
-    def values(self, first: int, last: int, *, kernel: Pivot | None = None) -> OUT:
-        """As ``columns``: measures × customers."""
-        parts = [pivoted(self.family, rows, kernel=kernel) for rows in self.layout.ranges(first, last)]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
 def window_pass(
