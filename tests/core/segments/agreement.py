@@ -26,6 +26,7 @@ from sqlglot import exp
 from kequn.core.data.tables import TABLES
 from kequn.core.engine.duck import Engine
 from kequn.core.engine.store import Store
+from kequn.core.segments.indexed import lowered
 from kequn.core.segments.query import engine_target, statement
 from kequn.core.segments.rule import Rule
 from kequn.core.segments.sql import TAGS as TAGS_VIEW
@@ -73,6 +74,16 @@ def by_joins(engine: Engine) -> Answer:
             found.append({row[0] for row in rows})
             assert len(rows) == len(found[-1]), "a join gave a customer twice"
         return found
+
+    return answer
+
+
+def by_index(engine: Engine) -> Answer:
+    """Answer by the index, nothing kept from before."""
+
+    def answer(rules: Sequence[Rule]) -> list[set[int]]:
+        asked = [lowered(engine, rule, AS_OF) for rule in rules]
+        return [set(index.ids(plan).tolist()) for index, plan in asked]
 
     return answer
 
@@ -161,7 +172,7 @@ def opened(engine: str, bank: Bank, cursor: Any) -> Iterator[Answer]:
         small.close()
 
 
-ENGINES: dict[str, Callable[[Engine], Answer]] = {"duckdb": by_duckdb, "duckdb-joins": by_joins}
+ENGINES: dict[str, Callable[[Engine], Answer]] = {"duckdb": by_duckdb, "duckdb-joins": by_joins, "index": by_index}
 
 
 def run(engine: str, examples: int, seed: int, *, tell: Callable[[str], None] = lambda _: None) -> list[str]:
