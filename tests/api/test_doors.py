@@ -30,6 +30,20 @@ def test_a_segment_is_counted_while_it_is_written_and_saved_once(call: Any, bank
     assert body(call("zhaomin", "get", "/v1/segments/rich"))["where"]["value"] == 11000
 
 
+def test_a_draft_is_said_in_words_and_as_sql_of_each_engine(call: Any, bank: object) -> None:
+    spec = RICH.model_dump(mode="json", by_alias=True)
+    spec["where"] = {"rank": {"tag": "asset_aum_eod", "top_percent": 10}}
+    assert body(call("zhaomin", "post", "/v1/segments/preview", spec))["size"] >= 60
+    words = body(call("zhaomin", "post", "/v1/segments/preview/words", spec))
+    assert "前 10%" in words["zh"]
+    assert "10% highest" in words["en"]
+    for dialect, executed in (("postgres", True), ("hive", False)):
+        shown = body(call("zhaomin", "post", f"/v1/segments/preview/sql?dialect={dialect}", spec))
+        assert "RANK() OVER" in shown["sql"]
+        assert shown["is_executed"] is executed
+    assert call("zhaomin", "post", "/v1/segments/preview/sql?dialect=oracle", spec).status_code == 422
+
+
 def test_a_branch_head_counts_her_branch_alone(call: Any, bank: object) -> None:
     spec = RICH.model_dump(mode="json", by_alias=True)
     call("zhaomin", "put", "/v1/segments/rich", spec)

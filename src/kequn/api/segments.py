@@ -11,6 +11,7 @@ from ninja import Router, Schema, Status
 from kequn.api.auth import Request
 from kequn.api.sources import JobStarted
 from kequn.core.errors import InvalidSpec
+from kequn.core.segments import EXECUTED
 from kequn.core.spec.segment import SegmentSpec
 from kequn.ops.audiences import queries, services
 
@@ -103,6 +104,37 @@ def preview(request: Request, spec: SegmentSpec, as_of: date | None = None) -> A
     return queries.preview_segment(request.actor, spec, as_of=as_of)
 
 
+class WordsOut(Schema):
+    """A rule as one sentence in each language."""
+
+    zh: str
+    en: str
+
+
+class SqlOut(Schema):
+    """A rule as SQL over the logical views, and whether SQL of that dialect is executed in our tests."""
+
+    dialect: str
+    sql: str
+    is_executed: bool
+
+
+def _sql_out(sql: str, dialect: str) -> dict[str, Any]:
+    return {"dialect": dialect, "sql": sql, "is_executed": dialect in EXECUTED}
+
+
+@router.post("/preview/words", response=WordsOut, summary="Say a rule that need not be saved in one sentence")
+def preview_words(request: Request, spec: SegmentSpec) -> dict[str, str]:
+    return queries.draft_words(request.actor, spec)
+
+
+@router.post("/preview/sql", response=SqlOut, summary="The SQL of a rule that need not be saved, by engine")
+def preview_sql(
+    request: Request, spec: SegmentSpec, dialect: str = "duckdb", as_of: date | None = None
+) -> dict[str, Any]:
+    return _sql_out(queries.draft_sql(request.actor, spec, as_of=as_of, dialect=dialect), dialect)
+
+
 @router.get("/overlap", response=dict[str, Any], summary="How many customers each two of several segments share")
 def overlap(request: Request, names: str, as_of: date | None = None) -> dict[str, Any]:
     chosen = [n for n in names.split(",") if n]
@@ -138,9 +170,9 @@ def count(request: Request, name: str, as_of: date | None = None) -> Any:
     return queries.preview_segment(request.actor, _of(request, name).pk, as_of=as_of)
 
 
-@router.get("/{name}/sql", response=dict[str, str], summary="The rule as SQL over the logical tables")
-def sql(request: Request, name: str, as_of: date | None = None, dialect: str = "duckdb") -> dict[str, str]:
-    return {"sql": queries.sql_for(request.actor, _of(request, name).pk, as_of=as_of, dialect=dialect)}
+@router.get("/{name}/sql", response=SqlOut, summary="The rule as SQL over the logical tables, by engine")
+def sql(request: Request, name: str, as_of: date | None = None, dialect: str = "duckdb") -> dict[str, Any]:
+    return _sql_out(queries.sql_for(request.actor, _of(request, name).pk, as_of=as_of, dialect=dialect), dialect)
 
 
 @router.get("/{name}/profile", response={200: dict[str, Any], 202: JobStarted}, summary="TGI with intervals")

@@ -72,6 +72,30 @@ def refresh(
         print_rows(tuple(facts), [tuple(str(v) if isinstance(v, dict) else v for v in facts.values())])
 
 
+@tag.command("backfill")
+def backfill(
+    tags: Annotated[list[str], typer.Argument(help="The tags to compute. 要加工的标签。")],
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First date. 起始日期。")],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last date. 截止日期。")],
+    monthly: Annotated[bool, typer.Option("--monthly", help="Month ends only. 只算月末。")] = False,
+    actor: As = "system",
+    json: Json = False,
+) -> None:
+    """Compute tags for past dates, as of each: rows after a date are not seen on it. 回填标签历史。
+
+    Example: kequn tag backfill txn_inflow_30d --from 2026-01-01 --to 2026-06-30 --monthly
+    """
+    start()
+    from kequn.ops.tags.backfill import backfill_tags
+
+    with out.status("…"):
+        rows = backfill_tags(acting(actor), tags, first=first.date(), last=last.date(), monthly=monthly)
+    if json:
+        print_json([{"as_of": r.as_of, "customers": r.n_customers, "failed": r.failed} for r in rows])
+    else:
+        print_rows(("as_of", "customers", "failed"), [(r.as_of, r.n_customers, ", ".join(r.failed)) for r in rows])
+
+
 @tag.command("show")
 def show_tag(name: str, as_of: Day = None, actor: As = "system") -> None:
     """Show one tag: definition, users, lineage, distribution (JSON). 标签详情。
@@ -135,7 +159,9 @@ def count(name: str, as_of: Day = None, actor: As = "system", json: Json = False
 @segment.command("sql")
 def sql(
     name: str,
-    dialect: Annotated[str, typer.Option(help="duckdb or postgres.")] = "duckdb",
+    dialect: Annotated[
+        str, typer.Option(help="duckdb, postgres, spark, hive, doris or starrocks. 数据库引擎。")
+    ] = "duckdb",
     as_of: Day = None,
     actor: As = "system",
 ) -> None:

@@ -19,6 +19,7 @@ from kequn.core.gate import CHANNELS, Candidates, Facts, contactable, decide, un
 from kequn.core.segments import (
     Overlap,
     check,
+    history,
     lists_in,
     members,
     members_sql,
@@ -40,12 +41,12 @@ from kequn.ops.catalog.queries import policy as contact_policy
 from kequn.ops.customers.queries import people_by_id
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import branch_codes_for
-from kequn.ops.runtime import engine, now
+from kequn.ops.runtime import engine, now, runtime
 from kequn.ops.tags.queries import catalogue, tables_of
 
 __all__ = [
     "OPEN_TALK", "Ordinals", "bank_for", "bank_today", "check_segment", "closure", "contactable_segment",
-    "customer_ids", "dates", "draft_sql", "export_for", "exports_for", "facts_about", "latest_date",
+    "customer_ids", "dates", "draft_sql", "draft_words", "export_for", "exports_for", "facts_about", "kept_on", "latest_date",
     "latest_segments", "list_for", "lists_for", "lists_within", "members_of", "members_page", "ordinals", "overlap_of",
     "pinned_segments", "preview_segment", "reaches", "scope_key", "scope_ordinals", "scope_sql", "scope_values", "segment_for",
     "segment_named", "segment_specs", "segments_for", "shown_value", "sql_for", "tables_within", "tag_values", "tags_of_one",
@@ -156,7 +157,17 @@ def draft_sql(actor: Actor, spec: SegmentSpec, *, as_of: date | None = None, dia
     """Return the SELECT of a segment being written."""
     actor.must("segment.view")
     day, others = as_of or latest_date(), segment_specs() | {spec.name: spec}
-    return members_sql(spec, tags=catalogue(), segments=others, as_of=day, dialect=dialect)
+    known = engine().manifest.dates
+    computed = [date.fromisoformat(text) for text in known] if day.isoformat() in known else None
+    return members_sql(spec, tags=catalogue(), segments=others, as_of=day, dialect=dialect, dates=computed)
+
+
+def draft_words(actor: Actor, spec: SegmentSpec) -> dict[str, str]:
+    """Return a segment being written as one sentence, by language. Raises as `check_segment`."""
+    actor.must("segment.view")
+    check_segment(spec)
+    others = segment_specs() | {spec.name: spec}
+    return {lang: rules.in_words(spec, tags=catalogue(), segments=others, language=lang) for lang in ("zh", "en")}
 
 
 # -- the bank within an actor's scope -----------------------------------------------------------------------------------
@@ -247,7 +258,7 @@ def preview_segment(actor: Actor, what: SegmentSpec | int, *, as_of: date | None
     spec = what if isinstance(what, SegmentSpec) else segment_for(actor, what).spec
     check_segment(spec)
     day, tags, others = as_of or latest_date(), catalogue(), segment_specs() | {spec.name: spec}
-    found = preview(bank_for(actor), spec, tags=tags, segments=others, as_of=day)
+    found = preview(bank_for(actor), spec, tags=tags, segments=others, as_of=day, past=kept_on)
     return SegmentPreview(
         as_of=day,
         size=found.size,
@@ -270,7 +281,16 @@ def members_of(actor: Actor, spec: SegmentSpec, *, as_of: date) -> Ordinals:
     found = members_kept.get(key)
     if found is not None:
         return found
-    return members_kept.put(key, members(bank, spec, tags=catalogue(), segments=segments, as_of=as_of))
+    found = members(bank, spec, tags=catalogue(), segments=segments, as_of=as_of, past=kept_on)
+    return members_kept.put(key, found)
+
+
+def kept_on(name: str, on: date) -> Ordinals | None:
+    """Return who belonged to a segment on a date as it was kept then, of the whole bank; ``None`` where it was not."""
+    try:
+        return history.members_on(runtime().store, name, on)
+    except NoData:
+        return None
 
 
 def overlap_of(actor: Actor, version_ids: Sequence[int], *, as_of: date | None = None) -> Overlap:
