@@ -12,6 +12,7 @@ from kequn.api.shapes import plain
 from kequn.api.sources import JobStarted
 from kequn.core.spec.tag import TagSpec
 from kequn.ops.tags import history, queries, services, using
+from kequn.ops.tags.backfill import request_backfill
 
 router = Router(tags=["tags 标签"])
 
@@ -41,6 +42,21 @@ def list_tags(request: Request, as_of: date | None = None) -> list[dict[str, Any
 @router.post("/refreshes", response={202: JobStarted}, summary="Compute all tags for a business date")
 def refresh(request: Request, as_of: date | None = None) -> Any:
     job = services.request_refresh(request.actor, as_of=as_of)
+    return Status(202, {"job": job.pk, "state": job.state})
+
+
+class BackfillIn(Schema):
+    """Which tags to compute for which past dates: every day of a time, or its month ends."""
+
+    tags: list[str]
+    first: date
+    last: date
+    monthly: bool = False
+
+
+@router.post("/backfills", response={202: JobStarted}, summary="Compute tags for past dates, as of each date")
+def backfill(request: Request, asked: BackfillIn) -> Any:
+    job = request_backfill(request.actor, asked.tags, first=asked.first, last=asked.last, monthly=asked.monthly)
     return Status(202, {"job": job.pk, "state": job.state})
 
 

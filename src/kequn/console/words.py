@@ -192,6 +192,7 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
     "job": {
         "source.load": _("加载数据"),
         "tag.refresh": _("刷新标签"),
+        "tag.backfill": _("回填标签"),
         "segment.profile": _("计算画像"),
         "analysis.cube": _("计算全行指标"),
         "discovery.run": _("客群发现"),

@@ -6,7 +6,7 @@ from kequn.core.tags.drifting import Drift, Shift, drift
 from kequn.core.tags.giving import publish_values
 from kequn.core.tags.ladder import Standing, TierHistory, climb, tier_history
 from kequn.core.tags.pack import catalogue, check_catalogue, check_tags, near_tag
-from kequn.core.tags.tracing import Lineage, lineage, reason_in_words, unavailable
+from kequn.core.tags.tracing import Lineage, known_names, lineage, reason_in_words, unavailable
 from kequn.core.tags.transitions import Transitions, days_in_state, tier_transitions, transitions
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "climb",
     "days_in_state",
     "drift",
+    "known_names",
     "lineage",
     "near_tag",
     "publish_values",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -15,7 +16,7 @@ from kequn.core.data.compacting import COMPACTED, compacted
 from kequn.core.engine.duck import Engine, quoted
 from kequn.core.engine.index import build_index
 from kequn.core.engine.store import DateState, Draft, Manifest, Store, TagState
-from kequn.core.errors import Cancelled, NoData, TagFailed
+from kequn.core.errors import Cancelled, NoData, StoreFull, TagFailed
 from kequn.core.spec.tag import TagSpec
 from kequn.core.tags.columns import ARROW_OF_TYPE, ColumnFile, check_codes
 from kequn.core.tags.compiling import Binder
@@ -31,6 +32,7 @@ from kequn.core.tags.tracing import fingerprint_of_population, fingerprints_of_i
 from kequn.core.tags.windows import WindowPass, window_pass
 
 CHANGED = "changed"
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 SHARD = 1 << 19
 """Customers whose values are in memory at once."""
 
@@ -107,6 +109,7 @@ def refresh(
         UnknownTag: a name of ``only`` that is not in ``specs``.
         InvalidSpec: a spec that is not valid.
         StoreBusy: another load or refresh is writing.
+        StoreFull: there is no room on the disk; nothing is published then.
         Cancelled: ``cancelled`` said so; nothing is published then.
     """
     known_names(set(only or ()), specs)
@@ -114,12 +117,17 @@ def refresh(
     plan = _planned(store.manifest(), read, as_of, only, force=force)
     if plan.is_current:
         return _report(plan, _Outcome(customers=store.manifest().dates[as_of.isoformat()].customers))
-    with store.writing(now=now) as draft:
-        plan = _planned(draft.manifest, read, as_of, only, force=force)
-        work = _Work(draft, plan, now, progress, cancelled, by_sql=by_sql, everybody=force or by_sql)
-        outcome = work.run()
-        _enter(draft.manifest, plan, outcome, drop_others=only is None)
-        build_index(store, draft.manifest.dates[as_of.isoformat()], cuts=_declared_bins(read))
+    try:
+        with store.writing(now=now) as draft:
+            plan = _planned(draft.manifest, read, as_of, only, force=force)
+            work = _Work(draft, plan, now, progress, cancelled, by_sql=by_sql, everybody=force or by_sql)
+            outcome = work.run()
+            _enter(draft.manifest, plan, outcome, drop_others=only is None)
+            build_index(store, draft.manifest.dates[as_of.isoformat()], cuts=_declared_bins(read))
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise StoreFull("The disk is full.", hint="Make room; what was published before goes on serving.") from error
     return _report(plan, outcome)
 
 

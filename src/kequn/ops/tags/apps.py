@@ -12,6 +12,8 @@ class TagsConfig(AppConfig):
     def ready(self) -> None:
         """Say who does the app's jobs."""
         from kequn.ops.jobs.services import register
+        from kequn.ops.tags.backfill import backfill_job
         from kequn.ops.tags.services import refresh_job
 
         register("tag.refresh", refresh_job)
+        register("tag.backfill", backfill_job)
