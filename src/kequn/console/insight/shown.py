@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from kequn.console import charts
 from kequn.console.templatetags.kq import NONE, n0, n2, pct1, wan
 from kequn.console.words import word_for
-from kequn.core.insight import Figure, Kpi, Profile
+from kequn.core.insight import Driver, Drivers, Figure, Kpi, Profile
 from kequn.core.insight.answers import Answers, Rate
 from kequn.core.insight.money import CashFlow, Worth
 from kequn.core.insight.products import Holding, Holdings
@@ -105,10 +105,33 @@ def _different(block: NoteBlock) -> dict[str, Any]:
         ]
         for name, d in zip(names, found, strict=True)
     ]
+    drawn = [(charts.tgi(_("与全行差异最大的标签取值，TGI 100 为全行水平"), dots), "l")] if dots else []
+    drivers: Drivers = block.data["drivers"]
+    if drivers.drivers:
+        points = [(_driver(d), d.difference.point, d.difference.low, d.difference.high) for d in drivers.drivers]
+        drawn.append((charts.intervals(_("与同年龄、同层级的其他客户相比（百分点，95% 区间）"), points), "l"))
     return {
-        "charts": [(charts.tgi(_("与全行差异最大的标签取值，TGI 100 为全行水平"), dots), "l")] if dots else [],
+        "charts": drawn, "is_grid": True, "remark": _about(drivers),
         "heads": [_("标签与取值"), _("客群占比"), _("全行占比"), "TGI", _("95% 区间"), _("客户数")], "rows": rows,
     }  # fmt: skip
+
+
+def _driver(d: Driver) -> str:
+    name = f"{said(d.title)}: {said(d.value_title)}" if d.measure == "share" else said(d.title)
+    return _("%s（名次）") % name if d.measure == "rank" else name
+
+
+def _about(drivers: Drivers) -> str:
+    """What the comparison of equals rests on."""
+    if drivers.too_few:
+        return _("人数太少，不与同年龄、同层级的客户比较。")
+    found = {"n": n0(drivers.considered), "share": pct1(drivers.compared), "k": len(drivers.drivers)}
+    return (
+        _(
+            "与同年龄、同层级的客户比较：看了 %(n)s 项，%(k)s 项可靠；%(share)s 的成员有可比客户。名次以 50 为无差异。是对照，不是原因。"
+        )
+        % found
+    )
 
 
 def _products(block: NoteBlock) -> dict[str, Any]:

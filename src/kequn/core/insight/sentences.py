@@ -9,6 +9,7 @@ from kequn.core.insight.money import CashFlow, Worth
 from kequn.core.insight.people import MINIMUM
 from kequn.core.insight.products import Holdings
 from kequn.core.insight.profile import Difference, Profile
+from kequn.core.insight.rhythm import Rhythm
 from kequn.core.spec.base import Text
 
 FAMILY_WORDS = {
@@ -102,8 +103,8 @@ def about_holdings(holdings: Holdings) -> Text:
     )
 
 
-def about_cash_flow(flow: CashFlow) -> Text:
-    """Say on which days money comes in, against the bank."""
+def about_cash_flow(flow: CashFlow, amounts: Rhythm | None = None) -> Text:
+    """Say on which days money comes in, by number against the bank, and by amount where that is known."""
     if not flow.receipts:
         return Text(
             zh="没有记到外部流入，看不出资金节奏。", en="No money from outside is on record, so no rhythm can be told."
@@ -118,9 +119,13 @@ def about_cash_flow(flow: CashFlow) -> Text:
         f" (bank {100 * bank:.0f}%); {flow.payers:,} members had any within the year,"
         f" {100 * flow.payers / max(flow.size, 1):.0f}%"
     )
-    return _ended(
-        zh + "。按笔数计，金额可能集中在少数客户", en + ". By number; amounts may sit with a few", few=flow.is_few
-    )
+    zh, en = zh + "。按笔数计，金额可能集中在少数客户", en + ". By number; amounts may sit with a few"
+    if amounts is not None and amounts.by_day:
+        top = max(amounts.by_day, key=lambda part: part.share)
+        span = f"{100 * top.low:.0f}–{100 * top.high:.0f}%"
+        zh += f"；按金额最多的是 {top.at} 日，占 {100 * top.share:.0f}%（95% 区间 {span}）"
+        en += f"; by amount day {top.at} leads with {100 * top.share:.0f}% (95% interval {span})"
+    return _ended(zh, en, few=flow.is_few)
 
 
 def about_channels(answers: Answers) -> Text:

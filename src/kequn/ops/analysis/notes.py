@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
+from kequn.core.engine.index.bits import from_ordinals
 from kequn.core.errors import KequnError
-from kequn.core.insight import profile
+from kequn.core.insight import find_drivers, profile
 from kequn.core.insight.answers import answers_of
 from kequn.core.insight.money import BankMoney, bank_money_of, cash_flow_of, worth_of
 from kequn.core.insight.products import holdings_of
+from kequn.core.insight.rhythm import rhythm
 from kequn.core.insight.sentences import (
     about_answers,
     about_cash_flow,
@@ -38,6 +40,7 @@ from kequn.ops.audiences.queries import (
     members_of,
     scope_key,
     segment_specs,
+    tags_within,
 )
 from kequn.ops.audiences.services import profile_segment
 from kequn.ops.campaigns.queries import campaigns_for
@@ -47,6 +50,8 @@ from kequn.ops.reviews.queries import latest_review, result_of
 from kequn.ops.runtime import engine
 from kequn.ops.tags.queries import catalogue
 
+SEED = 20_260_630
+"""Of the sample that drivers are looked for in: the same note says the same."""
 WHO_TAGS = ("demo_age_band", "demo_gender", "demo_area_type", "asset_tier", "life_stage")
 MOST_DATES = 6
 MOST_KEPT = 256
@@ -123,7 +128,24 @@ def _different(actor: Actor, version: Any, day: date) -> Made:
     answer = profile_segment(actor, version.pk, as_of=day)
     if answer.profile is None:
         return None, {}, answer.job_id
-    return about_differences(answer.profile), {"profile": answer.profile}, None
+    members, tags = members_of(actor, version.spec, as_of=day), catalogue()
+    defining = tags_within(version.spec, segment_specs() | {version.name: version.spec})
+    drivers = find_drivers(bank_for(actor), members, tags=tags, as_of=day, seed=SEED, defining=defining)
+    return about_differences(answer.profile), {"profile": answer.profile, "drivers": drivers}, None
+
+
+def _rhythm(actor: Actor, version: Any, day: date) -> Made:
+    members = members_of(actor, version.spec, as_of=day)
+    try:
+        flow = cash_flow_of(engine(), members, bank_money(actor, day), as_of=day)
+    except KequnError as error:
+        return _no_data(error), {}, None
+    amounts = rhythm(engine(), from_ordinals(members, engine().manifest.ordinals), day)
+    return about_cash_flow(flow, amounts), {"flow": flow, "rhythm": amounts}, None
+
+
+def _no_data(error: KequnError) -> Text:
+    return Text(zh=f"没有数据：{error.message}", en=error.message)
 
 
 def _measured(
@@ -139,7 +161,7 @@ def _measured(
         try:
             found = compute(engine(), members, against(actor, day), as_of=day)
         except KequnError as error:
-            return Text(zh=f"没有数据：{error.message}", en=error.message), {}, None
+            return _no_data(error), {}, None
         return say(found), {name: found}, None
 
     return make
@@ -176,7 +198,7 @@ _makers: dict[str, Maker] = {
     "who": _who,
     "different": _different,
     "products": _measured("holdings", holdings_of, about_holdings),
-    "rhythm": _measured("flow", cash_flow_of, about_cash_flow, bank_money),
+    "rhythm": _rhythm,
     "channels": _measured("answers", answers_of, about_channels),
     "worth": _measured("worth", worth_of, about_worth, bank_money),
     "answers": _answers,
