@@ -244,7 +244,7 @@ def _set(column: pa.ChunkedArray) -> Parts:
 
 def _number(column: pa.ChunkedArray, kind: Kind, cuts: Sequence[float]) -> Parts:
     parts = Parts(kind, len(column), _known(column))
-    exact = narrowed(_numbers(column, kind))
+    exact = narrowed(whole_numbers(column, kind))
     parts.exact = exact
     sample = _sample(exact, parts.known)
     edges = edges_of(sample, [*cuts, *(likely_cuts(sample) if kind == "number" else ())])
@@ -255,7 +255,7 @@ def _number(column: pa.ChunkedArray, kind: Kind, cuts: Sequence[float]) -> Parts
     return parts
 
 
-def _numbers(column: pa.ChunkedArray, kind: Kind) -> Array:
+def whole_numbers(column: pa.ChunkedArray, kind: Kind) -> Array:
     """int64 or float64; 0 where there is no value, +inf for what is not a number."""
     if kind == "day":
         days = pc.fill_null(column.cast(pa.date32()).cast(pa.int32()), 0).to_numpy().astype(np.int64)
