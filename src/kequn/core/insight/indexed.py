@@ -52,6 +52,8 @@ class Scale:
 
 _SCALES: WeakKeyDictionary[Index, dict[str, Scale]] = WeakKeyDictionary()
 """By index, which never changes; dropped with it."""
+_COUNTS: WeakKeyDictionary[Index, dict[str, Ints]] = WeakKeyDictionary()
+"""The bank's counts by code, where it is a part of the whole bank and they have to be counted."""
 
 
 def answered(index: Index, tags: Mapping[str, TagSpec]) -> list[str]:
@@ -76,19 +78,34 @@ def counted_inside(index: Index, words: Words, tags: Mapping[str, TagSpec], *, n
     else:
         found = facets(columns, crowd, cuts={name: scale.cuts for name, scale in scales.items()})
         made = {name: _of_number(scale, found[name][1:]) for name, scale in scales.items()}
-    sizes = crowd.count, index.customers
-    for column in columns:
-        if column.name not in scales:
-            counts, bank_counts = found[column.name], index.histogram(column.name)
-            made[column.name] = _of_values(tags[column.name], column, counts, bank_counts, sizes)
+    others, sizes = [column for column in columns if column.name not in scales], (crowd.count, index.customers)
+    bank_counts = _bank_counts(index, others)
+    for column in others:
+        name = column.name
+        made[name] = _of_values(tags[name], column, found[name], bank_counts[name], sizes)
     return {name: made[name] for name in tags}
+
+
+def _bank_counts(index: Index, columns: list[Column]) -> dict[str, Ints]:
+    kept = _COUNTS.setdefault(index, {})
+    new = [column for column in columns if column.name not in kept]
+    mine = [column for column in new if column.population != index.digest]
+    kept |= {column.name: column.histogram for column in new if column.population == index.digest}
+    kept |= facets(mine, Crowd(index.population, index.size))
+    return kept
 
 
 def scales_of(index: Index, tags: Mapping[str, TagSpec]) -> dict[str, Scale]:
     """Return the bins in which the numbers and dates among some tags are shown; made once for an index."""
+    kept = _SCALES.setdefault(index, {})
+    columns = [column for name in tags if (column := index.columns[name]).kind in ("number", "day")]
+    new = [c for c in columns if c.name not in kept or kept[c.name].tag != tags[c.name]]
     bank = Crowd(index.population, index.size)
-    columns = (index.columns[name] for name in tags)
-    return {c.name: _scale(index, bank, tags[c.name], c) for c in columns if c.kind in ("number", "day")}
+    counts = {c.name: c.histogram for c in new if c.population == index.digest}
+    counts |= histograms([c for c in new if c.name not in counts], bank)
+    for column in new:
+        kept[column.name] = _scale(tags[column.name], column, bank, counts[column.name])
+    return {column.name: kept[column.name] for column in columns}
 
 
 def _with_numbers(columns: list[Column], crowd: Crowd, bank: Crowd, scales: Mapping[str, Scale]) -> dict[str, Counts]:
@@ -131,19 +148,14 @@ def _of_number(
     return Counts(scale.keys, scale.titles, inside[scale.shown], scale.bank, known, scale.known, numbers, bank_numbers)
 
 
-def _scale(index: Index, crowd: Crowd, tag: TagSpec, column: Column) -> Scale:
-    kept = _SCALES.setdefault(index, {})
-    scale = kept.get(tag.name)
-    if scale is None or (scale.tag is not tag and scale.tag != tag):
-        histogram = index.histogram(tag.name)
-        ordered = Binned(column, crowd, histogram, origin=_origin(column))
-        edges = edges_of(tag, ordered)
-        counts, cuts = in_bins(ordered, edges), Cuts.of(column, edges + _origin(column))
-        shown = np.flatnonzero(counts).tolist()
-        named = [bin_words(tag, ordered, edges, i) for i in shown]
-        keys, titles = tuple(key for key, _ in named), tuple(title for _, title in named)
-        scale = kept[tag.name] = Scale(tag, edges, cuts, shown, keys, titles, counts[shown], len(ordered), ordered)
-    return scale
+def _scale(tag: TagSpec, column: Column, bank: Crowd, histogram: Ints) -> Scale:
+    ordered = Binned(column, bank, histogram, origin=_origin(column))
+    edges = edges_of(tag, ordered)
+    counts, cuts = in_bins(ordered, edges), Cuts.of(column, edges + _origin(column))
+    shown = np.flatnonzero(counts).tolist()
+    named = [bin_words(tag, ordered, edges, i) for i in shown]
+    keys, titles = tuple(key for key, _ in named), tuple(title for _, title in named)
+    return Scale(tag, edges, cuts, shown, keys, titles, counts[shown], len(ordered), ordered)
 
 
 def _origin(column: Column) -> int:
