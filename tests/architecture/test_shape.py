@@ -20,6 +20,7 @@ MECHANISMS = {
     "governance": {"audit"},
     "orgs": {"actor", "rights"},
     "jobs": {"lease"},
+    "tags": {"backfill", "history"},
     "delivery": None,
     "audiences": None,
     "campaigns": None,

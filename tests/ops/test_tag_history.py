@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -17,9 +18,8 @@ from kequn.ops.audiences.queries import segment_specs
 from kequn.ops.audiences.services import save_segment
 from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.tags.history import drift_for, months_for, tier_months_for, transitions_for
-from kequn.ops.tags.queries import catalogue, tag_rows_for
+from kequn.ops.tags.queries import catalogue, tag_rows_for, users_for
 from kequn.ops.tags.services import refresh_tags, remove_tag, save_tag
-from kequn.ops.tags.using import users_for
 from tests.core.small_bank import SmallBank
 
 Cast = dict[str, Actor]
@@ -51,9 +51,11 @@ def small(tmp_path: Path, db: None) -> SmallBank:
 def test_tiers_move_between_months_within_an_actors_scope(small: SmallBank, cast: Cast) -> None:
     found = transitions_for(system_actor(), "asset_tier")
     assert (found.earlier, found.later, found.moved(up=True)) == (MAY, JUNE, 1)
-    branch = next(a for a in cast.values() if not a.sees_all_branches and "0002" in a.branch_path)
-    assert transitions_for(branch, "asset_tier").moved(up=True) == 0
-    assert transitions_for(branch, "asset_tier").began < found.began == 4
+    of_branch = {
+        code: replace(cast["zhaomin"], branch_code=code, branch_path=f"/HO/C1/{code}/") for code in ("0001", "0002")
+    }
+    mine = {code: transitions_for(actor, "asset_tier") for code, actor in of_branch.items()}
+    assert {code: (m.began, m.moved(up=True)) for code, m in mine.items()} == {"0001": (2, 1), "0002": (2, 0)}
 
 
 def test_the_ladder_is_told_month_by_month(small: SmallBank) -> None:

@@ -11,7 +11,7 @@ from kequn.api.auth import Request
 from kequn.api.shapes import plain
 from kequn.api.sources import JobStarted
 from kequn.core.spec.tag import TagSpec
-from kequn.ops.tags import history, queries, services, using
+from kequn.ops.tags import history, queries, services
 from kequn.ops.tags.backfill import request_backfill
 
 router = Router(tags=["tags 标签"])
@@ -86,7 +86,7 @@ def remove(request: Request, name: str) -> Any:
 
 @router.get("/{name}/users", response=list[dict[str, Any]], summary="What reads the tag")
 def users(request: Request, name: str) -> list[dict[str, Any]]:
-    return [{"kind": u.kind, "name": u.name, "title": u.title.zh} for u in using.users_for(request.actor, name)]
+    return [{"kind": u.kind, "name": u.name, "title": u.title.zh} for u in queries.users_for(request.actor, name)]
 
 
 @router.get("/{name}/drift", response=dict[str, Any], summary="How far the distribution moved between two dates (PSI)")

@@ -104,8 +104,7 @@ def show_tag(name: str, as_of: Day = None, actor: As = "system") -> None:
     """
     start()
     from kequn.ops.sources.queries import data_date
-    from kequn.ops.tags.queries import lineage_for, statistics_for, tag_for
-    from kequn.ops.tags.using import users_for
+    from kequn.ops.tags.queries import lineage_for, statistics_for, tag_for, users_for
 
     who = acting(actor)
     day = as_of.date() if as_of else data_date()

@@ -47,7 +47,7 @@ def users(name: str, actor: As = "system", json: Json = False) -> None:
     Example: kequn tag users asset_tier
     """
     start()
-    from kequn.ops.tags.using import users_for
+    from kequn.ops.tags.queries import users_for
 
     rows = [(u.kind, u.name, str(u.title)) for u in users_for(acting(actor), name)]
     show_rows(("kind", "name", "title"), rows, json=json)

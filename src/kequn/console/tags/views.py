@@ -35,9 +35,9 @@ from kequn.ops.tags.queries import (
     statistics_for,
     tag_for,
     tag_rows_for,
+    users_for,
 )
 from kequn.ops.tags.services import request_refresh
-from kequn.ops.tags.using import users_for
 
 COLUMNS = (
     Column(lazy("标签"), "spec.title.zh", "title"),

@@ -12,11 +12,11 @@ class AudiencesConfig(AppConfig):
     def ready(self) -> None:
         """Follow decisions on segments, and say who does the app's jobs."""
         from kequn.ops.audiences import services
-        from kequn.ops.audiences.using import segments_using
+        from kequn.ops.audiences.queries import segments_using
         from kequn.ops.governance.services import on_decision
         from kequn.ops.jobs.services import register
+        from kequn.ops.tags.queries import tell_tag_users
         from kequn.ops.tags.services import on_refresh
-        from kequn.ops.tags.using import tell_tag_users
 
         on_decision("segment", services.decide_segment)
         register("segment.profile", services.profile_job)

@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 
 from kequn.core import segments as rules
 from kequn.core.engine.duck import Engine, literal, quoted
-from kequn.core.errors import Conflict, NoData, NotAllowed, UnknownSegment, UnknownTag
+from kequn.core.errors import Conflict, KequnError, NoData, NotAllowed, UnknownSegment, UnknownTag
 from kequn.core.gate import CHANNELS, Candidates, Facts, contactable, decide, unknown_facts
 from kequn.core.segments import (
     Overlap,
@@ -42,6 +42,7 @@ from kequn.ops.customers.queries import people_by_id
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import branch_codes_for
 from kequn.ops.runtime import engine, now, runtime
+from kequn.ops.tags.contracts import TagUser
 from kequn.ops.tags.queries import catalogue, tables_of
 
 __all__ = [
@@ -461,3 +462,16 @@ def tables_within(spec: SegmentSpec, segments: Mapping[str, SegmentSpec]) -> set
 def tags_within(spec: SegmentSpec, segments: Mapping[str, SegmentSpec]) -> tuple[str, ...]:
     """Return the tags that a segment and the segments within it read."""
     return tuple(sorted(tags_in(understand(spec, tags=catalogue(), segments=segments))))
+
+
+def segments_using(name: str) -> list[TagUser]:
+    """Return the segments that read a tag, directly or through others; one that no longer reads is left out."""
+    segments, found = segment_specs(), []
+    for other, spec in segments.items():
+        try:
+            uses = name in tags_within(spec, segments)
+        except KequnError:
+            continue  # its own page shows what is wrong with it
+        if uses:
+            found.append(TagUser("segment", other, spec.title))
+    return found

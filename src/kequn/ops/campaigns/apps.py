@@ -17,7 +17,7 @@ class CampaignsConfig(AppConfig):
         from kequn.ops.delivery.services import install_gate
         from kequn.ops.governance.services import on_decision
         from kequn.ops.jobs.services import register
-        from kequn.ops.tags.using import tell_tag_users
+        from kequn.ops.tags.queries import tell_tag_users
         from kequn.ops.workbench.services import tell_campaigns
 
         on_decision("campaign", services.decide_campaign)

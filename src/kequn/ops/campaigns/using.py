@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from kequn.ops.audiences.using import segments_using
+from kequn.ops.audiences.queries import segments_using
 from kequn.ops.campaigns import states
 from kequn.ops.campaigns.models import Campaign
 from kequn.ops.catalog.queries import playbooks_for_segments
-from kequn.ops.tags.using import TagUser
+from kequn.ops.tags.contracts import TagUser
 
 
 def campaigns_using(name: str) -> list[TagUser]:

@@ -14,7 +14,7 @@ class CatalogConfig(AppConfig):
         from kequn.ops.catalog.queries import KINDS, metrics_using
         from kequn.ops.catalog.services import decide_definition
         from kequn.ops.governance.services import on_decision
-        from kequn.ops.tags.using import tell_tag_users
+        from kequn.ops.tags.queries import tell_tag_users
 
         for kind in KINDS:
             on_decision(kind, decide_definition)

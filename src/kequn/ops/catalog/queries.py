@@ -15,7 +15,7 @@ from kequn.ops.catalog.contracts import Mark, Product
 from kequn.ops.catalog.models import CatalogSpec, DefinitionVersion
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine
-from kequn.ops.tags.using import TagUser
+from kequn.ops.tags.contracts import TagUser
 
 KINDS = ("offer", "template", "talk_track", "metric", "playbook", "contact_policy")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -20,8 +20,11 @@ from kequn.core.tags.ordering import closure
 from kequn.core.tags.pack import read_tags
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine, runtime
+from kequn.ops.tags.contracts import TagUser
 from kequn.ops.tags.models import Refresh, TagStatistic, TagVersion
 
+Finder = Callable[[str], Iterable[TagUser]]
+_finders: dict[str, Finder] = {}
 _cached: tuple[object, dict[str, TagSpec]] | None = None
 
 
@@ -87,6 +90,29 @@ def tag_for(actor: Actor, name: str) -> TagSpec:
 def lineage_for(actor: Actor, name: str) -> Lineage:
     """Return what a tag is made of and what is made of it."""
     return lineage(tag_for(actor, name), catalogue())
+
+
+def tell_tag_users(source: str, finder: Finder) -> None:
+    """Say who finds the users of a tag in an app; called by the app when it is ready."""
+    _finders[source] = finder
+
+
+def users_of(name: str) -> list[TagUser]:
+    """Return everything that reads a tag, by kind and name."""
+    specs = catalogue()
+    found = [TagUser("tag", other, specs[other].title) for other in lineage(specs[name], specs).used_by]
+    for finder in _finders.values():
+        found += finder(name)
+    return sorted(set(found), key=lambda user: (user.kind, user.name))
+
+
+def users_for(actor: Actor, name: str) -> list[TagUser]:
+    """Return everything that reads a tag.
+
+    Raises:
+        UnknownTag: there is no such tag; with the nearest name.
+    """
+    return users_of(tag_for(actor, name).name)
 
 
 def versions_within(names: Iterable[str]) -> dict[str, str]:

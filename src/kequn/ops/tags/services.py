@@ -17,8 +17,7 @@ from kequn.ops.jobs.services import Job, Running, enqueue
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import now, runtime
 from kequn.ops.tags.models import Refresh, TagVersion
-from kequn.ops.tags.queries import catalogue, without
-from kequn.ops.tags.using import users_of
+from kequn.ops.tags.queries import catalogue, users_of, without
 
 DAYS_IN_STAGE = "life_days_in_stage"
 Progress = Callable[[int, int | None, str], None]
