@@ -207,6 +207,16 @@ def test_stopping_the_server_stops_its_worker_and_its_web_processes(tmp_path: Pa
             os.killpg(group.pid, signal.SIGKILL)
 
 
+def test_a_database_of_an_earlier_version_is_told_and_brought_up_to_date(tmp_path: Path) -> None:
+    command = [PROGRAM, "segment", "list"]
+    old = subprocess.run(command, cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, check=False)
+    assert old.returncode == 1
+    assert "kequn migrate" in old.stderr
+    assert "Traceback" not in old.stderr
+    kequn(tmp_path, "migrate")
+    kequn(tmp_path, "segment", "list")
+
+
 def answers(port: int) -> bool:
     with socket.socket() as line:
         return line.connect_ex(("127.0.0.1", port)) == 0

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 
 import typer
+from django.db import DatabaseError
 from rich.console import Console
 from rich.markup import escape
 
 from kequn import __version__
 from kequn.cli import data, demo, discovering, insight, knowing, past, running, serving, tagging
-from kequn.core.errors import KequnError, SeveralErrors
+from kequn.core.errors import Conflict, KequnError, SeveralErrors
 
 app = typer.Typer(
     name="kequn",
@@ -31,6 +32,7 @@ app.add_typer(running.approval, name="approval")
 app.add_typer(running.campaign, name="campaign")
 app.command("dispatch")(running.dispatch)
 app.command("review")(running.review)
+app.command("migrate")(serving.migrate_database)
 app.command("serve")(serving.serve)
 app.command("worker")(serving.worker)
 app.add_typer(serving.user, name="user")
@@ -52,7 +54,8 @@ def run() -> None:
     """Run a command; an error a user can act on is printed in three lines, not as a trace."""
     try:
         app()
-    except KequnError as error:
+    except (KequnError, DatabaseError) as problem:
+        error = problem if isinstance(problem, KequnError) else _outdated(problem)
         faults = error.errors if isinstance(error, SeveralErrors) else (error,)
         say = Console(stderr=True, highlight=False)
         for fault in faults:
@@ -62,6 +65,21 @@ def run() -> None:
             if fault.hint:
                 say.print(f"  → {fault.hint}", markup=False, soft_wrap=True)
         sys.exit(FAULT)
+
+
+def _outdated(problem: DatabaseError) -> KequnError:
+    """Return what to say when the database is of an earlier version; any other trouble with it is raised again."""
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if not waiting:
+        raise problem
+    return Conflict(
+        f"The database is of an earlier version of kequn: {len(waiting)} changes of its tables are waiting.",
+        hint="Stop the server, make a copy, and run `kequn migrate`.",
+    )
 
 
 if __name__ == "__main__":

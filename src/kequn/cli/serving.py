@@ -52,6 +52,15 @@ def _leave(_signal: int, _frame: object) -> None:
     raise SystemExit(0)
 
 
+def migrate_database() -> None:
+    """Bring the database to this version of kequn; `serve` does it too. 升级数据库。
+
+    Example: kequn migrate
+    """
+    start()
+    migrate()
+
+
 def worker() -> None:
     """Run queued jobs and send what is due, until stopped. 后台作业与投递。
 
