@@ -125,7 +125,7 @@ def refresh(
             _enter(draft.manifest, plan, outcome, drop_others=only is None)
             build_index(store, draft.manifest.dates[as_of.isoformat()], cuts=_declared_bins(read))
     except OSError as error:
-        if error.errno not in NO_ROOM:
+        if not _is_for_want_of_room(error):
             raise
         raise StoreFull("The disk is full.", hint="Make room; what was published before goes on serving.") from error
     return _report(plan, outcome)
@@ -138,6 +138,11 @@ def _declared_bins(read: Mapping[str, ReadTag]) -> dict[str, tuple[float, ...]]:
         for name, tag in read.items()
         if tag.spec.type in ("integer", "number", "money")
     }
+
+
+def _is_for_want_of_room(error: OSError) -> bool:
+    """Whether a disk is full; numpy tells only how many values it could write."""
+    return error.errno in NO_ROOM or (error.errno is None and "requested and" in str(error))
 
 
 def _planned(
