@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from kequn.core.segments.migration import Migration
 
-WIDTH, BAR, GAP, LEAST = 640, 14, 8, 2.0
-HEIGHT = 360
-MARGIN = 150
-"""Room for the words beside the bars."""
+WIDTH, BAR, GAP, LEAST = 960, 14, 6, 2.0
+HEIGHT = 380
+MARGIN, EDGE = 190, 8
+"""Room for the words beside the bars, and above the first and below the last."""
+LINE = 18.0
+"""A bar takes at least the height of its words."""
 COLOURS = 6
 
 
@@ -64,21 +66,21 @@ def sankey(found: Migration, language: str) -> Sankey:
     sides = (found.sizes_before, found.sizes_after)
     shown = [[i for i, size in enumerate(sizes) if size] for sizes in sides]
     most = max(map(len, shown), default=0)
-    height = max(HEIGHT, most * 34)
-    scale = (height - GAP * max(most - 1, 0)) / total if total else 0.0
+    scale = max(HEIGHT - GAP * most, HEIGHT / 2) / total if total else 0.0
     nodes: list[Node] = []
     tops: list[dict[int, float]] = []
     for side, (sizes, rows) in enumerate(zip(sides, shown, strict=True)):
-        y, top = 0.0, {}
+        y, top = float(EDGE), {}
         for i in rows:
             tall = max(sizes[i] * scale, LEAST)
+            slack = max(LINE - tall, 0) / 2
             x = MARGIN if side == 0 else WIDTH - MARGIN - BAR
-            nodes.append(Node(x, round(y, 1), round(tall, 1), _colour(i), titles[i], sizes[i], side == 0))
-            top[i] = y
-            y += tall + GAP
+            nodes.append(Node(x, round(y + slack, 1), round(tall, 1), _colour(i), titles[i], sizes[i], side == 0))
+            top[i] = y + slack
+            y += tall + 2 * slack + GAP
         tops.append(top)
     bottom = max((n.y + n.height for n in nodes), default=0)
-    return Sankey(WIDTH, int(bottom) + 2, BAR, tuple(nodes), _ribbons(found, titles, tops, scale))
+    return Sankey(WIDTH, int(bottom) + 2 * EDGE, BAR, tuple(nodes), _ribbons(found, titles, tops, scale))
 
 
 def _ribbons(found: Migration, titles: list[str], tops: list[dict[int, float]], scale: float) -> tuple[Ribbon, ...]:
