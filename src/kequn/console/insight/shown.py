@@ -64,7 +64,7 @@ def _who(block: NoteBlock) -> dict[str, Any]:
     sizes = block.data["sizes"]
     if len(sizes) > 1:
         drawn.append(
-            (charts.line(_("各日期的客户数"), [d for d, _n in sizes], (_("客户数"), [n for _d, n in sizes])), "s")
+            (charts.columns(_("各日期的客户数"), [d for d, _n in sizes], (_("客户数"), [n for _d, n in sizes])), "s")
         )
     for tag in profile.tags:
         cells = [c for c in tag.cells if c.share is not None][:MOST_BARS]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, get_args
 
+from kequn.core.data.tables import TABLES
 from kequn.core.errors import NotAllowed, NotMeasurable
 from kequn.core.insight import TIERS, Cube, Figure, Kpi, definition, definitions, figure, tier_number, withheld
 from kequn.core.spec.base import Text
@@ -231,6 +232,16 @@ class _Tree:
         )
 
 
+def _named_table(detail: str) -> tuple[str, str]:
+    """Return what a missing table, or the column of one, is called."""
+    name, _, column = detail.partition(".")
+    table = TABLES.get(name)
+    if table is None:
+        return detail, detail
+    more = f" {column}" if column else ""
+    return f"“{table.zh}”{more}", f"{table.en.lower()}{more}"
+
+
 def plain_table(table: BankTable) -> dict[str, Any]:
     """Return a table as plain values for JSON, each KPI with its definition."""
     rows = [{"key": r.key, "title": r.title, "figures": list(r.figures.values())} for r in (*table.rows, table.whole)]
@@ -244,12 +255,12 @@ def plain_table(table: BankTable) -> dict[str, Any]:
 
 def why(kpi: Kpi, found: Figure) -> Text:
     """Return in words why a figure has no value."""
-    table = found.detail
+    zh, en = _named_table(found.detail)
     words = {
         "lacks": Text(zh=kpi.lacks_zh or "–", en=kpi.lacks_en or "–"),
-        "not_loaded": Text(zh=f"没有接入 {table}", en=f"{table} is not loaded"),
-        "no_history": Text(zh=f"{table} 的历史不够长", en=f"The history of {table} is too short"),
-        "too_early": Text(zh=f"{table} 还没到能给数的日子", en=f"{table} does not reach far enough yet"),
+        "not_loaded": Text(zh=f"没有接入{zh}", en=f"{en} not loaded"),
+        "no_history": Text(zh=f"{zh}的历史不够长", en=f"Too short a history: {en}"),
+        "too_early": Text(zh=f"{zh}还没到能给数的日子", en=f"Not told yet: {en} must reach further"),
         "no_earlier_month": Text(zh="没有更早的月份可比", en="There is no earlier month to compare with"),
         "nothing_below": Text(zh="分母为 0 或太小", en="Nothing, or too little, to divide by"),
         "small": Text(zh="不足 5 户，不显示", en="Fewer than 5, withheld"),
