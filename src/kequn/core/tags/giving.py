@@ -10,12 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from kequn.core.engine.index import build_index
 from kequn.core.engine.store import Draft, Store, TagState
 from kequn.core.errors import InvalidSpec, NoData
 from kequn.core.spec.tag import TagSpec
 from kequn.core.tags.columns import ARROW_OF_TYPE, ColumnFile, check_codes
 from kequn.core.tags.language import GIVEN
 
+NUMBERS = ("integer", "number", "money")
 Column = pa.Array | pa.ChunkedArray
 
 
@@ -53,3 +55,6 @@ def _publish(draft: Draft, spec: TagSpec, values: Column, as_of: date, now: date
     inputs = uuid.uuid4().hex[:16]
     state = TagState(file=name, fingerprint=spec.fingerprint(), known=file.known, computed_at=now, inputs=inputs)
     day.tags = dict(sorted({**day.tags, spec.name: state}.items()))
+    scale = 100 if spec.type == "money" else 1
+    cuts = {spec.name: [float(cut) * scale for cut in spec.bins] if spec.type in NUMBERS else []}
+    build_index(draft.store, day, cuts=cuts, only=[spec.name])
