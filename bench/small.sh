@@ -4,6 +4,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 .venv/bin/python bench/loop.py --rows 200000 --customers 5000 --rounds 1
 .venv/bin/python bench/lift_coverage.py --runs 100
+.venv/bin/python bench/events.py --customers 50000 --rounds 2
+wide="$(mktemp -d)"
+.venv/bin/python bench/facets.py --customers 50000 --rounds 1 --folder "$wide"
+rm -rf "$wide"
 for bench in bench/outbox.py; do
   [ -f "$bench" ] && .venv/bin/python "$bench" --touches 500
 done
