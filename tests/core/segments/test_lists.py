@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import resource
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ from kequn.core.segments import (
     read_list,
     save_list,
 )
+from kequn.core.segments import lists as lists_module
 from kequn.core.segments import upload as upload_module
 from tests.core.segments.bank import AS_OF, NOW, TAGS, Bank, open_bank
 from tests.core.segments.trees import segment
@@ -67,7 +69,7 @@ def test_a_workbook_is_read_with_numbers_as_excel_shows_them():
     content = workbook([["客户号", "备注"], ["C0000001", 1], [12345, None], [6222021234567890123, "x"], [None, "空"]])
     read = read_list(content, "名单.xlsx")
     assert [v[:1] + v[2:] for v in values(read)] == [(2, ""), (3, ""), (4, "mangled"), (5, "blank")]
-    assert read.lines[1].value == "12345"
+    assert list(read.lines)[1].value == "12345"
 
 
 @pytest.mark.parametrize("spoilt", ["6.22202E+18", "6E18", "6222.0", "1.5e+7"])
@@ -109,12 +111,12 @@ def test_a_column_can_be_chosen_by_title_or_position():
         (b"C1\x00\nC2", "neither a workbook nor text"),
         (b"\x81\xff\xfe\x00", "neither a workbook nor text"),
         (b"PK\x03\x04broken", "broken"),
-        (b'a,b\n"open', "cannot be split"),
+        ('客户号,b\n"open'.encode(), "cannot be split"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_so_and_names_itself(content: bytes, words: str):
     with pytest.raises(BadSource, match=words) as caught:
-        read_list(content, "/secret/folder/名单.csv")
+        list(read_list(content, "/secret/folder/名单.csv").lines)
     assert caught.value.where.file == "名单.csv"
 
 
@@ -133,7 +135,7 @@ def test_a_file_too_large_is_refused_before_it_is_read(tmp_path: Path, monkeypat
         read_list(path, "a.csv")
     monkeypatch.setattr(upload_module, "MOST_LINES", 3)
     with pytest.raises(BadSource, match="more than 3 lines"):
-        read_list(b"C1\nC2\nC3\nC4\n", "a.csv")
+        list(read_list(b"C1\nC2\nC3\nC4\n", "a.csv").lines)
     monkeypatch.setattr(upload_module, "MOST_BYTES", 10**6)
     monkeypatch.setattr(upload_module, "MOST_UNPACKED", 100)
     with pytest.raises(BadSource, match="unpacked"):
@@ -168,6 +170,47 @@ def test_lines_are_matched_unmatched_duplicate_blank_or_mangled_and_nothing_else
     assert match.lines == match.matched + match.unmatched + match.duplicates + match.blanks + match.mangled
     assert len(match.faults) == match.lines - match.matched
     assert all(fault.value == masked(lines[fault.line].value) for fault in match.faults)
+
+
+def test_blank_lines_count_between_customers_and_not_at_the_end():
+    read = read_list(b"C0000001\n\n\nC0000002\n\n\n", "a.txt")
+    assert values(read) == [(1, "C0000001", ""), (2, "", "blank"), (3, "", "blank"), (4, "C0000002", "")]
+    assert values(read) == values(read)
+
+
+def test_duplicates_and_unknown_customers_are_found_across_batches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(lists_module, "AT_A_TIME", 3)
+    path = tmp_path / "list.csv"
+    path.write_text(
+        "\n".join(["C0000001", "C0000002", "X", "C0000001", "C0000003", "C0000003", "X", "C0000002"]), "utf-8"
+    )
+    match = match_list(read_list(path, "list.csv"), ordinals_for)
+    assert match.ordinals.tolist() == [1, 2, 3]
+    assert (match.lines, match.matched, match.unmatched, match.duplicates) == (8, 3, 2, 3)
+
+
+@pytest.mark.slow
+def test_five_million_lines_with_duplicates_and_strangers_are_matched_a_piece_at_a_time(tmp_path: Path):
+    path, bank = tmp_path / "list.csv", 1_000_000
+    with path.open("w", encoding="utf-8") as file:
+        file.write("客户号\n")
+        for start in range(0, 5_000_000, 500_000):
+            file.writelines(f"C{n * 7 % 1_300_000:08d}\n" for n in range(start, start + 500_000))
+
+    def known(numbers: Sequence[str]) -> np.ndarray:
+        found = np.array([int(number[1:]) for number in numbers], dtype=np.int64)
+        return np.where(found < bank, found, -1)
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    match = match_list(read_list(path, "list.csv"), known)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    numbers = np.arange(5_000_000) * 7 % 1_300_000
+    assert match.lines == 5_000_000
+    assert match.matched == len(np.unique(numbers[numbers < bank]))
+    assert match.unmatched == int((numbers >= bank).sum())
+    assert match.duplicates == match.lines - match.matched - match.unmatched
+    assert len(match.faults) == lists_module.MOST_FAULTS
+    assert grown < 400, f"{grown:.0f} MiB more"
 
 
 def test_a_saved_list_selects_its_customers_and_can_be_replaced_extended_and_dropped(tmp_path: Path):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 from django import forms
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -34,7 +36,7 @@ COLUMNS = (
 )
 
 
-MOST_BYTES = 20 * 1024 * 1024
+MOST_BYTES = 128 * 1024 * 1024
 USUAL_DAYS = 90
 
 
@@ -62,7 +64,7 @@ class UploadForm(Styled, forms.Form):
         """Refuse a file that no list needs."""
         file = self.cleaned_data["file"]
         if file.size > MOST_BYTES:
-            raise forms.ValidationError(_("文件超过 20 MB。"))
+            raise forms.ValidationError(_("文件超过 128 MB。"))
         return file
 
 
@@ -91,13 +93,18 @@ def new(request: Request) -> HttpResponse:
     given = form.cleaned_data
     try:
         report = upload_list(
-            request.actor, given["file"].read(), given["file"].name, name=given["name"], title=given["title"], purpose=given["purpose"],
+            request.actor, _uploaded(given["file"]), given["file"].name, name=given["name"], title=given["title"], purpose=given["purpose"],
             expires_on=given["expires_on"], column=given["column"] or None,
         )  # fmt: skip
     except KequnError as error:
         return refused(request, "segments/upload.html", {"form": form}, error)
     context = {"list": list_for(request.actor, report.name), "faults": report.faults, "report": report}
     return render(request, "segments/uploaded.html", context)
+
+
+def _uploaded(file: UploadedFile) -> Path | bytes:
+    """A large upload lies in a file of its own and stays there."""
+    return Path(file.temporary_file_path()) if isinstance(file, TemporaryUploadedFile) else file.read()
 
 
 @page("list.upload")

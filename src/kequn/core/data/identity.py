@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,11 +73,20 @@ def hash_query(given: Salt, kind: str, column: str, rows: str) -> str:
 
 def ordinals_for(store: Store, key: bytes, customer_nos: Iterable[str]) -> Ordinals:
     """Return the ordinal of each of the bank's customer numbers, -1 where there is none."""
-    customer = salt(key, "customer")
-    numbers = [customer.number(no.strip()) for no in customer_nos]
-    low = np.array([n & MASK_64 for n in numbers], dtype=np.uint64)
-    high = np.array([n >> 64 for n in numbers], dtype=np.uint64)
-    return CustomerIndex.of(store).find(low, high)
+    return ordinal_finder(store, key)(customer_nos)
+
+
+def ordinal_finder(store: Store, key: bytes) -> Callable[[Iterable[str]], Ordinals]:
+    """Return a function that does what `ordinals_for` does, many times over the same customers."""
+    customer, index = salt(key, "customer"), CustomerIndex.of(store)
+
+    def find(customer_nos: Iterable[str]) -> Ordinals:
+        numbers = [customer.number(no.strip()) for no in customer_nos]
+        low = np.array([n & MASK_64 for n in numbers], dtype=np.uint64)
+        high = np.array([n >> 64 for n in numbers], dtype=np.uint64)
+        return index.find(low, high)
+
+    return find
 
 
 class CustomerIndex:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from itertools import islice
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +16,13 @@ import pyarrow.parquet as pq
 
 from kequn.core.engine.store import Draft, ListState, Store
 from kequn.core.errors import InvalidSpec, UnknownList, Where
-from kequn.core.segments.upload import UploadedList, masked
+from kequn.core.segments.upload import ListLine, UploadedList, masked
 
 Ordinals = npt.NDArray[np.uint32]
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 Reason = Literal["blank", "mangled", "duplicate", "unknown"]
+AT_A_TIME = 200_000
+MOST_FAULTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class ListMatch:
     blanks: int
     mangled: int
     faults: tuple[LineFault, ...]
+    """The first of the lines that brought no customer."""
 
     @property
     def matched(self) -> int:
@@ -51,33 +55,44 @@ class ListMatch:
 
 
 def match_list(uploaded: UploadedList, ordinals_for: Callable[[Sequence[str]], npt.NDArray[Any]]) -> ListMatch:
-    """Return which customers are on a list and which lines are not one.
+    """Return which customers are on a list and which lines are not one. The lines are taken some at a time.
 
     Args:
         ordinals_for: gives the ordinal of each customer number, -1 where the bank has no such customer.
     """
-    good = [line for line in uploaded.lines if not line.fault]
-    found = np.asarray(ordinals_for([line.value for line in good]), dtype=np.int64)
-    first = np.zeros(len(found), dtype=bool)
-    first[np.unique(found, return_index=True)[1]] = True
-    faults = [
-        LineFault(line.line, masked(line.value) if line.value else "", line.fault)
-        for line in uploaded.lines
-        if line.fault
-    ]
-    for line, ordinal, is_first in zip(good, found.tolist(), first.tolist(), strict=True):
-        if ordinal < 0 or not is_first:
-            faults.append(LineFault(line.line, masked(line.value), "unknown" if ordinal < 0 else "duplicate"))
-    reasons = [fault.reason for fault in faults]
+    found, counts = np.empty(0, dtype=np.int64), dict.fromkeys(get_args(Reason), 0)
+    faults: list[LineFault] = []
+    lines = 0
+    for batch in _batches(uploaded.lines):
+        lines += len(batch)
+        good = [line for line in batch if not line.fault]
+        here = np.asarray(ordinals_for([line.value for line in good]), dtype=np.int64)
+        first = np.zeros(len(here), dtype=bool)
+        first[np.unique(here, return_index=True)[1]] = True
+        first &= ~np.isin(here, found, assume_unique=False)
+        reasons = iter(np.where(here < 0, "unknown", np.where(first, "", "duplicate")).tolist())
+        for line in batch:
+            reason = line.fault or next(reasons)
+            if reason:
+                counts[reason] += 1
+                if len(faults) < MOST_FAULTS:
+                    faults.append(LineFault(line.line, masked(line.value) if line.value else "", reason))
+        found = np.union1d(found, here[here >= 0])
     return ListMatch(
-        ordinals=np.unique(found[found >= 0]).astype(np.uint32),
-        lines=len(uploaded.lines),
-        unmatched=reasons.count("unknown"),
-        duplicates=reasons.count("duplicate"),
-        blanks=reasons.count("blank"),
-        mangled=reasons.count("mangled"),
-        faults=tuple(sorted(faults, key=lambda fault: fault.line)),
+        ordinals=found.astype(np.uint32),
+        lines=lines,
+        unmatched=counts["unknown"],
+        duplicates=counts["duplicate"],
+        blanks=counts["blank"],
+        mangled=counts["mangled"],
+        faults=tuple(faults),
     )
+
+
+def _batches(lines: Iterable[ListLine]) -> Iterator[list[ListLine]]:
+    rest = iter(lines)
+    while batch := list(islice(rest, AT_A_TIME)):
+        yield batch
 
 
 def save_list(store: Store, name: str, ordinals: npt.NDArray[Any], *, unmatched: int, now: datetime) -> ListState:

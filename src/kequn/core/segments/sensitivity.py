@@ -13,7 +13,6 @@ from kequn.core.segments.rule import MemberRule, Rule, TagRule, WasRule, own_lea
 from kequn.core.spec.segment import Condition, SegmentSpec
 from kequn.core.spec.tag import TagSpec
 
-
 PLACE = {TagRule: "tag", MemberRule: "segment", WasRule: "segment"}
 
 

@@ -35,7 +35,7 @@ OPERATORS: dict[str, tuple[TestOp, ...]] = {
     "ref": ("known", "unknown"),
 }
 """The tests a type of tag allows. Text has no order: it would differ by the collation of each engine."""
-COLUMN_OPERATORS = {type: tuple(op for op in ops if op != "anniversary") for type, ops in OPERATORS.items()}
+COLUMN_OPERATORS = {kind: tuple(op for op in ops if op != "anniversary") for kind, ops in OPERATORS.items()}
 """The tests a type of column of a behaviour's rows allows: those rows are found by their dates, not by anniversaries."""
 
 SUMMABLE = ("money", "number", "integer")

@@ -6,19 +6,21 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError, WorksheetNotFound
 
 from kequn.core.errors import BadSource, Where
 
-MOST_BYTES = 64 * 2**20
+MOST_BYTES = 256 * 2**20
 MOST_UNPACKED = 512 * 2**20
-MOST_LINES = 2_000_000
+MOST_LINES = 10_000_000
+PIECE = 2**20
 EXACT_IN_EXCEL = 10**15
 """Excel keeps 15 figures of a number; what is longer has lost its last ones for good."""
 SEPARATORS = ",\t;|，"
@@ -46,11 +48,36 @@ class ListLine:
 
 @dataclass(frozen=True, slots=True)
 class UploadedList:
-    """A file as read: the columns it has, the one that was taken for customer numbers, and its lines."""
+    """A file as read: the columns it has, the one that was taken for customer numbers, and its lines.
+
+    The lines of a text file are read from it as they are asked for, each time anew.
+    """
 
     columns: tuple[str, ...]
     column: int
-    lines: tuple[ListLine, ...]
+    lines: Iterable[ListLine]
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """The lines of a file from its first one after the title."""
+
+    rows: Callable[[], Iterator[tuple[int, list[Cell]]]]
+    column: int
+    header: bool
+
+    def __iter__(self) -> Iterator[ListLine]:
+        found = enumerate(self.rows())
+        empty = 0  # lines at the end of a file are none
+        for n, (number, cells) in found:
+            if n == 0 and self.header:
+                continue
+            if not any(cells):
+                empty += 1
+                continue
+            yield from (ListLine(number - back, "", "blank") for back in range(empty, 0, -1))
+            empty = 0
+            yield _line(number, cells, self.column)
 
 
 def read_list(
@@ -60,24 +87,32 @@ def read_list(
 
     Text may be in UTF-8, UTF-16 with its mark or GB18030 (GBK), separated by comma, tab, semicolon or bar. The column
     is found by its title where it is not given (a title, or its position from 0); a file of one column needs neither.
+    Of a file of text only a piece is in memory at a time.
 
     Raises:
         BadSource: the file is neither, is too large or broken, or it is not clear which column is meant
-            (fact ``columns``: their titles).
+            (fact ``columns``: their titles). What is wrong further down in a text is raised when its lines are read.
     """
-    content = source if isinstance(source, bytes) else _content(source, filename)
-    if len(content) > MOST_BYTES:
+    with _opened(source) as file:
+        start = file.read(8)
+        size = file.seek(0, io.SEEK_END)
+    if size > MOST_BYTES:
         raise _bad(filename, f"The file is larger than {MOST_BYTES // 2**20} MiB.", "Split it, or load it as a source.")
-    is_workbook = content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0"))
-    rows = list(_sheet_rows(content, filename, sheet) if is_workbook else _text_rows(content, filename))
-    while rows and not any(rows[-1][1]):
-        rows.pop()
-    if not rows:
+    if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        content = source if isinstance(source, bytes) else source.read_bytes()
+        of_sheet = list(_sheet_rows(content, filename, sheet))
+        rows: Callable[[], Iterator[tuple[int, list[Cell]]]] = lambda: iter(of_sheet)  # noqa: E731
+    else:
+        encoding = _encoding(source, start, filename)
+        rows = partial(_text_rows, source, encoding, filename)
+    first = next(((number, cells) for number, cells in rows() if any(cells)), None)
+    if first is None:
         raise _bad(filename, "The file has no lines.", "Upload a file with a column of customer numbers.")
-    titles = tuple(_text(cell) for cell in rows[0][1])
+    top = next(rows())[1]
+    titles = tuple(_text(cell) for cell in top)
     chosen, header = _chosen(titles, column, filename)
     columns = titles if header else tuple(str(i + 1) for i in range(len(titles)))
-    return UploadedList(columns, chosen, tuple(_line(number, cells, chosen) for number, cells in rows[header:]))
+    return UploadedList(columns, chosen, _Lines(rows, chosen, header))
 
 
 def masked(value: str) -> str:
@@ -91,12 +126,8 @@ def masked(value: str) -> str:
     return f"{value[:2]}****{value[-2:]}" if len(value) >= 8 else f"{value[:1]}****"
 
 
-def _content(path: Path, filename: str) -> bytes:
-    with path.open("rb") as file:
-        content = file.read(MOST_BYTES + 1)
-    if not content:
-        raise _bad(filename, "The file is empty.", "Upload a file with a column of customer numbers.")
-    return content
+def _opened(source: Path | bytes) -> BinaryIO:
+    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
 
 
 def _chosen(titles: tuple[str, ...], column: str | int | None, filename: str) -> tuple[int, bool]:
@@ -172,31 +203,33 @@ def _small_unpacked(content: bytes, filename: str) -> None:
         raise _bad(filename, "The workbook is too large when unpacked.", "Save the column alone as CSV.")
 
 
-def _text_rows(content: bytes, filename: str) -> Iterator[tuple[int, list[Cell]]]:
-    text = _decoded(content, filename)
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    separator = max(SEPARATORS, key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    before = 0
-    try:
-        for cells in reader:
-            number, before = before + 1, reader.line_num
-            _few_lines(number, filename)
-            yield number, list(cells) or [""]
-    except csv.Error as fault:
-        message, hint = f"The text cannot be split into columns: {fault}.", "Look for an unclosed quotation mark."
-        raise _bad(filename, message, hint, line=before + 1) from None
+def _text_rows(source: Path | bytes, encoding: str, filename: str) -> Iterator[tuple[int, list[Cell]]]:
+    with io.TextIOWrapper(_opened(source), encoding=encoding, newline="") as text:
+        first = next((line for line in text if line.strip()), "")
+        text.seek(0)
+        separator = max(SEPARATORS, key=first.count)
+        reader = csv.reader(text, delimiter=separator, strict=True)
+        before = 0
+        try:
+            for cells in reader:
+                number, before = before + 1, reader.line_num
+                _few_lines(number, filename)
+                yield number, list(cells) or [""]
+        except csv.Error as fault:
+            message, hint = f"The text cannot be split into columns: {fault}.", "Look for an unclosed quotation mark."
+            raise _bad(filename, message, hint, line=before + 1) from None
 
 
-def _decoded(content: bytes, filename: str) -> str:
-    marked = next((encoding for mark, encoding in MARKS if content.startswith(mark)), None)
+def _encoding(source: Path | bytes, start: bytes, filename: str) -> str:
+    """The first encoding in which the whole file is text; it is read through once, a piece at a time."""
+    marked = next((encoding for mark, encoding in MARKS if start.startswith(mark)), None)
     for encoding in (marked,) if marked else ENCODINGS:
         try:
-            text = content.decode(encoding)
+            with io.TextIOWrapper(_opened(source), encoding=encoding, newline="") as text:
+                if not any("\x00" in piece for piece in iter(partial(text.read, PIECE), "")):
+                    return encoding
         except UnicodeDecodeError:
             continue
-        if "\x00" not in text:
-            return text
     raise _bad(filename, "The file is neither a workbook nor text.", "Upload .xlsx, or CSV in UTF-8 or GBK.")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.db import transaction
 
-from kequn.core.data.identity import ordinals_for
+from kequn.core.data.identity import ordinal_finder
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
 from kequn.core.segments.lists import drop_list, match_list, save_list
 from kequn.core.segments.upload import read_list
@@ -44,15 +44,14 @@ def upload_list(
     """
     actor.must("list.upload")
     _check_list(actor, name, purpose, expires_on)
-    content = file if isinstance(file, bytes) else file.read_bytes()
     store, key = runtime().store, runtime().pseudonym_key
-    found = match_list(read_list(content, file_name, column=column), lambda numbers: ordinals_for(store, key, numbers))
+    found = match_list(read_list(file, file_name, column=column), ordinal_finder(store, key))
     if not found.matched:
         raise InvalidSpec("Nobody on this list is a customer.", hint="Is it the right column?", lines=found.lines)
     unreadable = found.blanks + found.mangled
     fields = {
         "title": title[:100] or name, "purpose": purpose[:200], "file_name": Path(file_name).name[:200],
-        "content_hash": hashlib.sha256(content).hexdigest(), "rows": found.lines, "matched": found.matched,
+        "content_hash": _hash_of(file), "rows": found.lines, "matched": found.matched,
         "unmatched": found.unmatched, "duplicates": found.duplicates, "unreadable": unreadable, "owner_id": actor.user_id,
         "owner_name": actor.display_name, "branch_path": actor.branch_path, "created_at": now(),
         "expires_on": expires_on, "is_removed": False,
@@ -119,6 +118,13 @@ def remove_expired_lists(actor: Actor) -> int:
         drop_list(runtime().store, name, now=now())
     expired.update(is_removed=True)
     return len(names)
+
+
+def _hash_of(file: Path | bytes) -> str:
+    if isinstance(file, bytes):
+        return hashlib.sha256(file).hexdigest()
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _check_list(actor: Actor, name: str, purpose: str, expires_on: date) -> None:
