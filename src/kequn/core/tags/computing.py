@@ -25,7 +25,7 @@ from kequn.core.tags.language import GIVEN, MACROS, Calendar
 from kequn.core.tags.ordering import closure, levels
 from kequn.core.tags.pack import read_tags
 from kequn.core.tags.passes import Pass, Source, Values, pass_sql, passes_over
-from kequn.core.tags.patching import Patch
+from kequn.core.tags.patching import Patch, patch_index
 from kequn.core.tags.reading import ReadTag
 from kequn.core.tags.timed import TimedPass, is_timed, timed_pass
 from kequn.core.tags.tracing import fingerprint_of_population, fingerprints_of_inputs, known_names, missing_inputs
@@ -123,7 +123,10 @@ def refresh(
             work = _Work(draft, plan, now, progress, cancelled, by_sql=by_sql, everybody=force or by_sql)
             outcome = work.run()
             _enter(draft.manifest, plan, outcome, drop_others=only is None)
-            build_index(store, draft.manifest.dates[as_of.isoformat()], cuts=_declared_bins(read))
+            day = draft.manifest.dates[as_of.isoformat()]
+            if work.patched is not None:
+                patch_index(store, *work.patched, day)
+            build_index(store, day, cuts=_declared_bins(read))
     except OSError as error:
         if not _is_for_want_of_room(error):
             raise
@@ -180,6 +183,7 @@ class _Work:
         self.by_sql = by_sql
         self.everybody = everybody
         self.among: NDArray[np.uint32] | None = None
+        self.patched: tuple[Increment, dict[str, pa.Array]] | None = None
         self.draft = draft
         self.plan = plan
         self.now = now
@@ -211,9 +215,12 @@ class _Work:
         self._prepare(left, len(shards))
         outcome = self._write(left, shards)
         if part is not None and changed is not None:
+            specs = {n: self.plan.read[n].spec for n in part.tags}
             outcome.files |= Patch(self.draft, part, outcome.population).files(
-                {n: self.plan.read[n].spec for n in part.tags}, changed, self.plan.inputs, self.now
+                specs, changed, self.plan.inputs, self.now
             )
+            types = {n: ARROW_OF_TYPE[s.type] for n, s in specs.items()}
+            self.patched = part, {n: changed.column(n).cast(t).combine_chunks() for n, t in types.items()}
         self._tell("")
         return outcome
 

@@ -1,4 +1,4 @@
-"""New column files from earlier ones: the values of some customers put in, all others as they were."""
+"""New column files and index columns from earlier ones: the values of some customers put in, all others as they were."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kequn.core.engine.store import Draft, TagState
+from kequn.core.engine.index import layout
+from kequn.core.engine.index.opening import folder_of, population_of
+from kequn.core.engine.index.patch import patch_column
+from kequn.core.engine.store import DateState, Draft, Store, TagState
 from kequn.core.spec.tag import TagSpec
 from kequn.core.tags.columns import ARROW_OF_TYPE, ColumnFile
 from kequn.core.tags.increment import Increment
@@ -63,3 +66,20 @@ def _patched(
     places[ordinals] = len(before) + np.arange(len(ordinals))
     both = pa.chunked_array([*before.chunks, *changed.chunks], before.type)
     return pa.chunked_array([both.combine_chunks().take(pa.array(places))], before.type)
+
+
+def patch_index(store: Store, part: Increment, values: Mapping[str, pa.Array], day: DateState) -> None:
+    """Make the index columns of an increment's tags from those of the earlier date, where that is possible.
+
+    What is not (no index then, another number of customers, a value that its column cannot hold) is left to be built.
+    """
+    population = population_of(store, day)
+    for name, changed in values.items():
+        if name not in day.tags:
+            continue
+        source, target = (folder_of(store, name, f) for f in (part.base.tags[name].file, day.tags[name].file))
+        if target.exists() or not (source / "column.json").exists():
+            continue
+        column = layout.open_column(name, source)
+        if column.size == population.size:
+            patch_column(column, source, target, ordinals=part.ordinals, values=changed, population=population)
