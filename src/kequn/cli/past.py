@@ -94,13 +94,20 @@ def show_changes(name: str, from_: From, to: To, actor: As = "system", json: Jso
 
 @segment.command("migration")
 def show_migration(
-    from_: From,
-    to: To,
     names: Annotated[
         list[str] | None, typer.Argument(help="Segments; the first named counts. 客群，重叠时取先写的。")
     ] = None,
+    from_: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The earlier date. 起始日期。")
+    ] = None,
+    to: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="The later date. 结束日期。")
+    ] = None,
     tag: Annotated[str, typer.Option(help="A tag of codes instead of segments. 按标签的取值。")] = "",
     actor: As = "system",
+    months: Annotated[
+        int, typer.Option(min=0, max=36, help="With --tag, instead of dates: so many month ends. 按月。")
+    ] = 0,
     json: Json = False,
 ) -> None:
     """Show how many customers went from which group to which. 客群迁移。
@@ -108,16 +115,24 @@ def show_migration(
     Example: kequn segment migration --tag asset_tier --from 2026-05-31 --to 2026-06-30
     """
     start()
-    from kequn.ops.audiences.history import migration_of_segments, migration_of_tag
+    from kequn.ops.audiences.history import migration_of_segments, migration_of_tag, migrations_by_month
 
-    who, before, after = acting(actor), from_.date(), to.date()
-    found = migration_of_tag(who, tag, before, after) if tag else migration_of_segments(who, names or (), before, after)
+    who = acting(actor)
+    if tag and months:
+        every = migrations_by_month(who, tag, months=months)
+    elif from_ is None or to is None:
+        raise typer.BadParameter("name --from and --to, or --tag with --months")
+    elif tag:
+        every = [migration_of_tag(who, tag, from_.date(), to.date())]
+    else:
+        every = [migration_of_segments(who, names or (), from_.date(), to.date())]
     if json:
-        print_json(found)
+        print_json(every)
         return
-    titles = [str(group.title) for group in found.groups]
-    rows = [(title, *row, sum(row)) for title, row in zip(titles, found.matrix, strict=True)]
-    print_rows((f"{before} ↓  {after} →", *titles, "all"), rows)
+    for found in every:
+        titles = [str(group.title) for group in found.groups]
+        rows = [(title, *row, sum(row)) for title, row in zip(titles, found.matrix, strict=True)]
+        print_rows((f"{found.before} ↓  {found.after} →", *titles, "all"), rows)
 
 
 @segment.command("snapshot")

@@ -85,6 +85,7 @@ urlpatterns = [
     path("campaigns/<slug:name>/", campaigns.campaign, name="campaign"),
     path("campaigns/<slug:name>/edit", campaigns.edit, name="campaign_edit"),
     path("campaigns/<slug:name>/act", campaigns.act, name="campaign_act"),
+    path("campaigns/<slug:name>/reproduction", campaigns.reproduction, name="campaign_reproduction"),
     path("campaigns/<slug:name>/touches", campaigns.touches, name="campaign_touches"),
     # doing
     path("tasks/", work.tasks, name="tasks"),

@@ -35,6 +35,7 @@ from kequn.ops.campaigns.queries import (
     funnel_for,
     submitted_design,
 )
+from kequn.ops.campaigns.reproducing import reproduce_audience
 from kequn.ops.campaigns.services import (
     finish_campaign,
     request_freeze,
@@ -139,6 +140,18 @@ def touches(request: Request, name: str) -> HttpResponse:
     table = Table(request, rows, TOUCHES, name="touches")
     context = {"campaign": row, "states": FINAL, "state": state, "channel": channel, "spec": row.spec}
     return listing(request, "campaigns/touches.html", table, row.spec.title.zh, context)
+
+
+@page("campaign.view")
+def reproduction(request: Request, name: str) -> HttpResponse:
+    """Make the frozen audience again from its pinned versions, and show whether it comes out the same."""
+    row = campaign_named(request.actor, name)
+    context: dict[str, Any] = {"campaign": row, "spec": row.spec}
+    try:
+        context["found"] = reproduce_audience(request.actor, name)
+    except KequnError as error:
+        context["error"] = error
+    return render(request, "campaigns/reproduction.html", context)
 
 
 @page("campaign.view")
