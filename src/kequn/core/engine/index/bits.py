@@ -39,6 +39,8 @@ def full(size: int) -> Words:
 def packed(flags: npt.NDArray[Any]) -> Words:
     """Return the plane of a boolean array, one flag an ordinal."""
     octets = np.packbits(flags, bitorder="little")
+    if not len(octets) & 7:
+        return octets.view(np.uint64)
     words = np.zeros(words_for(len(flags)) * 8, dtype=np.uint8)
     words[: len(octets)] = octets
     return words.view(np.uint64)

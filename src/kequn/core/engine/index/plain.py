@@ -42,28 +42,22 @@ def bins_between(
         borders: the two bins that lie inside in part, 0 where there is none: only their rows' exact values are read.
     """
 
-    def hits(block: Array, rows: slice) -> Array:
-        found = _between(block, runs[0], runs[1])
-        some = np.flatnonzero(((block == borders[0]) | (block == borders[1])) & (block != 0))
-        if len(some):
-            values = exact[rows][some]
-            found[some] = (values >= low) & (values <= high)
-        return found
-
-    _blocks(codes, hits, need, out)
+    out[(len(codes) + 63) >> 6 :] = 0
+    for first, block, words in _needed(codes, need, out):
+        found = packed(_between(block, runs[0], runs[1])) & need[words]
+        rows = _set(packed(_on_border(block, borders)) & need[words])
+        values = exact[first + rows]
+        out[words] = found | _plane(rows[(values >= low) & (values <= high)], len(block))
 
 
 def bins_checked(codes: Array, borders: Array, exact: Array, low: Any, high: Any, wanted: bool, found: Words) -> None:
     """Take out of ``found`` the rows of the two border bins of which it is not as ``wanted`` that they lie in ``low … high``."""
-    for first in range(0, len(codes), BLOCK):
-        block = codes[first : first + BLOCK]
-        words = slice(first >> 6, (first + len(block) + 63) >> 6)
-        if found[words].any():
-            some = np.flatnonzero(((block == borders[0]) | (block == borders[1])) & (block != 0))
-            values = exact[first : first + BLOCK][some]
-            wrong = np.zeros(len(block), dtype=np.bool_)
-            wrong[some] = ((values >= low) & (values <= high)) != wanted
-            found[words] &= ~packed(wrong)
+    for first, block, words in _needed(codes, found, found):
+        rows = _set(packed(_on_border(block, borders)) & found[words])
+        values = exact[first + rows]
+        wrong = rows[((values >= low) & (values <= high)) != wanted]
+        if len(wrong):
+            found[words] &= ~_plane(wrong, len(block))
 
 
 def bins_among(
@@ -129,8 +123,10 @@ def bin_codes(
 
 
 def _in_runs(block: Array, runs: Array) -> Array:
-    found = np.zeros(len(block), dtype=np.bool_)
-    for low, high in runs:
+    if not len(runs):
+        return np.zeros(len(block), dtype=np.bool_)
+    found = _between(block, *runs[0])
+    for low, high in runs[1:]:
         found |= _between(block, low, high)
     return found
 
@@ -146,13 +142,38 @@ def _between(block: Array, low: Any, high: Any) -> Array:
 
 def _blocks(codes: Array, hits: Callable[[Array, slice], Array], need: Words, out: Words) -> None:
     out[(len(codes) + 63) >> 6 :] = 0
+    for first, block, words in _needed(codes, need, out):
+        np.bitwise_and(packed(hits(block, slice(first, first + BLOCK))), need[words], out=out[words])
+
+
+def _needed(codes: Array, need: Words, out: Words) -> Iterator[tuple[int, Array, slice]]:
+    """The blocks of which somebody is needed: first row, codes, words; of the others nobody is found."""
     for first in range(0, len(codes), BLOCK):
         block = codes[first : first + BLOCK]
         words = slice(first >> 6, (first + len(block) + 63) >> 6)
         if need[words].any():
-            np.bitwise_and(packed(hits(block, slice(first, first + BLOCK))), need[words], out=out[words])
+            yield first, block, words
         else:
             out[words] = 0
+
+
+def _on_border(block: Array, borders: Array) -> Array:
+    bins = [border for border in borders if border]
+    return _in_runs(block, np.array([(border, border) for border in bins], dtype=block.dtype).reshape(-1, 2))
+
+
+def _set(words: Words) -> npt.NDArray[np.int64]:
+    """The places of the bits that are set; quick where they are few."""
+    octets = words.view(np.uint8)
+    some = np.flatnonzero(octets)
+    octet, bit = np.nonzero(np.unpackbits(octets[some], bitorder="little").reshape(-1, 8))
+    return (some[octet] << 3) + bit
+
+
+def _plane(rows: npt.NDArray[np.int64], size: int) -> Words:
+    flags = np.zeros(size, dtype=np.bool_)
+    flags[rows] = True
+    return packed(flags)
 
 
 def _chosen(column: Array, words: Words) -> Iterator[tuple[slice, npt.NDArray[np.bool_]]]:
