@@ -119,6 +119,7 @@ def things(definitions: None, cast: Cast) -> Things:  # noqa: F811
         "review": "fund_july",
         "source": "customers",
         "list": "nothing",
+        "group": "seg_county",
     }
     by_route: dict[str, dict[str, Any]] = {section: {"name": name} for section, name in names.items()}
     return Things(values, by_route | {"discovery": {"kind": "clusters"}})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from datetime import date, datetime
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +19,7 @@ from kequn.core.tags.columns import ARROW_OF_TYPE, ColumnFile, check_codes
 from kequn.core.tags.language import GIVEN
 
 NUMBERS = ("integer", "number", "money")
-Column = pa.Array | pa.ChunkedArray
+Column: TypeAlias = pa.Array | pa.ChunkedArray
 
 
 def publish_values(store: Store, spec: TagSpec, by_date: Mapping[date, Column], *, now: datetime) -> None:

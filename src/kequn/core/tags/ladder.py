@@ -21,15 +21,17 @@ LOST = 6
 BOUNDS = (100_00, 50_000_00, 200_000_00, 1_000_000_00, 6_000_000_00, 30_000_000_00)
 """Lower bounds of T1 … T6 in fen of month-average AUM, as the shipped tags have them."""
 
-Ints = NDArray[np.int64]
+Steps = NDArray[np.int8]
+SHARD = 1 << 20
+"""Customers whose balances are in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Where customers stand on the ladder, month by month: arrays of shape (months, …), oldest first."""
 
-    tier: Ints
-    below: Ints
+    tier: Steps
+    below: Steps
     """Months in a row below the tier held, 0 to 6."""
 
     @property
@@ -61,14 +63,14 @@ def climb(averages: ArrayLike, bounds: Sequence[int] = BOUNDS) -> Standing:
     ([4, 4, 4, 4, 4, 4, 4, 3], [4, 5, 6])
     """
     amounts = np.asarray(averages, dtype=np.int64)
-    reached = np.searchsorted(np.asarray(bounds, dtype=np.int64), amounts, side="right").astype(np.int64)
+    reached = np.searchsorted(np.asarray(bounds, dtype=np.int64), amounts, side="right").astype(np.int8)
     tier, below = np.zeros_like(reached), np.zeros_like(reached)
-    held, count = np.zeros(reached.shape[1:], np.int64), np.zeros(reached.shape[1:], np.int64)
+    held, count = np.zeros(reached.shape[1:], np.int8), np.zeros(reached.shape[1:], np.int8)
     for month, now in enumerate(reached):
         best = reached[max(0, month - LOST) : month + 1].max(axis=0)
         meets, lost = now >= held, (now < held) & (count >= LOST)
         held = np.where(meets, now, np.where(lost, best, held))
-        count = np.where(meets, 0, np.where(lost, (now < best).astype(np.int64), count + 1))
+        count = np.where(meets, 0, np.where(lost, (now < best).astype(np.int8), count + 1))
         tier[month], below[month] = held, count
     return Standing(tier, below)
 
@@ -97,13 +99,25 @@ def tier_history(engine: Engine, as_of: date, *, bounds: Sequence[int] = BOUNDS)
         raise NoData(
             f"No balances of a completed month up to {as_of}.", hint="Load month ends, or ask for a later date."
         )
+    ordinals = engine.manifest.ordinals
+    whole = Standing(np.zeros((len(months), ordinals), np.int8), np.zeros((len(months), ordinals), np.int8))
+    for first in range(0, ordinals, SHARD):
+        here = slice(first, min(first + SHARD, ordinals))
+        part = climb(_averages(engine, months, here), bounds)
+        whole.tier[:, here], whole.below[:, here] = part.tier, part.below
+    return TierHistory(months, whole)
+
+
+def _averages(engine: Engine, months: Sequence[date], customers: slice) -> NDArray[np.int64]:
+    """Month averages of AUM of some ordinals, 0 where a customer had nothing; of shape (months, customers)."""
     families = ", ".join(f"'{f}'" for f in ASSETS)
     sums = ", ".join(f"sum(month_average) FILTER (as_of = DATE '{m}') AS m{i}" for i, m in enumerate(months))
-    found = engine.columns(f"SELECT ordinal, {sums} FROM holding WHERE family IN ({families}) GROUP BY ordinal")
-    amounts = np.zeros((len(months), engine.manifest.ordinals), dtype=np.int64)
+    where = f"family IN ({families}) AND ordinal >= {customers.start} AND ordinal < {customers.stop}"
+    found = engine.columns(f"SELECT ordinal, {sums} FROM holding WHERE {where} GROUP BY ordinal")
+    amounts = np.zeros((len(months), customers.stop - customers.start), dtype=np.int64)
     for i in range(len(months)):
-        amounts[i, found["ordinal"]] = np.ma.filled(found[f"m{i}"], 0)
-    return TierHistory(months, climb(amounts, bounds))
+        amounts[i, found["ordinal"] - customers.start] = np.ma.filled(found[f"m{i}"], 0)
+    return amounts
 
 
 def _month_ends(engine: Engine, as_of: date) -> tuple[date, ...]:

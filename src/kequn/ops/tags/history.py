@@ -18,6 +18,7 @@ from kequn.ops.runtime import engine, runtime
 from kequn.ops.tags.queries import catalogue, statistics_for, tag_for
 
 TIER = "asset_tier"
+_kept: tuple[tuple[str, int, date], TierHistory] | None = None
 MOST_DATES = 12
 """So many dates, the latest of them, are shown over time."""
 
@@ -64,7 +65,7 @@ def months_for(actor: Actor, name: str) -> list[date]:
     tag_for(actor, name)
     found = set(dates_of(name))
     if name == TIER and engine().has("holding"):
-        found |= set(tier_history(engine(), _latest()).months)
+        found |= set(_ladder().months)
     return sorted(found)
 
 
@@ -77,7 +78,7 @@ def transitions_for(actor: Actor, name: str, *, earlier: date | None = None, lat
     """
     spec, scope = tag_for(actor, name), _scope(actor)
     if name == TIER and engine().has("holding"):
-        history = tier_history(engine(), _latest())
+        history = _ladder()
         # dates within a month tell nothing new of the tier: by default it is looked at from month to month
         first, second = _two(sorted({*history.months, *_given(earlier, later)}), earlier, later, name)
         if first in history.months and second in history.months:
@@ -91,7 +92,7 @@ def tier_months_for(actor: Actor) -> list[TierMonth]:
     actor.must("tag.view")
     if not engine().has("holding"):
         return []
-    history, scope = tier_history(engine(), _latest()), _scope(actor)
+    history, scope = _ladder(), _scope(actor)
     here = np.ones(history.standing.tier.shape[1], dtype=bool) if scope is None else scope
     levels = len(catalogue()[TIER].values)
     return [_month(history, i, here, levels) for i in range(len(history.months))]
@@ -107,6 +108,16 @@ def _month(history: TierHistory, i: int, here: NDArray[np.bool_], levels: int) -
 
 def _given(*days: date | None) -> list[date]:
     return [day for day in days if day is not None]
+
+
+def _ladder() -> TierHistory:
+    """The ladder up to the latest date, kept for the version of the store."""
+    global _kept  # noqa: PLW0603 - a page asks for it several times, and it takes a pass over the balances
+    bank, day = engine(), _latest()
+    key = (str(bank.store.root), bank.manifest.version, day)
+    if _kept is None or _kept[0] != key:
+        _kept = (key, tier_history(bank, day))
+    return _kept[1]
 
 
 def _two(days: Sequence[date], earlier: date | None, later: date | None, name: str) -> tuple[date, date]:
