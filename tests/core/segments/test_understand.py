@@ -9,6 +9,7 @@ import pytest
 from kequn.core.errors import (
     InvalidSpec,
     KequnError,
+    NoData,
     SegmentCycle,
     SeveralErrors,
     TagNotSelectable,
@@ -19,12 +20,14 @@ from kequn.core.errors import (
 from kequn.core.segments import (
     check,
     count,
+    key_of,
     lists_in,
     members,
     members_sql,
     preview,
     segments_in,
     sensitive_tags,
+    settled,
     tables_in,
     tags_in,
     understand,
@@ -214,6 +217,86 @@ def test_numbers_may_be_written_as_text_since_forms_send_text():
     same = {"all": [{"tag": "demo_age", "value": 20}, {"tag": "acct_payroll", "value": True}]}
     given = {"tags": TAGS, "segments": {}, "as_of": AS_OF}
     assert members_sql(segment(spec), **given) == members_sql(segment(same), **given)
+
+
+@pytest.mark.parametrize(
+    ("where", "place", "words"),
+    [
+        ({"tag": "asset_matures", "op": "during", "value": "next 30 dys"}, "value", "Did you mean 'next 30 days'"),
+        ({"tag": "asset_matures", "op": "<", "value": "30 day agoo"}, "value", "Did you mean '30 day ago'"),
+        ({"tag": "demo_city", "op": "during", "value": "this month"}, "op", "no test 'during'"),
+        ({"tag": "demo_city", "op": "anniversary", "value": "this month"}, "op", "no test 'anniversary'"),
+        ({"change": {"tag": "demo_city", "since": "30 days ago", "ratio": 2}}, "change.tag", "no ratio or difference"),
+        ({"change": {"tag": "asset_aun", "since": "30 days ago", "ratio": 2}}, "change.tag", "'asset_aum'"),
+        ({"change": {"tag": "asset_aum", "since": "today", "difference": "0.001"}}, "change.difference", "two decimals"),
+        ({"rank": {"tag": "demo_city", "top": 5}}, "rank.tag", "puts nobody first"),
+        ({"rank": {"tag": "risk_suppress", "top": 5}}, "rank.tag", "class X"),
+        ({"rank": {"tag": "demo_age", "top": 5, "among": {"segment": "yong"}}}, "rank.among.segment", "'young'"),
+        ({"cluster": {"set": "sprin", "in": ["a"]}}, "cluster.set", "Did you mean 'spring'"),
+        ({"cluster": {"set": "spring", "in": ["z"]}}, "cluster.in.0", "not one of the values"),
+        ({"union": ["young", "yung"]}, "union.1.segment", "'young'"),
+        ({"except": ["young", {"list": "vipp"}]}, "except.1.list", "'vip'"),
+        ({"trend": {"table": "event", "sum_of": "kind", "during": "today", "ratio": 1}}, "trend.sum_of", "has no sum"),
+        (
+            {"sequence": {"first": {"table": "event", "where": [{"column": "knd", "value": "x"}]}, "then": {"table": "event"},
+                          "gap_days": 1, "within_days": 9}},
+            "sequence.first.where.0.column", "'kind'",
+        ),
+        (
+            {"did": {"table": "event", "within_days": 9, "where": [{"column": "happened_on", "op": "anniversary", "value": "today"}]}},
+            "did.where.0.op", "no test 'anniversary'",
+        ),
+    ],
+)  # fmt: skip
+def test_the_newer_conditions_name_the_place_and_the_cure(where: dict[str, Any], place: str, words: str):
+    found = fault(where)
+    assert found.where.field == f"where.{place}"
+    assert words in f"{found.message} {found.hint}"
+
+
+def test_a_ring_through_an_earlier_membership_or_a_rank_is_named():
+    ring = {
+        "a": segment({"segment": "b", "as_of": "30 days ago"}, "a"),
+        "b": segment({"rank": {"tag": "demo_age", "top": 3, "among": {"segment": "a"}}}, "b"),
+    }
+    with pytest.raises(SegmentCycle, match="a → b → a"):
+        check(ring["a"], tags=TAGS, segments=ring)
+
+
+def test_ranks_within_ranks_count_their_levels():
+    where: dict[str, Any] = {"tag": "demo_age", "op": "known"}
+    for _ in range(60):
+        where = {"rank": {"tag": "demo_age", "top": 3, "among": where}}
+    with pytest.raises(InvalidSpec, match="more than 60 deep"):
+        check(segment(where), tags=TAGS, segments={})
+
+
+def test_contains_is_literal_so_that_a_pattern_that_explodes_is_only_text(tmp_path):
+    bomb = "(a+)+$" * 20
+    engine = open_bank(Bank([True] * 2, {"demo_city": ["a" * 5000, f"x{bomb}y"]}, {}), tmp_path)
+    spec = segment({"tag": "demo_city", "op": "contains", "value": bomb})
+    assert members(engine, spec, tags=TAGS, segments={}, as_of=AS_OF).tolist() == [1]
+
+
+def test_an_earlier_day_before_all_tags_is_refused_with_the_earliest_there_is(tmp_path):
+    engine = open_bank(Bank([True], {"demo_age": [20]}, {}), tmp_path)
+    for where in (
+        {"tag": "demo_age", "op": "known", "as_of": "9 years ago"},
+        {"segment": "young", "as_of": "1 year ago"},
+    ):
+        with pytest.raises(NoData, match="or before") as caught:
+            count(engine, segment(where), tags=TAGS, segments=SEGMENTS, as_of=AS_OF)
+        assert AS_OF.isoformat() in caught.value.hint
+
+
+def test_the_same_question_has_one_key_whatever_its_place_and_title():
+    rules = [understand(segment(w), tags=TAGS, segments=SEGMENTS) for w in (
+        {"all": [{"rank": {"tag": "demo_age", "top": 3}}]}, {"all": [{"rank": {"tag": "demo_age", "top": 3}}]},
+        {"all": [{"rank": {"tag": "demo_age", "top": 4}}]}, {"all": [{"rank": {"tag": "demo_age", "bottom": 3}}]},
+    )]  # fmt: skip
+    keys = [key_of(settled(rule, AS_OF)) for rule in rules]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
 
 
 def test_a_condition_alone_can_be_checked():

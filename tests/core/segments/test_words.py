@@ -112,3 +112,103 @@ def test_every_table_column_and_code_that_can_be_written_has_words_in_both_langu
             words = CODE_WORDS[table, column.name]
             assert set(words) == set(column.codes)
             assert all(word.en for word in words.values())
+
+
+@pytest.mark.parametrize(
+    ("where", "chinese", "english"),
+    [
+        (
+            {"tag": "asset_matures", "op": "during", "value": "next 30 days"},
+            "最近到期日在未来 30 天内",
+            "最近到期日 falls into the next 30 days",
+        ),
+        (
+            {"tag": "asset_matures", "op": "anniversary", "value": "this month"},
+            "最近到期日的月日在本月内",
+            "month and day of 最近到期日 fall into this month",
+        ),
+        (
+            {"tag": "asset_matures", "op": "<", "value": "30 days ago"},
+            "最近到期日早于 30 天前",
+            "最近到期日 is before 30 days ago",
+        ),
+        (
+            {"tag": "asset_matures", "op": "<=", "value": "end of last month"},
+            "最近到期日不晚于上月末",
+            "最近到期日 is on or before the end of last month",
+        ),
+        (
+            {"tag": "acct_class", "op": "contains_all", "value": ["I", "II"]},
+            "账户类别同时包含一类、二类",
+            "账户类别 has all of 一类, 二类",
+        ),
+        (
+            {"tag": "acct_payroll", "value": True, "as_of": "end of last month"},
+            "其上月末的代发户为是",
+            "payroll customer is yes (as of the end of last month)",
+        ),
+        (
+            {"segment": "young", "as_of": "90 days ago"},
+            "在 90 天前属于客群“年轻客群”",
+            "member of the segment “the young” as of 90 days ago",
+        ),
+        (
+            {"change": {"tag": "asset_aum", "since": "90 days ago", "op": "<=", "difference": -10000}},
+            "月日均资产较 90 天前的变化不超过 -1 万元",
+            "the change of AUM (month average) since 90 days ago is at most CNY -10,000",
+        ),
+        (
+            {"change": {"tag": "asset_aum", "since": "end of last year", "ratio": 1.5}},
+            "月日均资产不低于去年年末的 1.5 倍",
+            "AUM (month average) is at least 1.5 × its value as of the end of last year",
+        ),
+        (
+            {"trend": {"table": "transaction", "sum_of": "amount", "during": "last 30 days", "ratio": 1.5}},
+            "近 30 天交易的金额合计不低于再往前 30 天的 1.5 倍",
+            "the sum of amount of transaction within the last 30 days is at least 1.5 × that of the 30 days before",
+        ),
+        (
+            {"trend": {"table": "event", "during": "this month", "against": "year before", "op": ">", "difference": 2}},
+            "本月行为事件的条数较上年同期的变化高于 2",
+            "the number of event in this month minus that of the same period a year before is above 2",
+        ),
+        (
+            {"rank": {"tag": "asset_aum", "top_percent": 10, "among": {"segment": "young"}}},
+            "月日均资产在满足（属于客群“年轻客群”）的客户中从高到低排在前 10%",
+            "among the 10% highest by AUM (month average) of customers for whom (member of the segment “the young”)",
+        ),
+        (
+            {"rank": {"tag": "demo_age", "percentile": [50, 80]}},
+            "年龄在全行位于第 50 到 80 百分位之间",
+            "between percentiles 50 and 80 by age among all customers",
+        ),
+        (
+            {
+                "sequence": {
+                    "first": {"table": "event", "where": [{"column": "kind", "value": "view"}]},
+                    "then": {"table": "transaction"},
+                    "gap_days": 7,
+                    "within_days": 90,
+                    "without": {"table": "service"},
+                }
+            },
+            "近 90 天内先有行为事件（种类为“view”），7 天内又有交易，其间没有服务或投诉记录",
+            "within the last 90 days first event (kind is “view”), then within 7 days transaction, "
+            "with no service call or complaint in between",
+        ),
+        ({"cluster": {"set": "spring", "in": ["a", "b"]}}, "春季聚类为甲群、乙群之一", "春季聚类 is one of 甲群, 乙群"),
+        (
+            {"except": ["young", {"list": "vip"}]},
+            "属于客群“年轻客群”，且不满足（在名单“vip”中）",
+            "member of the segment “the young”, and not (on the list “vip”)",
+        ),
+        (
+            {"did": {"table": "event", "during": "last month"}},
+            "上月内有至少 1 条行为事件",
+            "at least 1 × event in last month",
+        ),
+    ],
+)
+def test_each_construct_is_one_clause_in_each_language(where: dict[str, Any], chinese: str, english: str):
+    assert zh(where) == chinese
+    assert en(where) == english

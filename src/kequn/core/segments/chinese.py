@@ -59,11 +59,11 @@ class Chinese(Voice):
 
     def was_member(self, title: str, day: str) -> str:
         """In a segment on an earlier day."""
-        return joined(day, f"属于客群“{title}”")
+        return joined("在", day, f"属于客群“{title}”")
 
     def then(self, clause: str, day: str) -> str:
         """A clause as of an earlier day."""
-        return joined(day, "的", clause)
+        return joined("其", day, "的", clause)
 
     def test(self, title: str, type: str, op: TestOp, said: list[str]) -> str:
         """A test on a tag or a column."""
@@ -142,7 +142,7 @@ class Chinese(Voice):
             case Whole(unit=unit, offset=offset):
                 return WHOLE[unit][offset]
             case Fixed(first=first, last=last):
-                return f"{first} 至 {last}"
+                return f"自 {first} 至 {last}"
             case _:
                 return "上年同期"
 
