@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 .venv/bin/python bench/events.py --customers 50000 --rounds 2
 wide="$(mktemp -d)"
 .venv/bin/python bench/facets.py --customers 50000 --rounds 1 --folder "$wide"
+.venv/bin/python bench/index.py --customers 50000 --rounds 1 --folder "$wide"
 rm -rf "$wide"
 for bench in bench/outbox.py; do
   [ -f "$bench" ] && .venv/bin/python "$bench" --touches 500
