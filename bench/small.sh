@@ -12,3 +12,7 @@ rm -rf "$wide"
 for bench in bench/outbox.py; do
   [ -f "$bench" ] && .venv/bin/python "$bench" --touches 500
 done
+.venv/bin/python bench/windows.py --rows 200000 --customers 15000 --rounds 1
+refresh=$(mktemp -d)
+.venv/bin/python bench/refresh.py --customers 20000 --folder "$refresh" --rounds 1
+rm -rf "$refresh"

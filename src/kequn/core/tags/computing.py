@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 
 import duckdb
@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from kequn.core.data.compacting import COMPACTED, compacted
 from kequn.core.engine.duck import Engine, quoted
 from kequn.core.engine.index import build_index
-from kequn.core.engine.store import DateState, Draft, Manifest, Store, TagState
+from kequn.core.engine.store import DateState, Draft, Manifest, Store
 from kequn.core.errors import Cancelled, NoData, StoreFull, TagFailed
 from kequn.core.spec.tag import TagSpec
-from kequn.core.tags.columns import ARROW_OF_TYPE, ColumnFile, check_codes
+from kequn.core.tags.columns import ARROW_OF_TYPE, check_codes
 from kequn.core.tags.compiling import Binder
+from kequn.core.tags.files import Files, Outcome
 from kequn.core.tags.increment import Increment, basis, increment
 from kequn.core.tags.language import GIVEN, MACROS, Calendar
 from kequn.core.tags.ordering import closure, levels
@@ -67,14 +68,6 @@ class _Plan:
     is_current: bool
 
 
-@dataclass(slots=True)
-class _Outcome:
-    population: str = ""
-    customers: int = 0
-    files: dict[str, TagState] = field(default_factory=dict)
-    failed: dict[str, TagFailed] = field(default_factory=dict)
-
-
 def never() -> bool:
     """Say that nobody asked to stop."""
     return False
@@ -116,7 +109,7 @@ def refresh(
     read = read_tags(specs)
     plan = _planned(store.manifest(), read, as_of, only, force=force)
     if plan.is_current:
-        return _report(plan, _Outcome(customers=store.manifest().dates[as_of.isoformat()].customers))
+        return _report(plan, Outcome(customers=store.manifest().dates[as_of.isoformat()].customers))
     try:
         with store.writing(now=now) as draft:
             plan = _planned(draft.manifest, read, as_of, only, force=force)
@@ -195,7 +188,7 @@ class _Work:
         self.done = 0
         self.steps = 0
 
-    def run(self) -> _Outcome:
+    def run(self) -> Outcome:
         try:
             for macro in MACROS:
                 self.engine.run(macro)
@@ -203,7 +196,7 @@ class _Work:
         finally:
             self.engine.close()
 
-    def _run(self) -> _Outcome:
+    def _run(self) -> Outcome:
         needed = self._needed(self.plan.write)
         self.calendar = Calendar(self.plan.calendar_as_of, self._snapshots(needed))
         ordinals = self.draft.manifest.ordinals
@@ -319,9 +312,9 @@ class _Work:
         reason = str(error).split("\n")[0]
         self.failed[name] = TagFailed(f"Tag {name!r} could not be computed: {reason}", tag=name, reason=reason)
 
-    def _write(self, wanted: list[str], shards: list[tuple[int, int]]) -> _Outcome:
+    def _write(self, wanted: list[str], shards: list[tuple[int, int]]) -> Outcome:
         names = self._sound(wanted)
-        writing = _Files(self.draft, [self.plan.read[n].spec for n in names])
+        writing = Files(self.draft, [self.plan.read[n].spec for n in names])
         for first, last in shards:
             self._step("tags")
             writing.add(self._values(names, first, last), self.failed)
@@ -392,58 +385,7 @@ class _Work:
             self.progress(self.done, self.steps, what)
 
 
-class _Files:
-    """The files of one refresh: the population and one a tag."""
-
-    def __init__(self, draft: Draft, specs: list[TagSpec]) -> None:
-        self.draft = draft
-        self.specs = specs
-        self.customers = 0
-        self.names: dict[str, str] = {}
-        self.open: dict[str, ColumnFile] = {}
-        path, self.population_name = draft.new_file("population", "present")
-        self.population = ColumnFile(path, pa.bool_())
-        for spec in specs:
-            path, self.names[spec.name] = draft.new_file("tags", spec.family, spec.name)
-            self.open[spec.name] = ColumnFile(path, ARROW_OF_TYPE[spec.type])
-
-    def add(self, values: pa.Table, failed: dict[str, TagFailed]) -> None:
-        here = values.column("present")
-        present = here.combine_chunks().to_numpy(zero_copy_only=False)
-        self.population.write(here, present)
-        self.customers += int(present.sum())
-        for spec in self.specs:
-            if spec.name in failed or spec.name not in values.column_names:
-                continue
-            try:
-                check_codes(spec, values.column(spec.name))
-            except TagFailed as error:
-                failed[spec.name] = error
-            else:
-                self.open[spec.name].write(values.column(spec.name), present)
-
-    def close(
-        self, sound: list[str], failed: dict[str, TagFailed], inputs: Mapping[str, str], now: datetime
-    ) -> _Outcome:
-        self.population.close()
-        outcome = _Outcome(self.population_name, self.customers, failed=failed)
-        for spec in self.specs:
-            if spec.name not in sound:
-                self.open[spec.name].discard()
-                continue
-            self.open[spec.name].close()
-            known = self.open[spec.name].known
-            outcome.files[spec.name] = TagState(
-                file=self.names[spec.name],
-                fingerprint=spec.fingerprint(),
-                known=known,
-                computed_at=now,
-                inputs=inputs[spec.name],
-            )
-        return outcome
-
-
-def _enter(manifest: Manifest, plan: _Plan, outcome: _Outcome, *, drop_others: bool) -> None:
+def _enter(manifest: Manifest, plan: _Plan, outcome: Outcome, *, drop_others: bool) -> None:
     key = plan.calendar_as_of.isoformat()
     state = manifest.dates.get(key)
     kept = dict(state.tags) if state else {}
@@ -467,7 +409,7 @@ def _stays(name: str, plan: _Plan) -> bool:
     return tag is not None and (tag.spec.over == GIVEN or name not in plan.unavailable)
 
 
-def _report(plan: _Plan, outcome: _Outcome) -> RefreshReport:
+def _report(plan: _Plan, outcome: Outcome) -> RefreshReport:
     done = set(outcome.files) | set(outcome.failed) | set(plan.unavailable)
     return RefreshReport(
         plan.calendar_as_of,

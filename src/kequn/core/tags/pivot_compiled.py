@@ -40,9 +40,10 @@ def _pivot(  # type: ignore[no-untyped-def]
         for e in range(len(more_kind)):
             others[e * classes : (e + 1) * classes] = _nothing(more_kind[e])
         lanes = min(LANES, customers - block)
-        for lane in range(lanes):
+        for number in range(lanes):
+            lane = np.uint64(number)  # indices without a sign need no look at whether they count from the end
             last_seen[:] = -1
-            for r in range(starts[block + lane], starts[block + lane + 1]):
+            for r in range(starts[block + number], starts[block + number + 1]):
                 on = day[r]
                 d = day_class[on]
                 if d < 0:
@@ -50,13 +51,13 @@ def _pivot(  # type: ignore[no-untyped-def]
                 c = code_class[code[r]]
                 x = np.int64(amount[r])
                 for j in range(add_starts[c], add_starts[c + 1]):
-                    p = adds[j] * classes + d
+                    p = np.uint64(adds[j] * classes + d)
                     counts[p, lane] += 1
                     sums[p, lane] += x
                 for j in range(more_starts[c], more_starts[c + 1]):
                     e = mores[j]
                     kind = more_kind[e]
-                    p = e * classes + d
+                    p = np.uint64(e * classes + d)
                     if kind == MAX:
                         others[p, lane] = max(others[p, lane], x)
                     elif kind == MIN:
