@@ -187,3 +187,18 @@ def test_a_class_s_tag_names_a_consent_that_there_is() -> None:
         given_tag(sensitivity="S")
     with pytest.raises(ValueError, match="separate consent"):
         given_tag(consent="child_data")
+
+
+def test_who_came_and_went_between_two_months_is_absent_on_one_of_them(tmp_path: Path) -> None:
+    bank = SmallBank(tmp_path)
+    bank.customer(opened_on=date(2026, 5, 10))
+    bank.customer(closed_on=date(2026, 5, 10), status="closed")
+    for who, day in ((0, MAY), (1, APRIL)):
+        bank.hold(who, day, "demand", WAN)
+    bank.save()
+    found = tier_transitions(
+        tier_history(Engine(bank.store), JUNE), catalogue()["asset_tier"], earlier=APRIL, later=MAY
+    )
+    assert found.n[-1][1] == 1
+    assert found.n[1][-1] == 1
+    assert sum(map(sum, found.n)) == 2

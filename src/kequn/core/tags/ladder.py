@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kequn.core.data.tables import ASSETS
+from kequn.core.data.tables import ASSETS, CUSTOMER
 from kequn.core.engine.duck import Engine
 from kequn.core.errors import NoData
+from kequn.core.tags.compiling import scan_sql
 
 WATCHED = 3
 """After so many months in a row below the tier the next one is a watch."""
@@ -48,6 +49,8 @@ class TierHistory:
     """The last snapshot of each completed month, oldest first."""
     standing: Standing
     """Of shape (months, customers); customers are ordinals."""
+    present: NDArray[np.bool_]
+    """Who was a customer of the bank at the end of each month; of the same shape."""
 
 
 def climb(averages: ArrayLike, bounds: Sequence[int] = BOUNDS) -> Standing:
@@ -105,7 +108,23 @@ def tier_history(engine: Engine, as_of: date, *, bounds: Sequence[int] = BOUNDS)
         here = slice(first, min(first + SHARD, ordinals))
         part = climb(_averages(engine, months, here), bounds)
         whole.tier[:, here], whole.below[:, here] = part.tier, part.below
-    return TierHistory(months, whole)
+    return TierHistory(months, whole, _present(engine, months))
+
+
+def _present(engine: Engine, months: Sequence[date]) -> NDArray[np.bool_]:
+    """Who was a customer on each date, by the rule of the population; of shape (months, customers)."""
+    stored = {name: type_ for name, type_, *_ in engine.rows("DESCRIBE customer")}
+    scan = scan_sql(CUSTOMER, ["opened_on", "closed_on", "status"], stored=stored)
+    tests = [
+        f"opened_on <= {on} AND CASE WHEN closed_on IS NULL THEN status IS DISTINCT FROM 'closed' ELSE closed_on > {on} END"
+        for on in (f"DATE '{month}'" for month in months)
+    ]
+    select = ", ".join(f"coalesce({test}, FALSE) AS m{i}" for i, test in enumerate(tests))
+    found = engine.columns(f"SELECT ordinal, {select} FROM ({scan})")
+    here = np.zeros((len(months), engine.manifest.ordinals), dtype=bool)
+    for i in range(len(months)):
+        here[i, found["ordinal"]] = found[f"m{i}"]
+    return here
 
 
 def _averages(engine: Engine, months: Sequence[date], customers: slice) -> NDArray[np.int64]:

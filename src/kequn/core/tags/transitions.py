@@ -73,7 +73,10 @@ def tier_transitions(
         if day not in history.months:
             known = ", ".join(d.isoformat() for d in history.months)
             raise NoData(f"No balances for {day}.", hint=f"Months: {known}.", as_of=str(day))
-    before, after = (history.standing.tier[history.months.index(day)].astype(np.int64) for day in (earlier, later))
+    at = [history.months.index(day) for day in (earlier, later)]
+    before, after = (
+        np.where(history.present[i], history.standing.tier[i].astype(np.int64), len(spec.values)) for i in at
+    )
     return _counted(spec, earlier, later, before, after, scope)
 
 

@@ -98,12 +98,14 @@ def tier_months_for(actor: Actor) -> list[TierMonth]:
     return [_month(history, i, here, levels) for i in range(len(history.months))]
 
 
-def _month(history: TierHistory, i: int, here: NDArray[np.bool_], levels: int) -> TierMonth:
-    tier = history.standing.tier[i][here]
-    before = history.standing.tier[i - 1][here] if i else tier
-    by_tier = tuple(int(n) for n in np.bincount(tier, minlength=levels))
-    watched = int(history.standing.watch[i][here].sum())
-    return TierMonth(history.months[i], by_tier, int((tier > before).sum()), int((tier < before).sum()), watched)
+def _month(history: TierHistory, i: int, scope: NDArray[np.bool_], levels: int) -> TierMonth:
+    here = scope & history.present[i]
+    tier, watched = history.standing.tier[i], history.standing.watch[i]
+    before = history.standing.tier[i - 1] if i else tier
+    both = here & history.present[i - 1] if i else here
+    by_tier = tuple(int(n) for n in np.bincount(tier[here], minlength=levels))
+    risen, fallen = int((tier > before)[both].sum()), int((tier < before)[both].sum())
+    return TierMonth(history.months[i], by_tier, risen, fallen, int(watched[here].sum()))
 
 
 def _given(*days: date | None) -> list[date]:
