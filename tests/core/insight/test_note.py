@@ -12,15 +12,19 @@ from kequn.core.errors import NoData
 from kequn.core.insight.answers import answers_of
 from kequn.core.insight.money import BankMoney, bank_money_of, cash_flow_of, worth_of
 from kequn.core.insight.products import Holding, holdings_of
+from kequn.core.insight.profile import profile
 from kequn.core.insight.sentences import (
     about_answers,
     about_cash_flow,
     about_channels,
+    about_differences,
     about_holdings,
     about_size,
     about_worth,
+    leanings,
 )
 from kequn.core.stats import proportion_interval
+from tests.core.insight.bank import AS_OF, open_store, tag
 from tests.core.small_bank import SmallBank
 
 MAY, JUNE = date(2026, 5, 31), date(2026, 6, 30)
@@ -170,3 +174,19 @@ def test_the_size_is_told_with_its_trend_or_without_one() -> None:
     assert "12.0%" in grown.to("en")
     assert "看不出走势" in about_size(120, 1_000, [("2026-06-30", 120)]).zh
     assert "只作参考" in about_size(12, 1_000, []).zh
+
+
+def test_what_they_are_is_told_before_what_they_are_not(tmp_path: Path) -> None:
+    tags = {"demo_city": tag("demo_city", "text"), "acct_payroll": tag("acct_payroll", "boolean")}
+    columns = {
+        "demo_city": ["南京"] * 160 + ["苏州"] * 40 + ["南京"] * 100 + ["苏州"] * 700,
+        "acct_payroll": [False] * 200 + [True] * 400 + [False] * 400,
+    }
+    found = profile(open_store(tmp_path, tags, columns), ordinals(200), tags=tags, as_of=AS_OF)
+    told = [(d.tag, d.cell.value) for d in leanings(found)]
+    assert told == [("demo_city", "南京"), ("acct_payroll", "true"), ("demo_city", "苏州")]
+    assert [d.tag for d in leanings(found, defining=["demo_city"])] == ["acct_payroll"]
+    assert "“city：南京” 80.0%（全行 26.0%）" in about_differences(found, leanings(found)).zh
+    assert "看不出" in about_differences(found, ()).zh
+    few = profile(open_store(tmp_path / "few", tags, columns), ordinals(20), tags=tags, as_of=AS_OF)
+    assert "人数太少" in about_differences(few, leanings(few)).zh

@@ -83,8 +83,7 @@ def _who(block: NoteBlock) -> dict[str, Any]:
 
 
 def _different(block: NoteBlock) -> dict[str, Any]:
-    profile: Profile = block.data["profile"]
-    found = profile.top_differences
+    found = block.data["differences"]
     names = [
         f"{d.en if _english() and d.en else d.zh}: {(d.cell.en if _english() else d.cell.zh) or d.cell.value}"
         for d in found

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from kequn.core.insight.answers import Answers, Rate
 from kequn.core.insight.money import CashFlow, Worth
 from kequn.core.insight.people import MINIMUM
 from kequn.core.insight.products import Holdings
-from kequn.core.insight.profile import Difference, Profile
+from kequn.core.insight.profile import Difference, Profile, top_differences
 from kequn.core.insight.rhythm import Rhythm
 from kequn.core.spec.base import Text
 
@@ -56,12 +57,26 @@ def about_size(size: int, bank: int, sizes: Sequence[tuple[str, int]]) -> Text:
     return _ended(zh, en, few=size < MINIMUM)
 
 
-def about_differences(profile: Profile) -> Text:
+def leanings(
+    profile: Profile, *, defining: Collection[str] = (), more: int = 7, less: int = 5
+) -> tuple[Difference, ...]:
+    """Return what a segment has more of than the bank, then what it has less of, each by how clearly it stands out.
+
+    What they are says more than what they are not, and the clearest differences are often all of the second kind.
+    """
+    found: list[Difference] = []
+    for above, most in ((True, more), (False, less)):
+        tags = []
+        for tag in profile.tags:
+            said = tag.cells[:1] if tag.type == "boolean" else tag.cells
+            tags.append(replace(tag, cells=tuple(c for c in said if c.tgi is not None and (c.tgi > 100) is above)))
+        found += top_differences(tags, defining=defining, most=most)
+    return tuple(found)
+
+
+def about_differences(profile: Profile, differences: Sequence[Difference]) -> Text:
     """Say where the segment differs most from the bank, or that it cannot be told."""
-    more = [
-        d for d in profile.top_differences if (d.cell.tgi or 0) > 100
-    ]  # what they are says more than what they are not
-    found = (more or list(profile.top_differences))[:MOST_NAMED]
+    found = differences[:MOST_NAMED]
     if profile.size < MINIMUM:
         return _ended("人数太少，不能说它与全行有什么不同", "Too few to say how it differs from the bank", few=True)
     if not found:

@@ -26,6 +26,7 @@ from kequn.core.insight.sentences import (
     about_holdings,
     about_size,
     about_worth,
+    leanings,
 )
 from kequn.core.spec.base import Text
 from kequn.core.spec.segment import SegmentSpec
@@ -131,7 +132,9 @@ def _different(actor: Actor, version: Any, day: date) -> Made:
     members, tags = members_of(actor, version.spec, as_of=day), catalogue()
     defining = tags_within(version.spec, segment_specs() | {version.name: version.spec})
     drivers = find_drivers(bank_for(actor), members, tags=tags, as_of=day, seed=SEED, defining=defining)
-    return about_differences(answer.profile), {"profile": answer.profile, "drivers": drivers}, None
+    found = leanings(answer.profile, defining=defining)
+    data = {"profile": answer.profile, "differences": found, "drivers": drivers}
+    return about_differences(answer.profile, found), data, None
 
 
 def _rhythm(actor: Actor, version: Any, day: date) -> Made:
