@@ -401,6 +401,9 @@ def _enter(manifest: Manifest, plan: _Plan, outcome: Outcome, *, drop_others: bo
         ordinals=manifest.ordinals,
         tags=dict(sorted((kept | outcome.files).items())),
     )
+    for other, state in manifest.dates.items():
+        if other != max(manifest.dates):  # only the latest date is gone on from, and the lists grow with every load
+            state.basis = {}
 
 
 def _stays(name: str, plan: _Plan) -> bool:

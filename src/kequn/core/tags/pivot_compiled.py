@@ -41,7 +41,7 @@ def _pivot(  # type: ignore[no-untyped-def]
             others[e * classes : (e + 1) * classes] = _nothing(more_kind[e])
         lanes = min(LANES, customers - block)
         for number in range(lanes):
-            lane = np.uint64(number)  # indices without a sign need no look at whether they count from the end
+            here = np.uint64(number)  # indices without a sign need no look at whether they count from the end
             last_seen[:] = -1
             for r in range(starts[block + number], starts[block + number + 1]):
                 on = day[r]
@@ -52,32 +52,32 @@ def _pivot(  # type: ignore[no-untyped-def]
                 x = np.int64(amount[r])
                 for j in range(add_starts[c], add_starts[c + 1]):
                     p = np.uint64(adds[j] * classes + d)
-                    counts[p, lane] += 1
-                    sums[p, lane] += x
+                    counts[p, here] += 1
+                    sums[p, here] += x
                 for j in range(more_starts[c], more_starts[c + 1]):
                     e = mores[j]
                     kind = more_kind[e]
                     p = np.uint64(e * classes + d)
                     if kind == MAX:
-                        others[p, lane] = max(others[p, lane], x)
+                        others[p, here] = max(others[p, here], x)
                     elif kind == MIN:
-                        others[p, lane] = min(others[p, lane], x)
+                        others[p, here] = min(others[p, here], x)
                     elif kind == BITS:
                         bit = bits[more_bits[e], code[r]]
                         if bit < 64:
-                            others[p, lane] |= one << bit
+                            others[p, here] |= one << bit
                     elif kind == DAY_BITS:
                         bit = bits[more_bits[e], on]
                         if bit < 64:
-                            others[p, lane] |= one << bit
+                            others[p, here] |= one << bit
                     elif kind == DAYS:
                         if last_seen[e] != on:
                             last_seen[e] = on
-                            others[p, lane] += 1
+                            others[p, here] += 1
                     elif kind == FIRST:
-                        others[p, lane] = min(others[p, lane], np.int64(on))
+                        others[p, here] = min(others[p, here], np.int64(on))
                     else:
-                        others[p, lane] = max(others[p, lane], np.int64(on))
+                        others[p, here] = max(others[p, here], np.int64(on))
         for o in range(len(out_kind)):
             kind = out_kind[o]
             at = out_at[o] * classes
