@@ -46,7 +46,7 @@ def test_a_definition_is_read_by_its_kind():
 def test_all_kinds_can_be_read():
     assert set(KINDS) == {
         "source", "tag", "segment", "metric", "offer", "template", "talk_track", "playbook", "campaign",
-        "contact_policy",
+        "contact_policy", "group",
     }  # fmt: skip
 
 
