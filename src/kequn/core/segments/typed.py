@@ -228,14 +228,14 @@ def _told_day(written: str) -> Told:
     try:
         return read_day(written)
     except ValueError as fault:
-        raise InvalidSpec(f"{fault}.") from None
+        raise InvalidSpec(str(fault) + ".") from None
 
 
 def _period(written: object, path: str) -> Rolling | Whole | Fixed:
     try:
         return read_period(str(written))
     except ValueError as fault:
-        raise at(path, InvalidSpec(f"{fault}.")) from None
+        raise at(path, InvalidSpec(str(fault) + ".")) from None
 
 
 def _substring(written: object, path: str) -> str:
