@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 
 from kequn.core.data.compacting import Rows
 from kequn.core.tags.pivot import LEAST, MOST, OUT, Family, arguments
 
-_compiled: Any = njit(nogil=True, cache=True)
 COUNT, SUM, MAX, MIN, FIRST, LAST, DAYS, BITS, DAY_BITS = range(9)
 LANES = 16
 """Customers whose accumulators stand side by side, so that their measures are put together by vector instructions."""
@@ -21,6 +20,34 @@ def pivot(family: Family, rows: Rows, out: OUT) -> None:
     _pivot(
         rows.starts, rows.day, rows.code, rows.amount, *arguments(family), family.groups, max(1, family.classes), out
     )
+
+
+def _signature(amount: Any) -> Any:
+    """The types of a call; arrays that are only read may be memory-mapped or not."""
+
+    def read(kind: Any, dimensions: int = 1) -> Any:
+        return types.Array(kind, dimensions, "C", readonly=True)
+
+    lists = [read(types.int32)] * 4
+    family = [read(types.int16), read(types.uint16), *lists, read(types.int8), read(types.int32), read(types.uint8, 2)]
+    family += [read(types.int8), *lists]
+    rows = [read(types.uint32), read(types.uint16), read(types.uint16), read(amount)]
+    return types.void(*rows, *family, types.int64, types.int64, types.Array(types.int64, 2, "C"))
+
+
+_inlined: Any = njit(nogil=True)
+# All signatures are compiled at once and in the same order: processes that start together, each compiling what it happens to
+# need first, would mix up one another's entries in the cache.
+_compiled: Any = njit([_signature(types.uint32), _signature(types.int64)], nogil=True, cache=True)
+
+
+@_inlined
+def _nothing(kind):  # type: ignore[no-untyped-def]
+    if kind in (MAX, LAST):
+        return LEAST
+    if kind in (MIN, FIRST):
+        return MOST
+    return 0
 
 
 @_compiled
@@ -106,12 +133,3 @@ def _pivot(  # type: ignore[no-untyped-def]
                 else:
                     for lane in range(lanes):
                         mine[lane] |= others[p, lane]
-
-
-@_compiled
-def _nothing(kind):  # type: ignore[no-untyped-def]
-    if kind in (MAX, LAST):
-        return LEAST
-    if kind in (MIN, FIRST):
-        return MOST
-    return 0
