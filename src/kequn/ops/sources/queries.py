@@ -115,7 +115,9 @@ def _statuses(specs: list[SourceSpec]) -> list[SourceStatus]:
     manifest, moment = runtime().store.manifest(), now()
     zone = ZoneInfo(manifest.zone)
     last = _newest(Load.objects.exclude(state=Load.State.RUNNING))
-    good = _newest(Load.objects.filter(state__in=[Load.State.LOADED, Load.State.UNCHANGED]))
+    good = last
+    if any(load.state == Load.State.FAILED for load in last.values()):  # else the last load is the one that serves
+        good = _newest(Load.objects.filter(state__in=[Load.State.LOADED, Load.State.UNCHANGED]))
     found = []
     for spec in specs:
         latest, served = last.get(spec.name), good.get(spec.name)
@@ -140,9 +142,9 @@ def _statuses(specs: list[SourceSpec]) -> list[SourceStatus]:
 
 
 def _newest(loads: QuerySet[Load]) -> dict[str, Load]:
-    """The newest load of each source, in two questions however many there are."""
-    ids = loads.order_by().values("source").annotate(newest=Max("id")).values_list("newest", flat=True)
-    return {load.source: load for load in Load.objects.filter(pk__in=list(ids))}
+    """The newest load of each source, in one question however many there are."""
+    ids = loads.order_by().values("source").annotate(newest=Max("id")).values("newest")
+    return {load.source: load for load in Load.objects.filter(pk__in=ids)}
 
 
 def _due(spec: SourceSpec, loaded_on: date | None, zone: ZoneInfo) -> datetime | None:
