@@ -237,8 +237,9 @@ def _touches(reader: _Reader, more: Overlay, at: _Rows, days: int) -> Touches | 
     if more.touches is not None:
         codes = np.array([COLUMN.get(c, UNKNOWN) for c in more.touches["channel"].to_pylist()], dtype=np.int8)
         own = (_column(more.touches, "ordinal"), codes, _column(more.touches, "on").astype("datetime64[D]"))
-    parts = (loaded, _besides(own, loaded))
-    who, channels, when = (np.concatenate(column) for column in zip(*parts, strict=True))
+    other = _besides(own, loaded)
+    who = np.concatenate((loaded[0], other[0]))
+    channels, when = np.concatenate((loaded[1], other[1])), np.concatenate((loaded[2], other[2]))
     rows, there = at.of(who)
     return Touches(rows, channels[there], when[there])
 
