@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
+from kequn.core.engine.compiled import compiled
 from kequn.core.engine.index.bits import Ordinals, Words
 
 Ints = npt.NDArray[np.int64]
@@ -77,7 +78,7 @@ below_in_word: Any = intrinsic(_below_in_word)
 equal_in_word: Any = intrinsic(_equal_in_word)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def common(masks: npt.NDArray[np.uint64]) -> Ints:
     """How many bits each two of several masks (mask, word) have in common; sizes on the diagonal.
 
@@ -112,7 +113,7 @@ def common(masks: npt.NDArray[np.uint64]) -> Ints:
     return both
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def shared(mask: Words, plane: Words) -> Any:
     """How many bits two planes of the same length have in common."""
     n = np.uint64(0)
@@ -121,7 +122,7 @@ def shared(mask: Words, plane: Words) -> Any:
     return np.int64(n)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def places(words: Words, out: Ordinals) -> int:
     """Write the places of the set bits to ``out``, ascending, and return how many there are."""
     n = 0
@@ -134,7 +135,7 @@ def places(words: Words, out: Ordinals) -> int:
     return n
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def tally(codes: Codes, rows: Ordinals, counts: Ints) -> Any:
     """Add the codes of some rows to ``counts`` (lane, code); the lanes are to be added up by the caller.
 
@@ -159,7 +160,7 @@ def tally(codes: Codes, rows: Ordinals, counts: Ints) -> Any:
     return read
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def tally_below(codes: Codes, mask: Words, cuts: Codes) -> Ints:
     """How many masked rows have a code below each cut. Four cuts a pass; what is left over is compared row by row."""
     counts = np.zeros(len(cuts), np.int64)
@@ -188,7 +189,7 @@ def tally_below(codes: Codes, mask: Words, cuts: Codes) -> Ints:
     return counts
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def gather(codes: Codes, mask: Words, wanted: Codes, rows: Ordinals) -> Any:
     """Write the places of the masked rows that have one of some codes to ``rows`` and return how many there are."""
     n = 0
@@ -213,7 +214,7 @@ def gather(codes: Codes, mask: Words, wanted: Codes, rows: Ordinals) -> Any:
     return n
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def total_of_integers(exact: npt.NDArray[Any], rows: Ordinals) -> Any:
     """Return (high, low) with sum = high × 2^32 + low: neither half can run over for fewer than 2^31 rows."""
     high = low = np.int64(0)
@@ -224,7 +225,7 @@ def total_of_integers(exact: npt.NDArray[Any], rows: Ordinals) -> Any:
     return high, low
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def total_of_floats(exact: npt.NDArray[Any], rows: Ordinals) -> float:
     """Return the sum, with Kahan's correction for what adding rounds away."""
     total = lost = 0.0
@@ -236,7 +237,7 @@ def total_of_floats(exact: npt.NDArray[Any], rows: Ordinals) -> float:
     return total
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def mark(ordinals: Ordinals, starts: Ints, stops: Ints, words: Words) -> None:
     """Set the bits of the ordinals in some runs."""
     for r in range(len(starts)):
@@ -244,7 +245,7 @@ def mark(ordinals: Ordinals, starts: Ints, stops: Ints, words: Words) -> None:
             words[ordinals[i] >> np.uint32(6)] |= np.uint64(1) << np.uint64(ordinals[i] & np.uint32(63))
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _passes(value: int, gap: bool, spans: Ints, nulls: bool) -> Any:
     if gap:
         return nulls
@@ -254,7 +255,7 @@ def _passes(value: int, gap: bool, spans: Ints, nulls: bool) -> Any:
     return found
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def count_rows(
     ordinals: Ordinals,
     cursors: Ints,
@@ -282,7 +283,7 @@ def count_rows(
         cursors[r] = i
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def add_values(
     ordinals: Ordinals,
     cursors: Ints,
@@ -310,7 +311,7 @@ def add_values(
         cursors[r] = i
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def latest(
     ordinals: Ordinals,
     cursors: Ints,

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
+from kequn.core.engine.compiled import compiled
 from kequn.core.engine.index.bits import Ordinals, Words
 
 Array = npt.NDArray[Any]
@@ -71,7 +72,7 @@ _ones: Callable[..., Any] = intrinsic(_popcount)
 _below: Callable[..., Any] = intrinsic(_trailing)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _border(codes: Array, w: int, borders: Array) -> np.uint64:
     look = NONE
     for r in range(2):
@@ -80,13 +81,13 @@ def _border(codes: Array, w: int, borders: Array) -> np.uint64:
     return look
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _is_one_of(value: Any, wanted: Array) -> bool:
     at = np.searchsorted(wanted, value)
     return bool(at < len(wanted) and wanted[at] == value)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def codes_in(codes: Array, lows: Array, highs: Array, need: Words, out: Words) -> None:
     """As `plain.codes_in`."""
     whole = len(codes) >> 6
@@ -103,7 +104,7 @@ def codes_in(codes: Array, lows: Array, highs: Array, need: Words, out: Words) -
                 out[whole] |= (ONE << np.uint64(i & 63)) & need[whole]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def codes_marked(codes: Array, marks: Array, need: Words, out: Words) -> None:
     """As `plain.codes_marked`."""
     out[:] = 0
@@ -115,7 +116,7 @@ def codes_marked(codes: Array, marks: Array, need: Words, out: Words) -> None:
             out[w] = bits & need[w]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def bins_between(
     codes: Array, runs: Array, borders: Array, exact: Array, low: Any, high: Any, need: Words, out: Words
 ) -> None:
@@ -145,7 +146,7 @@ def bins_between(
             out[whole] |= (ONE << np.uint64(i & 63)) & need[whole]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def bins_checked(codes: Array, borders: Array, exact: Array, low: Any, high: Any, wanted: bool, found: Words) -> None:
     """As `plain.bins_checked`."""
     whole = len(codes) >> 6
@@ -169,7 +170,7 @@ def bins_checked(codes: Array, borders: Array, exact: Array, low: Any, high: Any
             found[whole] &= ~(ONE << np.uint64(i & 63))
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def bins_among(
     codes: Array, inside: Array, borders: Array, exact: Array, wanted: Array, need: Words, out: Words
 ) -> None:
@@ -200,7 +201,7 @@ def bins_among(
             out[whole] |= (ONE << np.uint64(i & 63)) & need[whole]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _count(words: Words) -> int:
     total = 0
     for w in range(len(words)):
@@ -208,7 +209,7 @@ def _count(words: Words) -> int:
     return total
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _count_both(one: Words, other: Words) -> int:
     total = 0
     for w in range(len(one)):
@@ -226,7 +227,7 @@ def count_both(one: Words, other: Words) -> int:
     return int(_count_both(one, other))
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _decode(words: Words, found: Ordinals) -> None:
     at = 0
     for w in range(len(words)):
@@ -245,7 +246,7 @@ def decode(words: Words) -> Ordinals:
     return found
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _histogram(codes: Array, words: Words, counts: npt.NDArray[np.int64]) -> None:
     for w in range((len(codes) + 63) >> 6):
         bits = words[w]
@@ -269,7 +270,7 @@ def histogram(codes: Array, words: Words, codes_known: int) -> npt.NDArray[np.in
     return counts
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def bin_codes(
     exact: Array, known: Words, edges: Array, codes: npt.NDArray[np.uint8], lows: Array, highs: Array
 ) -> None:
