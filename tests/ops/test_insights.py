@@ -95,7 +95,9 @@ def test_published_clusters_are_a_tag_that_segments_test(discovery, cast):
 
 
 def test_by_centres_every_customer_has_a_cluster(discovery, cast):
+    version = runtime.engine().manifest.version
     services.publish_clusters(cast["sunli"], discovery.pk, basis="centres")
+    assert runtime.engine().manifest.version == version + 1  # a cluster is never seen without its confidence
     state = runtime.engine().manifest.dates[AS_OF.isoformat()]
     assert state.tags["model_cluster_value"].known == state.customers
     values = pq.read_table(runtime.engine().store.path(state.tags["model_cluster_value"].file)).column("value")

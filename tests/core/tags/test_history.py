@@ -16,6 +16,7 @@ from kequn.core.tags import (
     catalogue,
     days_in_state,
     drift,
+    publish_together,
     publish_values,
     reason_in_words,
     tier_history,
@@ -158,6 +159,32 @@ def test_values_are_handed_in_one_an_ordinal_for_a_date_with_tags(tmp_path: Path
     with pytest.raises(TagFailed, match="does not declare"):
         publish_values(bank.store, coded, {JUNE: pa.array(["b"] * 3)}, now=NOW)
     assert (bank.store.root / "manifest.json").read_bytes() == before
+
+
+def test_tags_that_belong_together_are_handed_in_together_or_not_at_all(tmp_path: Path) -> None:
+    bank = SmallBank(tmp_path, customers=3)
+    bank.refresh({"demo_gender": GENDER}, JUNE)
+    version, one, other = bank.store.manifest().version, given_tag(), given_tag(name="model_sure")
+    with pytest.raises(InvalidSpec, match="2 values"):
+        publish_together(
+            bank.store, [(one, {JUNE: pa.array([0.5] * 3)}), (other, {JUNE: pa.array([0.5] * 2)})], now=NOW
+        )
+    assert "model_try" not in bank.store.manifest().dates[JUNE.isoformat()].tags
+    publish_together(bank.store, [(spec, {JUNE: pa.array([0.5] * 3)}) for spec in (one, other)], now=NOW)
+    assert bank.store.manifest().version == version + 1
+    assert {"model_try", "model_sure"} <= set(bank.store.manifest().dates[JUNE.isoformat()].tags)
+
+
+def test_sensitive_values_are_handed_in_for_those_alone_who_consented(tmp_path: Path) -> None:
+    bank = SmallBank(tmp_path, customers=3)
+    bank.refresh({"demo_gender": GENDER}, JUNE)
+    sensitive = given_tag(sensitivity="S", consent="health_data")
+    with pytest.raises(NoData, match="who gave the consent"):
+        publish_values(bank.store, sensitive, {JUNE: pa.array([1.0, 2.0, 3.0])}, now=NOW)
+    consent = given_tag(name="mkt_consent_health_data", type="boolean", family="mkt")
+    publish_values(bank.store, consent, {JUNE: pa.array([True, False, None])}, now=NOW)
+    publish_values(bank.store, sensitive, {JUNE: pa.array([1.0, 2.0, 3.0])}, now=NOW)
+    assert bank.column("model_try") == [1.0, None, None]
 
 
 def test_a_given_tag_says_by_whom_and_has_no_expression() -> None:

@@ -3,7 +3,7 @@
 from kequn.core.tags.computing import RefreshReport, refresh
 from kequn.core.tags.describing import Bar, TagStatistics, all_statistics, statistics
 from kequn.core.tags.drifting import Drift, Shift, drift
-from kequn.core.tags.giving import publish_values
+from kequn.core.tags.giving import publish_together, publish_values
 from kequn.core.tags.ladder import Standing, TierHistory, climb, tier_history
 from kequn.core.tags.pack import catalogue, check_catalogue, check_tags, near_tag
 from kequn.core.tags.tracing import Lineage, known_names, lineage, reason_in_words, unavailable
@@ -29,6 +29,7 @@ __all__ = [
     "known_names",
     "lineage",
     "near_tag",
+    "publish_together",
     "publish_values",
     "reason_in_words",
     "refresh",

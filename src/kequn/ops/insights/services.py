@@ -16,7 +16,7 @@ from kequn.core.spec.base import Text
 from kequn.core.spec.discovery import ClusterSearch, LookAlikeSearch
 from kequn.core.spec.segment import SegmentSpec
 from kequn.core.spec.tag import TagSpec
-from kequn.core.tags import publish_values
+from kequn.core.tags import publish_together
 from kequn.ops.audiences.queries import bank_for, latest_date, latest_segments, members_of
 from kequn.ops.audiences.services import keep_list, save_segment
 from kequn.ops.governance.services import record
@@ -224,8 +224,8 @@ def publish_clusters(
         for spec in specs:
             save_tag(actor, spec)
         record(actor, "discovery.published", row, name=row.name, tag=row.tag, basis=chosen, as_of=day)
-        for spec, values in zip(specs, (codes, confidence), strict=True):
-            publish_values(runtime().store, spec, {day: values}, now=now())
+        given = [(spec, {day: values}) for spec, values in zip(specs, (codes, confidence), strict=True)]
+        publish_together(runtime().store, given, now=now())
     row.refresh_from_db()
     return row
 
