@@ -49,6 +49,15 @@ def test_shares_are_among_the_known_and_the_index_is_their_ratio(tmp_path):
     assert (yes.zh, yes.en) == ("是", "yes")
 
 
+def test_a_tag_that_nobody_in_the_bank_has_a_value_of_has_no_shares(tmp_path):
+    words = {"values": {"high": "高", "low": "低"}}
+    found = profile_of(tmp_path, "value_grade", "text", [None] * 40, list(range(20)), words)
+    assert (found.known, found.bank_known, found.coverage) == (0, 0, 0.0)
+    assert all(
+        (cell.share, cell.bank_share, cell.tgi, cell.stands_out) == (None, None, None, False) for cell in found.cells
+    )
+
+
 def test_declared_values_come_in_their_order_with_their_words(tmp_path):
     words = {"values": {"high": {"zh": "高", "en": "high"}, "low": "低"}}
     found = profile_of(tmp_path, "value_grade", "text", ["low"] * 30 + ["high"] * 10, list(range(20, 40)), words)

@@ -326,7 +326,7 @@ def _cell(c: Counts, i: int, index: Intervals, *, reliable: bool, stands_out: bo
         n=None if hidden else n,
         share=None if hidden or not c.known else n / c.known,
         bank_n=bank_n if bank_shown else None,
-        bank_share=bank_n / c.bank_known if bank_shown else None,
+        bank_share=bank_n / c.bank_known if bank_shown and c.bank_known else None,
         tgi=None if hidden else _plain(index.point[i]),
         low=None if hidden else _plain(index.low[i]),
         high=None if hidden else _plain(index.high[i]),

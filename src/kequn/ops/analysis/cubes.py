@@ -31,6 +31,8 @@ Part = TypeVar("Part")
 
 _kept: OrderedDict[str, Cube] = OrderedDict()
 _lock = threading.Lock()
+_making = threading.Lock()
+"""Parts are made one at a time: the blocks of a page ask for the same one at once, and a query has all cores anyway."""
 
 
 def data_key(engine: Engine) -> str:
@@ -73,16 +75,25 @@ def get(engine: Engine, part: str, make: Callable[[], Cube]) -> Cube:
 def get_part(engine: Engine, part: str, kind: TypeAdapter[Part], make: Callable[[], Part]) -> Part:
     """Return a small result kept for this state of the data, or make and keep it."""
     path = _path(engine, part).with_suffix(".part")
+    if (kept := _read_part(path, kind)) is not None:
+        return kept
+    with _making:
+        if (kept := _read_part(path, kind)) is not None:
+            return kept
+        found = make()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.new")
+        temporary.write_bytes(kind.dump_json(found))
+        temporary.replace(path)
+    _sweep(engine, path.parent)
+    return found
+
+
+def _read_part(path: Path, kind: TypeAdapter[Part]) -> Part | None:
     try:
         return kind.validate_json(path.read_bytes())
     except (OSError, ValidationError):
-        found = make()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.new")
-    temporary.write_bytes(kind.dump_json(found))
-    temporary.replace(path)
-    _sweep(engine, path.parent)
-    return found
+        return None
 
 
 def _sweep(engine: Engine, folder: Path) -> None:
