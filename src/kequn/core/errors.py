@@ -129,7 +129,7 @@ class UnknownList(InvalidSpec):
 
 
 class TagNotSelectable(InvalidSpec):
-    """A tag of class X: it may hold a contact back, never choose whom to contact."""
+    """A tag of class X: it may hold a contact back, never choose whom to contact; or of class S on an earlier day."""
 
     code = "tag_not_selectable"
 

@@ -58,3 +58,38 @@ def test_the_declaration_is_part_of_what_a_segment_means() -> None:
 def test_the_consents_of_a_rule_are_told_with_their_tags() -> None:
     rule = understand(segment({"any": [CHILD, {"tag": "demo_city", "value": "合肥"}]}), tags=TAGS, segments={})
     assert consents_needed(rule) == {"child_data": ("demo_child_stage",)}
+
+
+@pytest.mark.parametrize(
+    ("where", "place"),
+    [
+        (CHILD | {"as_of": "90 days ago"}, "where.tag"),
+        ({"all": [{"list": "vip"}, {"segment": "families", "as_of": "90 days ago"}]}, "where.all.1.segment"),
+        ({"not": {"segment": "were_families"}}, "where.not.segment"),
+    ],
+)
+def test_what_a_sensitive_tag_was_before_a_consent_was_withdrawn_never_chooses(where: object, place: str) -> None:
+    consented = {"separate_consent": ["child_data"]}
+    families = segment(CHILD, "families", **consented)
+    others = {
+        "families": families,
+        "were_families": segment(CHILD | {"as_of": "2026-01-31"}, "were_families", **consented),
+    }
+    with pytest.raises(TagNotSelectable, match="earlier day") as caught:
+        check(segment(where, **consented), tags=TAGS, segments=others)
+    assert caught.value.where.field == place
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"rank": {"tag": "demo_age", "top": 10, "among": SUPPRESSED}},
+        {"segment": "held_back", "as_of": "90 days ago"},
+        SUPPRESSED | {"as_of": "90 days ago"},
+        {"union": [{"list": "vip"}, "held_back"]},
+        {"except": [{"list": "vip"}, "held_back"]},
+    ],
+)
+def test_a_suppressing_tag_is_refused_in_ranks_on_earlier_days_and_in_sums_of_groups(where: object) -> None:
+    with pytest.raises(TagNotSelectable, match="class X"):
+        check(segment(where), tags=TAGS, segments={"held_back": segment(SUPPRESSED, "held_back")})

@@ -1,7 +1,8 @@
 """What the class of a tag means for choosing customers: X never chooses, S only on a separate consent (敏感级别).
 
 A customer without the separate consent has no value of a class S tag at all (``core.tags``), so no rule can select her by it;
-the segment, for its part, has to say on which consent it rests, and whoever approves it sees that.
+the segment, for its part, has to say on which consent it rests, and whoever approves it sees that. A value of an earlier day
+was there by the consent of that day, which may have been withdrawn since: it never chooses.
 """
 
 from __future__ import annotations
@@ -9,11 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kequn.core.errors import ConsentNotDeclared, KequnError, SeveralErrors, TagNotSelectable, Where
-from kequn.core.segments.rule import MemberRule, Rule, TagRule, WasRule, own_leaves, specs_in
+from kequn.core.segments.rule import (
+    MemberRule,
+    Rule,
+    TagRule,
+    ThenRule,
+    WasRule,
+    own_leaves,
+    specs_in,
+    walk,
+)
 from kequn.core.spec.segment import Condition, SegmentSpec
 from kequn.core.spec.tag import TagSpec
 
-PLACE = {TagRule: "tag", MemberRule: "segment", WasRule: "segment"}
+PLACE = {TagRule: "tag", ThenRule: "tag", MemberRule: "segment", WasRule: "segment"}
 
 
 def refuse_suppressing(tag: TagSpec, path: str) -> None:
@@ -42,16 +52,18 @@ def consents_needed(rule: Rule) -> dict[str, tuple[str, ...]]:
 
 
 def check_consents(spec: SegmentSpec | Condition, rule: Rule) -> None:
-    """Refuse a segment that selects by sensitive information without saying on which separate consent it rests.
+    """Refuse a segment that selects by sensitive information without saying on which separate consent it rests, or by what
+    it was on an earlier day.
 
     Segments it refers to count as its own: it uses what they use. A condition alone is not yet a use.
 
     Raises:
         ConsentNotDeclared: with the place of the test, or of the segment referred to; ``SeveralErrors`` of several.
+        TagNotSelectable: a tag of class S on an earlier day, also through members of that day.
     """
     if not isinstance(spec, SegmentSpec):
         return
-    faults: list[KequnError] = list(_faults(rule, frozenset(spec.separate_consent)))
+    faults: list[KequnError] = [*_faults(rule, frozenset(spec.separate_consent)), *_of_earlier_days(rule)]
     if len(faults) > 1:
         raise SeveralErrors(faults)
     if faults:
@@ -70,3 +82,18 @@ def _faults(rule: Rule, declared: frozenset[str]) -> Iterator[ConsentNotDeclared
                 tag=tags[0],
                 consent=consent,
             )
+
+
+def _of_earlier_days(rule: Rule) -> Iterator[TagNotSelectable]:
+    for leaf in own_leaves(rule):
+        then = [part for part in walk(leaf) if isinstance(part, ThenRule | WasRule)]
+        sensitive = [tag for part in then for tag in specs_in(part).values() if tag.consent is not None]
+        if not sensitive:
+            continue
+        tag = sensitive[0]
+        yield TagNotSelectable(
+            f"Tag {tag.name!r} ({tag.title}) is class S: what it was on an earlier day must not choose whom to contact.",
+            hint="Test it as it is now: the consent of that day may have been withdrawn since.",
+            where=Where(field=f"{leaf.path}.{PLACE[type(leaf)]}" if type(leaf) in PLACE else leaf.path),
+            tag=tag.name,
+        )
