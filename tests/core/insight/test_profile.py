@@ -261,3 +261,17 @@ def test_of_a_truth_value_the_yes_is_told_even_where_the_no_differs_more(tmp_pat
     engine = open_store(tmp_path, tags, {"acct_a": values})
     found = profile(engine, np.arange(1000), tags=tags, as_of=AS_OF)
     assert [(d.tag, d.cell.value) for d in found.top_differences] == [("acct_a", "true")]
+
+
+def test_what_members_have_more_of_is_told_before_what_none_of_them_has(tmp_path):
+    rng = np.random.default_rng(3)
+    inside = np.arange(40_000) < 4000
+    families = ("acct", "asset", "cc", "chan", "demo", "life", "loan", "mkt", "model", "txn")
+    columns: dict[str, Any] = {f"{f}_never": ~inside & (rng.random(40_000) < 0.4) for f in families}
+    columns |= {f"{f}_often": rng.random(40_000) < np.where(inside, 0.4, 0.2) for f in families}
+    tags = {name: tag(name, "boolean") for name in columns}
+    engine = open_store(tmp_path, tags, columns)
+    told = profile(engine, np.arange(4000), tags=tags, as_of=AS_OF).top_differences
+    assert [(d.cell.low or 0) > 100 for d in told] == [True] * 7 + [False] * 3
+    nothing_more = profile(engine, np.arange(4000), tags=tags, as_of=AS_OF, only=list(columns)[:10]).top_differences
+    assert [d.cell.tgi for d in nothing_more] == [0.0] * 10

@@ -152,7 +152,7 @@ def _holding(h: Holding) -> list[str]:
     if h.rate is None:
         return [name, _("不足 5 户，不显示"), NONE, pct1(h.bank_rate), NONE, NONE, NONE, NONE]
     gap = (
-        f"{100 * h.gap:+.1f} ({100 * (h.gap_low or 0):+.1f}–{100 * (h.gap_high or 0):+.1f})"
+        f"{_points_of(h.gap)} ({_points_of(h.gap_low or 0)}–{_points_of(h.gap_high or 0)})"
         if h.gap is not None
         else NONE
     )
@@ -177,8 +177,8 @@ def _rhythm(block: NoteBlock) -> dict[str, Any]:
             ),
             (
                 charts.columns(
-                    _("客群各月外部流入与流出（万元）"), list(flow.months), (_("流入"), [round(f / 1e6, 2) for f in flow.inflow_fen]),
-                    (_("流出"), [round(f / 1e6, 2) for f in flow.outflow_fen]),
+                    _("客群各月外部流入与流出（元）"), list(flow.months), (_("流入"), [f / 100 for f in flow.inflow_fen]),
+                    (_("流出"), [f / 100 for f in flow.outflow_fen]),
                 ),
                 "m",
             ),
@@ -287,7 +287,7 @@ def _change(kpi: Kpi, now: Figure, before: Figure | None) -> str:
         return ""
     change = now.value - before.value
     if kpi.unit == "share":
-        return _("%+.1f 个百分点") % (100 * change)
+        return _("%s 个百分点") % _points_of(change)
     sign = "+" if change >= 0 else "−"
     return f"{sign}{amount(abs(change), kpi.unit)}"
 
@@ -305,9 +305,9 @@ def _split(table: BankTable, by_name: dict[str, Kpi]) -> dict[str, Any] | None:
     if len(known) < len(SPLIT) or figures["aum_net_new"].value is None:
         return None
     chart = charts.columns(
-        _("净新增 AUM 的构成（万元）"),
+        _("净新增 AUM 的构成（元）"),
         [_short(k) for k, _v in known],
-        (_("万元"), [round((v or 0) / 1e4, 1) for _k, v in known]),
+        (_("元"), [round(v or 0, 2) for _k, v in known]),
     )
     rows = [(_short(k), amount(v, "cny")) for k, v in known]
     note = _("净新增 = 老客户净流入 + 市值及其他 + 层级迁移 + 新客与销户")
@@ -325,8 +325,8 @@ def _short(kpi: Kpi) -> str:
 
 
 def _part_charts(table: BankTable, kpi: Kpi) -> list[tuple[str, str]]:
-    unit, scale = {"share": ("%", 100.0), "cny": ("", 1e-4)}.get(kpi.unit, ("", 1.0))
-    name = _("%s（万元）") % said(kpi.title) if kpi.unit == "cny" else said(kpi.title)
+    unit, scale = ("%", 100.0) if kpi.unit == "share" else ("", 1.0)
+    name = _("%s（元）") % said(kpi.title) if kpi.unit == "cny" else said(kpi.title)
     note = f"{said(kpi.formula)} {said(kpi.caveat)}"
 
     def values(rows: Sequence[Any]) -> list[float | None]:
@@ -345,6 +345,12 @@ def _part_charts(table: BankTable, kpi: Kpi) -> list[tuple[str, str]]:
         chart = draw(_("%s：各部分") % name, [said(r.title) for r in rows], (name, values(rows)), unit=unit)
         drawn.append((charts.told(chart, note=note, as_of=table.data_date), "m" if len(rows) < 9 else "l"))
     return drawn
+
+
+def _points_of(share: float) -> str:
+    """A difference of shares in points with its sign; what rounds to nothing has none."""
+    rounded = round(100 * share, 1)
+    return f"{rounded:+.1f}" if rounded else "0.0"
 
 
 def _percent(value: float | None) -> float | None:

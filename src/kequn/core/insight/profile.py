@@ -30,6 +30,8 @@ EXPECTED = 5
 VALUES_AT_ONCE = 12_000_000
 TOP = 10
 TOP_PER_FAMILY = 3
+FEWER = 3
+"""Of the top differences: those of which members have less than the bank, while there are others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,22 +204,33 @@ def top_differences(
     """Return the cells that stand out, most first: one a tag and few a family, so that no one subject fills the list.
 
     They are ranked by the limit of the interval that is nearer to 100 (as a ratio), not by TGI itself, which is largest
-    where numbers are smallest.
+    where numbers are smallest. What members have more of goes first: "nobody of them is retired" has a ratio without
+    bound, and in a large bank such cells would be all that is told; they are at most ``FEWER`` while there is other news.
     """
     best = []
     for tag in profiles:
         said = tag.cells[:1] if tag.type == "boolean" else tag.cells  # "no" only mirrors "yes"
-        candidates = [(_distance(cell), cell) for cell in said if cell.stands_out]
+        candidates = [(_is_more(cell), _distance(cell), cell) for cell in said if cell.stands_out]
         if candidates and tag.tag not in defining:
-            distance, cell = max(candidates, key=lambda pair: (pair[0], pair[1].tgi or 0))
-            best.append((distance, Difference(tag.tag, tag.zh, tag.en, tag.family, cell)))
+            more, distance, cell = max(candidates, key=lambda found: (*found[:2], found[2].tgi or 0))
+            best.append((more, distance, Difference(tag.tag, tag.zh, tag.en, tag.family, cell)))
+    best.sort(key=lambda found: (-found[1], found[2].tag))
     taken: Counter[str] = Counter()
-    chosen: list[Difference] = []
-    for _, difference in sorted(best, key=lambda pair: (-pair[0], pair[1].tag)):
-        if taken[difference.family] < per_family and len(chosen) < most:
-            taken[difference.family] += 1
-            chosen.append(difference)
-    return tuple(chosen)
+    chosen: dict[str, Difference] = {}
+    fewer = min(FEWER, most // 3)
+    limits = (True, most - fewer), (False, most), (True, most)
+    for wanted, limit in limits:
+        for more, _, difference in best:
+            fits = len(chosen) < limit and taken[difference.family] < per_family
+            if more is wanted and fits and difference.tag not in chosen:
+                taken[difference.family] += 1
+                chosen[difference.tag] = difference
+    order = {difference.tag: (not more, place) for place, (more, _, difference) in enumerate(best)}
+    return tuple(sorted(chosen.values(), key=lambda difference: order[difference.tag]))
+
+
+def _is_more(cell: Cell) -> bool:
+    return (cell.low or 0.0) > 100
 
 
 def _asked(tags: Mapping[str, TagSpec], only: Collection[str] | None) -> list[str]:
