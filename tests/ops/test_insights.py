@@ -223,10 +223,39 @@ def test_a_branch_sees_only_what_was_published_and_its_own_figures(discovery, ca
     row = queries.discovery_for(head, discovery.pk)
     here, bank = queries.sizes_for(head, row), queries.sizes_for(cast["sunli"], row)
     assert 0 < sum(here.values()) < sum(bank.values())
+    seen, whole = queries.answer_for(head, row), queries.answer_for(cast["sunli"], row)
+    assert {c["code"]: c["size"] for c in seen["clusters"]} == here
+    assert seen["customers"] == sum(here.values())
+    assert not seen["segments"]
+    assert not any({"n", "bank_n"} & set(d["cell"]) for c in seen["clusters"] for d in c["telling"])
+    assert whole["customers"] == sum(bank.values())
+    assert all("n" in d["cell"] for c in whole["clusters"] for d in c["telling"])
     with pytest.raises(NotAllowed):
         services.create_discovery(head, SEARCH, name="mine", title="", as_of=AS_OF)
     with pytest.raises(NotAllowed):
         queries.discoveries_for(cast["wangfang"])
+
+
+def test_a_marketer_of_a_branch_does_not_see_what_was_found_among_all_customers(discovery, cast):
+    head, marketer = cast["liqiang"], cast["zhaomin"]
+    fields = {f: getattr(marketer, f) for f in marketer.__slots__}
+    local = Actor(**fields | {f: getattr(head, f) for f in ("branch_path", "branch_code")})
+    assert not local.sees_all_branches
+    with pytest.raises(NotAllowed):
+        queries.discovery_for(local, discovery.pk)
+    own = services.create_discovery(local, QUICK, name="ours", title="", as_of=AS_OF)
+    assert queries.discovery_for(local, own.pk) == own
+
+
+def test_seeds_chosen_by_sensitive_information_are_refused(grouped_bank, cast):  # noqa: F811
+    families = SegmentSpec.model_validate({
+        "name": "families", "title": "有孩子", "separate_consent": ["child_data"],
+        "where": {"tag": "demo_child_stage", "op": "known"},
+    })  # fmt: skip
+    audiences.save_segment(cast["zhaomin"], families)
+    search = ALIKE.model_copy(update={"segment": "families"})
+    with pytest.raises(InvalidSpec, match="sensitive information"):
+        services.create_discovery(cast["zhaomin"], search, name="like", title="", as_of=AS_OF)
 
 
 def test_publishing_is_the_analysts_and_of_clusters_only(discovery, cast):

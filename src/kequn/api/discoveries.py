@@ -142,9 +142,10 @@ def start(request: Request, wanted: DiscoveryIn) -> Any:
 @router.get("/{discovery_id}", response=DiscoveryWhole, summary="One discovery with what it found")
 def show(request: Request, discovery_id: int) -> dict[str, Any]:
     row = queries.discovery_for(request.actor, discovery_id)
+    answer = queries.answer_for(request.actor, row)
     plain = {name: getattr(row, name) for name in DiscoveryOut.model_fields if name != "id"}
     return plain | {
-        "id": row.pk, "search": row.search.model_dump(mode="json"), "result": row.result, "clusters": row.clusters,
+        "id": row.pk, "search": row.search.model_dump(mode="json"), "result": answer, "clusters": (answer or {}).get("clusters", []),
         "sizes": queries.sizes_for(request.actor, row),
     }  # fmt: skip
 

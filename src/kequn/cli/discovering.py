@@ -150,15 +150,17 @@ def _run(search: Any, name: str, title: str, as_of: datetime | None, actor: str,
 
 
 def _print(who: Any, row: Any, *, json: bool) -> None:
-    from kequn.ops.insights.queries import sizes_for
+    from kequn.ops.insights.queries import answer_for, sizes_for
 
+    answer = answer_for(who, row)
+    clusters = (answer or {}).get("clusters", [])
     if json:
         print_json({
             "id": row.pk, "name": row.name, "title": row.title, "kind": row.kind, "state": row.state, "as_of": row.as_of,
-            "search": row.search, "result": row.result, "clusters": row.clusters, "sizes": sizes_for(who, row),
+            "search": row.search, "result": answer, "clusters": clusters, "sizes": sizes_for(who, row),
         })  # fmt: skip
         return
-    result = row.result or {}
+    result = answer or {}
     out.print(f"{row.title} · {row.kind} · {row.as_of} · #{row.pk} · {result.get('finding', row.state)}", markup=False)
     if row.kind == "lookalike":
         print_rows(
@@ -183,9 +185,9 @@ def _print(who: Any, row: Any, *, json: bool) -> None:
             for p in result.get("curve", [])
         ],
     )
-    if row.clusters:
+    if clusters:
         out.print(f"rules agree with clusters for {result['fidelity']:.1%} (depth {result['depth']})", markup=False)
         print_rows(
             ("cluster", "title", "customers", "share", "precision", "recall"),
-            [(c["code"], c["title"]["zh"], c["size"], c["share"], c["precision"], c["recall"]) for c in row.clusters],
+            [(c["code"], c["title"]["zh"], c["size"], c["share"], c["precision"], c["recall"]) for c in clusters],
         )

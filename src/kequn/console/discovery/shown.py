@@ -17,7 +17,7 @@ from kequn.core.segments import in_words
 from kequn.core.spec.base import Text
 from kequn.core.spec.segment import Condition
 from kequn.ops.audiences.queries import latest_segments, segment_specs
-from kequn.ops.insights.queries import Choice, notes_for, sizes_for
+from kequn.ops.insights.queries import Choice, answer_for, notes_for
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.tags.queries import catalogue
 
@@ -41,9 +41,9 @@ def families(choices: Iterable[Choice], picked: Sequence[str]) -> list[tuple[str
 
 def of_clusters(actor: Actor, row: Any) -> dict[str, Any]:
     """Return the context of a cluster search's page."""
-    result = row.result
-    sizes = sizes_for(actor, row)
-    whole = sum(sizes.values())
+    result = answer_for(actor, row) or {}
+    clusters = result.get("clusters", [])
+    whole = sum(c["size"] for c in clusters)
     context = {
         "result": result,
         "curve": result["curve"],
@@ -57,15 +57,15 @@ def of_clusters(actor: Actor, row: Any) -> dict[str, Any]:
     return context | {
         "point": next((p for p in result["curve"] if p["k"] == result["k"]), None),
         "customers": whole,
-        "is_scoped": whole != result["customers"],
+        "is_scoped": whole != row.result["customers"],
         "size_chart": charts.bars(
             _("各群客户数"),
-            [said(c["title"]) for c in row.clusters],
-            (_("客户数"), [sizes[c["code"]] for c in row.clusters]),
+            [said(c["title"]) for c in clusters],
+            (_("客户数"), [c["size"] for c in clusters]),
         ),
-        "cards": [_card(actor, row, c, sizes.get(c["code"], 0), whole, titles) for c in row.clusters],
-        "experts": _experts(row, titles),
-        "moved": _moved(row),
+        "cards": [_card(actor, row, c, whole, titles) for c in clusters],
+        "experts": _experts(result, titles),
+        "moved": _moved(result),
     }
 
 
@@ -116,14 +116,13 @@ def notes(actor: Actor, subject_kind: str, subject: str) -> list[dict[str, Any]]
 
 
 def _card(
-    actor: Actor, row: Any, cluster: dict[str, Any], size: int, whole: int, titles: dict[str, tuple[str, str]]
+    actor: Actor, row: Any, cluster: dict[str, Any], whole: int, titles: dict[str, tuple[str, str]]
 ) -> dict[str, Any]:
     subject = f"{row.pk}:{cluster['code']}"
     return {
         **cluster,
         "said": said(cluster["title"]),
-        "size": size,
-        "share": size / whole if whole else None,
+        "share": cluster["size"] / whole if whole else None,
         "words": _words(cluster) if cluster["has_rule"] else "",
         "tgi_chart": _tgi(cluster["telling"]) if cluster["telling"] else "",
         "common": [(c, *titles[c["segment"]]) for c in cluster["common"] if c["segment"] in titles],
@@ -160,19 +159,19 @@ def _curve(curve: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def _experts(row: Any, titles: dict[str, tuple[str, str]]) -> list[dict[str, Any]]:
+def _experts(result: dict[str, Any], titles: dict[str, tuple[str, str]]) -> list[dict[str, Any]]:
     """The segments people wrote, each with the found group most like it."""
-    named = {c["code"]: said(c["title"]) for c in row.clusters}
+    named = {c["code"]: said(c["title"]) for c in result["clusters"]}
     rows = [
         {**s, "title": titles[s["name"]][0], "author": titles[s["name"]][1], "cluster": named[s["code"]]}
-        for s in row.result["segments"]
+        for s in result["segments"]
         if s["name"] in titles
     ]
     return sorted(rows, key=lambda s: -s["jaccard"])
 
 
-def _moved(row: Any) -> dict[str, Any] | None:
-    moved = row.result["continued"]
+def _moved(result: dict[str, Any]) -> dict[str, Any] | None:
+    moved = result["continued"]
     if moved is None:
         return None
     rows = [(code, counts, sum(counts)) for code, counts in zip(moved["old_codes"], moved["migration"], strict=True)]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from kequn.core.errors import NotAllowed
+from kequn.core.errors import InvalidSpec, NotAllowed, Where
 from kequn.core.insight.features import unusable
-from kequn.core.segments import count_by, tags_in, understand
+from kequn.core.segments import count_by, sensitive_tags, tags_in, understand
 from kequn.core.spec.base import Text
 from kequn.core.spec.discovery import LookAlikeSearch
 from kequn.core.spec.segment import SegmentSpec
@@ -32,9 +33,12 @@ from kequn.ops.runtime import engine
 from kequn.ops.tags.queries import catalogue
 
 __all__ = [
-    "Choice", "choices_for", "current_of", "defining_tags", "discoveries_for", "discovery_for", "last_column", "note_for",
+    "Choice", "answer_for", "choices_for", "current_of", "defining_tags", "discoveries_for", "discovery_for", "last_column", "note_for",
     "notes_for", "seeds_for", "sizes_for",
 ]  # fmt: skip
+
+COUNTED = ("n", "bank_n")
+"""Of a cell of a profile: how many customers have the value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +53,13 @@ class Choice:
 
 
 def discoveries_for(actor: Actor) -> QuerySet[Discovery]:
-    """Return what an actor sees: who may run discoveries those of her branches and of the branches above; others the
-    clusters published by them and in force."""
+    """Return what an actor sees: who may run discoveries those of her own branches; and everybody the clusters in force that
+    her branches or those above published."""
     actor.must("discovery.view")
     rows = Discovery.objects.filter(_in_sight(actor))
-    return rows if actor.may("discovery.run") or actor.may("approval.decide") else rows.filter(is_current=True)
+    if not (actor.may("discovery.run") or actor.may("approval.decide")):
+        return rows.filter(is_current=True)
+    return rows if actor.sees_all_branches else rows.filter(_own(actor) | Q(is_current=True))
 
 
 def discovery_for(actor: Actor, discovery_id: int) -> Discovery:
@@ -74,16 +80,55 @@ def current_of(name: str) -> Discovery | None:
 
 
 def sizes_for(actor: Actor, discovery: Discovery) -> dict[str, int]:
-    """Return code -> customers within the actor's scope: of the published tag on its latest date where that is narrower
-    than the bank, else as found."""
-    if not scope_key(actor) or not discovery.is_current:
+    """Return code -> customers within the actor's scope: as found, or, where it was looked for among more customers than she
+    reaches, of the published tag on its latest date."""
+    if not _is_of_more(actor, discovery):
         return {c["code"]: c["size"] for c in discovery.clusters}
     day = last_date(discovery.tag)
     if day is None:
-        return {}
+        return {c["code"]: 0 for c in discovery.clusters}
     everybody = SegmentSpec.model_validate({"name": "everybody", "title": "全部客户", "where": {"all": []}})
     found = count_by(bank_for(actor), everybody, tag=discovery.tag, tags=catalogue(), segments={}, as_of=day)
     return {c["code"]: found.get(c["code"], 0) for c in discovery.clusters}
+
+
+def answer_for(actor: Actor, discovery: Discovery) -> dict[str, Any] | None:
+    """Return what a discovery found, as an actor may read it; ``None`` while there is no answer.
+
+    Where it was looked for among more customers than she reaches, sizes are those within her scope, and what else counts
+    customers of other branches is left out: who moved, the segments in common, how many have a telling value.
+    """
+    result: dict[str, Any] | None = discovery.result
+    if result is None:
+        return None
+    clusters = discovery.clusters
+    if not _is_of_more(actor, discovery):
+        return result | {"clusters": clusters} if clusters else result
+    sizes = sizes_for(actor, discovery)
+    whole = sum(sizes.values())
+    left = {
+        "clusters": [
+            {
+                **c,
+                "size": sizes[c["code"]],
+                "share": sizes[c["code"]] / whole if whole else None,
+                "common": [],
+                "telling": [
+                    {**d, "cell": {k: v for k, v in d["cell"].items() if k not in COUNTED}} for d in c["telling"]
+                ],
+            }
+            for c in clusters
+        ],
+        "customers": whole,
+        "segments": [],
+        "continued": None,
+    }
+    return result | left
+
+
+def _is_of_more(actor: Actor, discovery: Discovery) -> bool:
+    """Whether the customers it was looked for among reach beyond the actor's scope."""
+    return bool(scope_key(actor)) and not discovery.branch_path.startswith(actor.branch_path)
 
 
 def last_date(tag: str) -> date | None:
@@ -116,8 +161,17 @@ def seeds_for(actor: Actor, search: LookAlikeSearch, *, as_of: date) -> Ordinals
 
     Raises:
         UnknownSegment, NotAllowed: the segment or list is not there, or not in sight.
+        InvalidSpec: they were chosen by sensitive information, which nobody may be guessed to share.
     """
-    return members_of(actor, _seed_rule(actor, search), as_of=as_of)
+    rule = _seed_rule(actor, search)
+    sensitive = sensitive_tags(rule, tags=catalogue(), segments=segment_specs() | {rule.name: rule})
+    if sensitive:
+        raise InvalidSpec(
+            f"These seeds were chosen by sensitive information ({', '.join(sensitive)}).",
+            hint="Who is like them would be guessed to share it without a consent. Choose other seeds.",
+            where=Where(field="segment"),
+        )
+    return members_of(actor, rule, as_of=as_of)
 
 
 def defining_tags(actor: Actor, search: LookAlikeSearch) -> frozenset[str]:
@@ -178,6 +232,10 @@ def _related(specs: Mapping[str, TagSpec], name: str) -> set[str]:
         return {name}
     found = lineage(specs[name], specs)
     return {name, *found.all_made_of, *found.all_used_by}
+
+
+def _own(actor: Actor) -> Q:
+    return Q(branch_path__startswith=actor.branch_path)
 
 
 def _in_sight(actor: Actor) -> Q:
