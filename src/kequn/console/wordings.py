@@ -99,6 +99,7 @@ MESSAGES: dict[str, str] = {
     "{} saved version {} while you were writing.": "您编辑期间，{} 已保存版本 {}。",
     "The text must hold exactly one segment.": "内容应恰好是一个客群。",
     "Tag {} is not in the catalogue.": "标签目录里没有 {}。",
+    "Tag {} is {} now, and its values for {} are {}.": "标签 {0} 现在的类型是 {1}，而 {2} 的数据是 {3}，需要重新计算。",
     "Tag {} was not computed for {}.": "标签 {0} 没有 {1} 的数据。",
     "Tag {} ({}) is class X: it must not choose whom to contact.": "标签 {0}（{1}）属于 X 类，不能用来挑选联系对象。",
     "Tag {} ({}) is class S: what it was on an earlier day must not choose whom to contact.": "标签 {0}（{1}）属于 S 类，不能按以前某日的取值挑选联系对象。",

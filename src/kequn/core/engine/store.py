@@ -50,6 +50,8 @@ class TagState(_Part):
     computed_at: datetime
     inputs: str = ""
     """Hash of all it was computed from: the same inputs give the same file."""
+    type: str = ""
+    """What its values are (``money``, ``text``, …); empty where that was not kept yet."""
 
 
 class DateState(_Part):

@@ -60,7 +60,7 @@ def lowered(engine: Engine, rule: Rule, as_of: date, *, past: Past | None = None
         UnknownTag: a tag was not computed for that date.
     """
     index = engine.index(as_of)
-    check_there(engine, rule)
+    check_there(engine, rule, as_of)
     dates = frozenset(map(date.fromisoformat, engine.manifest.dates))
     return index, Lowering(engine, index, past).plan(settled(rule, as_of, dates=dates))
 

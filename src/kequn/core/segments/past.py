@@ -11,9 +11,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kequn.core.engine.duck import Engine
-from kequn.core.segments.rule import ChangeRule, RankRule, Rule, ThenRule, WasRule, inside, tags_now, walk
+from kequn.core.errors import NoData
+from kequn.core.segments.rule import ChangeRule, RankRule, Rule, ThenRule, WasRule, inside, specs_in, tags_now, walk
 from kequn.core.segments.settle import settled
 from kequn.core.segments.sql_core import snapshot_name, tags_name
+from kequn.core.spec.tag import TagSpec
 
 Past: TypeAlias = Callable[[str, date], npt.NDArray[Any] | None]
 """The ordinals that a segment had on a business date; ``None`` where they were not kept."""
@@ -45,15 +47,36 @@ def relations(engine: Engine, rules: Iterable[Rule], as_of: date) -> dict[str, s
     """Return name -> SELECT of the whole bank's tags on each day that rules look at, as far as they read them.
 
     Raises:
-        NoData: there are no tags for such a day or before.
+        NoData: there are no tags for such a day or before, or a tag was of another type then.
         UnknownTag: a tag was not computed on it.
     """
     dates = frozenset(map(date.fromisoformat, engine.manifest.dates))
     needs: dict[date, dict[str, None]] = {}
+    specs: dict[str, TagSpec] = {}
     for rule in rules:
+        specs |= specs_in(rule)
         _note(settled(rule, as_of, dates=dates), as_of, needs)
+    for day, names in needs.items():
+        check_types(engine, [specs[name] for name in names], day)
     bank = engine.within("")
     return {tags_name(day): bank.tags_query(day, names) for day, names in needs.items()}
+
+
+def check_types(engine: Engine, tags: Iterable[TagSpec], as_of: date) -> None:
+    """Refuse tags whose values of a date are of another type than the catalogue gives them now.
+
+    Raises:
+        NoData: so it is; the tag has to be computed again.
+    """
+    state = engine.manifest.dates.get(as_of.isoformat())
+    for tag in tags:
+        stored = state.tags.get(tag.name) if state else None
+        if stored is not None and stored.type not in ("", tag.type):
+            raise NoData(
+                f"Tag {tag.name!r} is {tag.type} now, and its values for {as_of} are {stored.type}.",
+                hint=f"Run `kequn tag refresh --as-of {as_of}`.",
+                tag=tag.name,
+            )
 
 
 def _note(rule: Rule, as_of: date, needs: dict[date, dict[str, None]]) -> None:

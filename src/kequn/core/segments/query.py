@@ -10,8 +10,8 @@ from sqlglot import exp
 
 from kequn.core.engine.duck import Engine, quoted
 from kequn.core.errors import InvalidSpec, NoData, UnknownTag
-from kequn.core.segments.past import Past, past_members, relations
-from kequn.core.segments.rule import Rule, lists_in, tables_in, tags_now
+from kequn.core.segments.past import Past, check_types, past_members, relations
+from kequn.core.segments.rule import Rule, lists_in, specs_in, tables_in, tags_now
 from kequn.core.segments.sql import DIALECTS, EXECUTED, TAGS, Target, members_query, predicate, rendered
 from kequn.core.segments.understand import understand
 from kequn.core.spec.segment import Condition, SegmentSpec
@@ -107,19 +107,21 @@ def statement(
         NoData: tags, rows or a list that the rules need are not there.
     """
     for rule in rules:
-        check_there(engine, rule)
+        check_there(engine, rule, as_of)
     needed = [*extra, *(name for rule in rules for name in tags_now(rule))]
     made = {TAGS: engine.tags_query(as_of, needed)} | relations(engine, rules, as_of)
     before = ", ".join(f"{quoted(name)} AS ({text})" for name, text in made.items())
     return f"WITH {before} {rendered(query, dialect='duckdb')}"
 
 
-def check_there(engine: Engine, rule: Rule) -> None:
-    """Refuse a rule about rows or a list that was never loaded.
+def check_there(engine: Engine, rule: Rule, as_of: date) -> None:
+    """Refuse a rule about rows or a list that was never loaded, or about a tag that is of another type by now.
 
     Raises:
         NoData: so it is.
     """
+    specs = specs_in(rule)
+    check_types(engine, [specs[name] for name in tags_now(rule)], as_of)
     for table in tables_in(rule):
         if not engine.has(table):
             raise NoData(f"No rows of {table!r} have been loaded.", hint="Load them: `kequn load`.", table=table)

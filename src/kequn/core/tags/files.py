@@ -71,5 +71,6 @@ class Files:
                 known=known,
                 computed_at=now,
                 inputs=inputs[spec.name],
+                type=spec.type,
             )
         return outcome

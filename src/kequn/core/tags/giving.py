@@ -65,7 +65,9 @@ def _publish(draft: Draft, spec: TagSpec, values: Column, as_of: date, now: date
     file.write(column, np.asarray(population.combine_chunks().to_numpy(zero_copy_only=False), dtype=bool))
     file.close()
     inputs = uuid.uuid4().hex[:16]
-    state = TagState(file=name, fingerprint=spec.fingerprint(), known=file.known, computed_at=now, inputs=inputs)
+    state = TagState(
+        file=name, fingerprint=spec.fingerprint(), known=file.known, computed_at=now, inputs=inputs, type=spec.type
+    )
     day.tags = dict(sorted({**day.tags, spec.name: state}.items()))
     scale = 100 if spec.type == "money" else 1
     cuts = {spec.name: [float(cut) * scale for cut in spec.bins] if spec.type in NUMBERS else []}

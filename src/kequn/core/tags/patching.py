@@ -37,6 +37,7 @@ class Patch:
                 known=known,
                 computed_at=now,
                 inputs=inputs[name],
+                type=spec.type,
             )
             for name, spec in specs.items()
             for relative, known in [self._file(spec, values.column(name))]
