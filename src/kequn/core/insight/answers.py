@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -70,40 +71,22 @@ def answers_of(
     """
     size, _ = register_people(engine, members, population)
     since = as_of - timedelta(days=days - 1)
-    source = scan(
-        engine,
-        "contact",
-        "ordinal",
-        "contacted_on",
-        "channel",
-        "purpose",
-        "outcome",
-        "responded",
-        "response_hour",
-        "campaign",
-    )
-    delivered = (
+    source = scan(engine, "contact", "ordinal", "contacted_on", "channel", "purpose", "outcome", "responded",
+                  "response_hour", "campaign")  # fmt: skip
+    marketing = (
         f"FROM {source} c JOIN {PEOPLE} USING (ordinal) WHERE contacted_on BETWEEN ? AND ?"
-        f" AND coalesce(purpose, 'marketing') = 'marketing' AND coalesce(outcome, '') NOT IN {texts(UNDELIVERED)}"
+        " AND coalesce(purpose, 'marketing') = 'marketing'"
     )
-    window = [since, as_of]
-
-    def counts(key: str, success: str, more: str = "") -> dict[str, tuple[int, int, int, int]]:
-        rows = engine.rows(
-            f"SELECT {key}, count(*) FILTER (is_member), count(*) FILTER (is_member AND {success}), count(*),"
-            f" count(*) FILTER ({success}) {delivered} {more} GROUP BY 1",
-            window,
-        )
-        return {str(row[0]): (row[1], row[2], row[3], row[4]) for row in rows if row[0] is not None}
-
-    channels = counts("channel", "coalesce(responded, FALSE)")
-    campaigns = counts("campaign", "coalesce(responded, FALSE)", "AND campaign <> ''")
-    by_hour = counts("response_hour", "TRUE", "AND responded AND response_hour IS NOT NULL")
-    never = engine.rows(
-        f"SELECT count(*) FROM {PEOPLE} p WHERE is_member AND NOT EXISTS (SELECT 1 FROM {source} c"
-        " WHERE c.ordinal = p.ordinal AND c.contacted_on BETWEEN ? AND ? AND coalesce(purpose, 'marketing') = 'marketing')",
-        window,
-    )[0][0]
+    rows = engine.rows(
+        "SELECT channel, campaign, response_hour, is_member, coalesce(responded, FALSE), count(*)"
+        f" {marketing} AND coalesce(outcome, '') NOT IN {texts(UNDELIVERED)} GROUP BY ALL",
+        [since, as_of],
+    )
+    channels = _counted((channel, mine, answered, n) for channel, _, _, mine, answered, n in rows)
+    campaigns = _counted((name, mine, answered, n) for _, name, _, mine, answered, n in rows if name)
+    by_hour = _counted((hour, mine, True, n) for _, _, hour, mine, answered, n in rows if answered)
+    query = f"SELECT count(DISTINCT ordinal) {marketing} AND is_member"
+    never = size - engine.rows(query, [since, as_of])[0][0]
     n, k, bank_n, bank_k = (sum(c[j] for c in channels.values()) for j in range(4))
     told = sorted(campaigns.items(), key=lambda item: (-item[1][0], item[0]))[:MOST_CAMPAIGNS]
     return Answers(
@@ -112,6 +95,18 @@ def answers_of(
         _hours(by_hour),
         tuple(_plain(key, *found) for key, found in told if found[0]),
     )  # fmt: skip
+
+
+def _counted(rows: Iterable[tuple[Any, bool, bool, int]]) -> dict[str, tuple[int, int, int, int]]:
+    """Key -> contacts and responses of the segment, then of everybody; rows without a key are left out."""
+    found: dict[str, list[int]] = {}
+    for key, mine, answered, n in rows:
+        if key is None:
+            continue
+        counts = found.setdefault(str(key), [0, 0, 0, 0])
+        for place, counts_here in enumerate((mine, mine and answered, True, answered)):
+            counts[place] += n * counts_here
+    return {key: (c[0], c[1], c[2], c[3]) for key, c in found.items()}
 
 
 def _hours(by_hour: dict[str, tuple[int, int, int, int]]) -> tuple[Rate, ...]:

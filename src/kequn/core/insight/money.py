@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kequn.core.data.tables import ASSETS
-from kequn.core.engine.duck import Engine, literal
-from kequn.core.insight.people import MINIMUM, PEOPLE, register_some
-from kequn.core.insight.periods import Period, periods, scan, texts
+from kequn.core.engine.duck import Engine
+from kequn.core.insight.ledger import EPOCH, NO_ROW, Ledger, ledger, whole_months
+from kequn.core.insight.people import MINIMUM
+from kequn.core.insight.periods import Period
 from kequn.core.stats import Interval, Sample, t_quantile
 
 LEVEL = 0.95
@@ -81,11 +81,10 @@ def bank_money_of(engine: Engine, population: npt.NDArray[Any], *, as_of: date) 
     Raises:
         NoData: there are no holdings by ``as_of``, from which months are taken.
     """
-    register_some(engine, population)
-    flows, months = _flow_periods(engine, as_of), periods(engine, until=as_of)
+    found = whole_months(ledger(engine, as_of))
     return BankMoney(
-        flows[0].start, flows[-1].end, tuple(int(n) for n in _by_day(engine, flows)),
-        _per_head(_sums(engine, months), _counts(engine, months)),
+        found.flows[0].start, found.flows[-1].end, tuple(found.receipts.totals(found.chosen(population))),
+        _per_head(_sums(found, population), _counts(found, population)),
     )  # fmt: skip
 
 
@@ -95,28 +94,14 @@ def cash_flow_of(engine: Engine, members: npt.NDArray[Any], bank: BankMoney, *, 
     Raises:
         NoData: there are no holdings by ``as_of``, from which months are taken.
     """
-    register_some(engine, members)
-    among = _flow_periods(engine, as_of)
-    since, until = among[0].start, among[-1].end
-    rows = engine.rows(
-        "SELECT day(booked_on), year(booked_on) * 100 + month(booked_on), direction = 'in', count(*), sum(amount)"
-        f" {_external(engine)} GROUP BY 1, 2, 3",
-        [since, until],
-    )
-    payers = engine.rows(f"SELECT count(DISTINCT ordinal) {_external(engine)} AND direction = 'in'", [since, until])[0][
-        0
-    ]
-    mine = np.zeros(31, dtype=np.int64)
-    by_month: dict[str, list[int]] = {}
-    for day, month, came, n, amount in rows:
-        by_month.setdefault(f"{month // 100}-{month % 100:02d}", [0, 0])[0 if came else 1] += int(amount)
-        if came:
-            mine[day - 1] += n
-    labels = tuple(p.label for p in among)
+    found = whole_months(ledger(engine, as_of))
+    chosen = found.chosen(members)
+    payers = found.receipts.holders(chosen)
+    mine = np.array(found.receipts.totals(chosen), dtype=np.int64)
     return CashFlow(
-        since, until, len(members), payers, int(mine.sum()), sum(bank.by_day), _shares(mine), _shares(np.array(bank.by_day)),
-        labels, tuple(by_month.get(m, (0, 0))[0] for m in labels), tuple(by_month.get(m, (0, 0))[1] for m in labels),
-        payers < MINIMUM,
+        found.flows[0].start, found.flows[-1].end, len(members), payers, int(mine.sum()), sum(bank.by_day), _shares(mine),
+        _shares(np.array(bank.by_day)), tuple(p.label for p in found.flows), tuple(found.inflow.totals(chosen)),
+        tuple(found.outflow.totals(chosen)), payers < MINIMUM,
     )  # fmt: skip
 
 
@@ -128,71 +113,40 @@ def worth_of(engine: Engine, members: npt.NDArray[Any], bank: BankMoney, *, as_o
     Raises:
         NoData: there are no holdings by ``as_of``.
     """
-    register_some(engine, members)
-    among = periods(engine, until=as_of)
-    sums, n = _sums(engine, among), _counts(engine, among)
-    now, change = _intervals(engine, among, len(members))
+    found = whole_months(ledger(engine, as_of))
+    sums, n = _sums(found, members), _counts(found, members)
+    now, change = _intervals(found, members)
     return Worth(
-        tuple(p.label for p in among), _per_head(sums, n), bank.per_head, tuple(n), sums[-1], len(members), now, change,
-        among[0].label, len(members) < MINIMUM,
+        tuple(p.label for p in found.periods), _per_head(sums, n), bank.per_head, tuple(n), sums[-1], len(members), now,
+        change, found.periods[0].label, len(members) < MINIMUM,
     )  # fmt: skip
 
 
-def _flow_periods(engine: Engine, as_of: date) -> Sequence[Period]:
-    whole = [p for p in periods(engine, until=as_of) if not p.is_partial][-12:]
-    return whole or periods(engine, until=as_of, most=1)
+def _sums(found: Ledger, members: npt.NDArray[Any]) -> list[int]:
+    return [int(month[members].sum()) for month in found.assets]
 
 
-def _external(engine: Engine) -> str:
-    source = scan(engine, "transaction", "ordinal", "booked_on", "direction", "amount", "is_external")
-    return f"FROM {source} t SEMI JOIN {PEOPLE} USING (ordinal) WHERE is_external AND booked_on BETWEEN ? AND ?"
+def _day(period: Period) -> int:
+    return (period.end - EPOCH).days
 
 
-def _by_day(engine: Engine, among: Sequence[Period]) -> npt.NDArray[np.int64]:
-    found = np.zeros(31, dtype=np.int64)
-    query = f"SELECT day(booked_on), count(*) {_external(engine)} AND direction = 'in' GROUP BY 1"
-    for day, n in engine.rows(query, [among[0].start, among[-1].end]):
-        found[day - 1] = n
-    return found
+def _counts(found: Ledger, members: npt.NDArray[Any]) -> list[int]:
+    opened = found.opened[members]
+    return [int((opened <= _day(p)).sum()) for p in found.periods]
 
 
-def _assets(engine: Engine) -> str:
-    source = scan(engine, "holding", "ordinal", "as_of", "family", "balance")
-    return f"FROM {source} h SEMI JOIN {PEOPLE} USING (ordinal) WHERE family IN {texts(ASSETS)}"
+def _intervals(found: Ledger, members: npt.NDArray[Any]) -> tuple[Interval | None, Interval | None]:
+    known = members[found.opened[members] != NO_ROW]
+    last, first = found.assets[-1][known], found.assets[0][known]
+    now = _interval(last, len(members)) if len(known) > 1 else None
+    old = found.opened[known] <= _day(found.periods[0])
+    change = (last - first)[old]
+    return now, _interval(change, len(change)) if len(change) > 1 and len(found.periods) > 1 else None
 
 
-def _ends(among: Sequence[Period]) -> list[str]:
-    return [f"DATE {literal(p.end.isoformat())}" for p in among]
-
-
-def _sums(engine: Engine, among: Sequence[Period]) -> list[int]:
-    query = f"SELECT as_of, sum(balance) {_assets(engine)} AND as_of IN ({', '.join(_ends(among))}) GROUP BY 1"
-    found = dict(engine.rows(query))
-    return [int(found.get(p.end) or 0) for p in among]
-
-
-def _counts(engine: Engine, among: Sequence[Period]) -> list[int]:
-    opened = scan(engine, "customer", "ordinal", "opened_on")
-    counts = ", ".join(f"count(*) FILTER (opened_on <= {end})" for end in _ends(among))
-    return [int(n) for n in engine.rows(f"SELECT {counts} FROM {PEOPLE} JOIN {opened} c USING (ordinal)")[0]]
-
-
-def _intervals(engine: Engine, among: Sequence[Period], size: int) -> tuple[Interval | None, Interval | None]:
-    first, last = _ends([among[0], among[-1]])
-    opened = scan(engine, "customer", "ordinal", "opened_on")
-    row = engine.rows(
-        f"WITH a AS (SELECT ordinal, sum(balance) FILTER (as_of = {last}) AS b1, sum(balance) FILTER (as_of = {first}) AS b0"
-        f" {_assets(engine)} AND as_of IN ({first}, {last}) GROUP BY 1), m AS (SELECT opened_on <= {first} AS old,"
-        " CAST(coalesce(b1, 0) AS DOUBLE) AS b1, CAST(coalesce(b1, 0) - coalesce(b0, 0) AS DOUBLE) AS d"
-        f" FROM {PEOPLE} p JOIN {opened} c USING (ordinal) LEFT JOIN a USING (ordinal))"
-        " SELECT avg(b1), var_samp(b1), avg(d) FILTER (old), var_samp(d) FILTER (old), count(*) FILTER (old) FROM m"
-    )[0]
-    now = _interval(Sample(row[0], row[1], size)) if size > 1 else None
-    change = _interval(Sample(row[2], row[3], row[4])) if row[4] > 1 and len(among) > 1 else None
-    return now, change
-
-
-def _interval(sample: Sample) -> Interval:
+def _interval(values: npt.NDArray[np.int64], n: int) -> Interval:
+    numbers = values.astype(np.float64)
+    sample = Sample(float(numbers.mean()), float(numbers.var(ddof=1)), n)
     se = float(np.sqrt(sample.variance / sample.n))
     half = t_quantile(LEVEL, sample.n - 1) * se
     return Interval(sample.mean, sample.mean - half, sample.mean + half, se, LEVEL)

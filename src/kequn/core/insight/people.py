@@ -26,11 +26,6 @@ def register_people(engine: Engine, members: npt.NDArray[Any], population: npt.N
     return int(flags.sum()), len(population)
 
 
-def register_some(engine: Engine, ordinals: npt.NDArray[Any]) -> None:
-    """Make (ordinal) of some customers visible as ``PEOPLE``."""
-    engine.register(PEOPLE, pa.table({"ordinal": pa.array(ordinals, pa.uint32())}))
-
-
 def withhold(n: int) -> bool:
     """Whether a count is too small to be shown."""
     return 0 < n < SMALL

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import sqrt
@@ -11,12 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kequn.core.data.tables import ASSETS, FAMILIES
-from kequn.core.engine.duck import Engine, literal
-from kequn.core.errors import NoData
+from kequn.core.data.tables import FAMILIES
+from kequn.core.engine.duck import Engine
 from kequn.core.insight.cube import TIER_FLOORS_FEN, TIERS
+from kequn.core.insight.ledger import ledger, whole_months
 from kequn.core.insight.people import MINIMUM, withhold
-from kequn.core.insight.periods import scan, texts
 from kequn.core.insight.tgi import familywise
 from kequn.core.stats import normal_quantile, proportion_interval
 
@@ -65,14 +63,7 @@ class Holdings:
     """Families a segment clearly holds less of than its peers, the largest opportunity first."""
 
 
-def holdings_of(
-    engine: Engine,
-    members: npt.NDArray[Any],
-    population: npt.NDArray[Any],
-    *,
-    as_of: date,
-    families: Sequence[str] = FAMILIES,
-) -> Holdings:
+def holdings_of(engine: Engine, members: npt.NDArray[Any], population: npt.NDArray[Any], *, as_of: date) -> Holdings:
     """Return holding rates of a segment (ordinals) within a population (ordinals) at the latest holdings by ``as_of``.
 
     The peers' rate is directly standardised: in each tier of month-average assets the rate of the customers outside the
@@ -82,53 +73,24 @@ def holdings_of(
     Raises:
         NoData: there are no holdings by then.
     """
-    day = (
-        engine.rows("SELECT max(as_of) FROM holding WHERE as_of <= ?", [as_of])[0][0] if engine.has("holding") else None
-    )
-    if day is None:
-        raise NoData(f"There are no holdings by {as_of}.", hint="Load the holdings table.", as_of=str(as_of))
-    ordinal, family, balance, level = _positions(engine, day, families)
-    tiers = np.searchsorted(np.array(TIER_FLOORS_FEN), level, side="right")
-    inside, among = np.zeros(len(level), dtype=bool), np.zeros(len(level), dtype=bool)
-    among[population] = True
-    inside[members] = True
-    inside &= among
+    found = whole_months(ledger(engine, as_of))
+    tiers = np.searchsorted(np.array(TIER_FLOORS_FEN), found.level, side="right").astype(np.uint8)
+    among = found.chosen(population)
+    inside = found.chosen(members) & among
     size, bank = int(inside.sum()), len(population)
-    kept = among[ordinal] & (balance > 0)
-    ordinal, family, balance = ordinal[kept], family[kept], balance[kept]
     people = _Counts.of(tiers[population], inside[population])
     made = []
-    for code, name in enumerate(families):
-        rows = family == code
-        holders = _Counts.of(tiers[ordinal[rows]], inside[ordinal[rows]])
-        outside = balance[rows & ~inside[ordinal]]
+    for code, name in enumerate(FAMILIES):
+        ordinal, balance = found.held.among(among, code)
+        mine = inside[ordinal]
+        holders = _Counts.of(tiers[ordinal], mine)
+        outside = balance[~mine]
         typical = int(np.median(outside)) if len(outside) >= MINIMUM else None
-        if holders.inside.sum() or holders.outside.sum():
-            made.append(_holding(name, holders, people, typical, n_families=len(families)))
+        if len(ordinal):
+            made.append(_holding(name, holders, people, typical, n_families=len(FAMILIES)))
     gaps = [h for h in made if h.is_clear and (h.gap or 0) > 0 and h.family not in NOT_SOLD]
     gaps.sort(key=lambda h: (-(h.amount_fen or 0), -(h.customers or 0), h.family))
-    return Holdings(day, size, bank, size < MINIMUM, tuple(made), tuple(gaps))
-
-
-def _positions(engine: Engine, day: date, families: Sequence[str]) -> tuple[npt.NDArray[Any], ...]:
-    """Return customer, family (its number) and balance of each position, summed by both; and month-average assets by ordinal.
-
-    The sums are made here and not by the store: everybody's positions are a plain scan.
-    """
-    source = scan(engine, "holding", "ordinal", "as_of", "family", "balance", "month_average")
-    codes = " ".join(f"WHEN {literal(family)} THEN {n}" for n, family in enumerate(families))
-    found = engine.columns(
-        f"SELECT ordinal, CAST(CASE family {codes} ELSE {len(families)} END AS UTINYINT) AS family, balance,"
-        f" CASE WHEN family IN {texts(ASSETS)} THEN coalesce(month_average, balance) ELSE 0 END AS level"
-        f" FROM {source} h WHERE as_of = ?",
-        [day],
-    )
-    ordinal, family, balance, level = (np.ma.filled(found[n], 0) for n in ("ordinal", "family", "balance", "level"))
-    key = ordinal.astype(np.int64) * (len(families) + 1) + family
-    distinct, at = np.unique(key, return_inverse=True)
-    held = np.bincount(at, weights=balance.astype(np.float64), minlength=len(distinct))
-    levels = np.bincount(ordinal, weights=level.astype(np.float64), minlength=max(engine.manifest.ordinals, 1))
-    return distinct // (len(families) + 1), distinct % (len(families) + 1), held, levels
+    return Holdings(found.periods[-1].end, size, bank, size < MINIMUM, tuple(made), tuple(gaps))
 
 
 @dataclass(frozen=True, slots=True)
