@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from kequn.core.errors import NotAllowed, NotMeasurable, UnknownDefinition
 from kequn.core.insight import Figure
+from kequn.core.segments import groups
 from kequn.ops import runtime
 from kequn.ops.analysis import cubes, queries, services
 from kequn.ops.analysis.contracts import BLOCKS, BankTable
-from kequn.ops.audiences.queries import latest_date, members_of, segment_named
+from kequn.ops.audiences.groups import group_for
+from kequn.ops.audiences.queries import (
+    latest_date,
+    members_of,
+    scope_key,
+    segment_named,
+    segment_specs,
+    tags_within,
+)
 from kequn.ops.jobs.services import run_next
+from kequn.ops.orgs.actor import Actor
 from tests.ops.bank import Cast, N
 
 pytestmark = pytest.mark.django_db
@@ -73,6 +85,35 @@ def test_a_group_is_its_members_within_the_scope(definitions: None, cast: Cast) 
         members = members_of(actor, segment_named(actor, "rich").spec, as_of=latest_date())
         assert table(actor, group="rich").whole.figures["cust_total"].value == len(members)
     assert table(cast["sunli"], group="women").group == "women"
+
+
+def test_a_group_is_counted_anew_when_its_tags_were_computed_anew(definitions: None, cast: Cast) -> None:
+    actor, day = cast["sunli"], latest_date().isoformat()
+    before = table(actor, group="rich").whole.figures["cust_total"].value
+    assert before
+    store, spec = runtime.runtime().store, segment_named(actor, "rich").spec
+    with store.writing(now=runtime.now()) as draft:  # the tables stay as they are
+        for name in tags_within(spec, segment_specs()):
+            state = draft.manifest.dates[day].tags[name]
+            values = pq.read_table(store.path(state.file))
+            path, relative = draft.new_file("tags", name)
+            pq.write_table(pa.table([pa.nulls(len(values), values.schema.field("value").type)], values.schema), path)
+            draft.manifest.dates[day].tags[name] = state.model_copy(update={"file": relative})
+    assert not table(actor, group="rich").whole.figures["cust_total"].value
+
+
+def test_a_shipped_group_is_put_beside_the_customers_an_actor_reaches(bank: runtime.Runtime, cast: Cast) -> None:
+    name = next(iter(groups()))
+    assert group_for(cast["sunli"], name).customers == N
+    assert group_for(cast["liqiang"], name).customers == N / 2
+
+
+def test_branches_deep_in_the_tree_are_scopes_of_their_own(cast: Cast) -> None:
+    fields = {f: getattr(cast["liqiang"], f) for f in cast["liqiang"].__slots__}
+    deep = "/HO/" + "/".join(f"BRANCH{i:04}" for i in range(8))
+    keys = [scope_key(Actor(**fields | {"branch_path": f"{deep}/{leaf}/"})) for leaf in ("0001", "0002")]
+    assert keys[0] != keys[1]
+    assert all(0 < len(key) <= 64 for key in keys)
 
 
 def test_a_note_is_about_the_members_the_actor_reaches(definitions: None, cast: Cast) -> None:

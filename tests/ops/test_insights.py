@@ -7,6 +7,7 @@ from datetime import date
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from pydantic import ValidationError
 
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, NotMeasurable, UnknownTag
 from kequn.core.spec.base import Text
@@ -166,7 +167,7 @@ def test_protected_and_sensitive_tags_are_refused(grouped_bank, cast, tag, error
         )
 
 
-def test_seeds_find_others_like_them_and_the_expansion_is_a_draft(grouped_bank, cast):  # noqa: F811
+def test_seeds_find_others_like_them_and_the_expansion_is_a_draft(grouped_bank, cast, monkeypatch):  # noqa: F811
     actor = cast["zhaomin"]
     chosen = np.flatnonzero(grouped_bank[1] == 1)[::3]
     audiences.keep_list(
@@ -196,6 +197,21 @@ def test_seeds_find_others_like_them_and_the_expansion_is_a_draft(grouped_bank, 
     assert not set(members) & set(chosen)
     assert (grouped_bank[1][members] == 1).mean() > 0.9
     assert list_for(actor, "like_100").matched == 100
+    with pytest.raises(ValidationError):
+        services.save_expansion(
+            actor, row.pk, n=50, name="Like 50", title="", purpose="营销", expires_on=date(2026, 8, 1)
+        )
+    monkeypatch.setattr(services, "save_segment", _refuses)
+    with pytest.raises(NotAllowed):
+        services.save_expansion(
+            actor, row.pk, n=50, name="like_50", title="", purpose="营销", expires_on=date(2026, 8, 1)
+        )
+    with pytest.raises(NotAllowed, match="no such list"):
+        list_for(actor, "like_50")
+
+
+def _refuses(actor: Actor, spec: SegmentSpec) -> None:
+    raise NotAllowed("The name belongs to others.", segment=spec.name)
 
 
 def test_the_tags_that_define_the_seeds_are_left_out(grouped_bank, cast):  # noqa: F811

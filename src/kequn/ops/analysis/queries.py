@@ -13,6 +13,7 @@ from kequn.core.spec.base import Text
 from kequn.ops.analysis import cubes, notes
 from kequn.ops.analysis.contracts import BLOCKS, BankTable, By, NoteBlock, Row, SegmentNote
 from kequn.ops.audiences.queries import latest_date, preview_segment, scope_key, segment_for, segment_named
+from kequn.ops.audiences.snapshots import data_of
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import branches_for
 from kequn.ops.runtime import engine
@@ -81,8 +82,8 @@ def cube_part(actor: Actor, group: str) -> str:
     own = scope_key(actor) if actor.role == "rm" or group else ""
     if not group:
         return own
-    version = segment_named(actor, group)
-    return f"{own}|{notes.pinned(version.spec)}|{latest_date()}"
+    version, day = segment_named(actor, group), latest_date()
+    return f"{own}|{notes.pinned(version.spec)}|{data_of(version.spec, day)}|{day}"
 
 
 def bank_table(

@@ -47,6 +47,7 @@ class GroupPage:
     group: Group
     as_of: date | None
     customers: int
+    """All that the actor reaches."""
     parts: tuple[Part, ...]
     """Its own segment first."""
     shared: tuple[tuple[Group, int, int], ...]
@@ -73,7 +74,7 @@ def group_for(actor: Actor, name: str) -> GroupPage:
     actor.must("segment.view")
     group, there, computed, day = group_named(name), _versions(actor), _computed(), _date()
     parts = tuple(_part(actor, spec, there, computed, day) for spec in group.segments)
-    customers = engine().manifest.dates[day.isoformat()].customers if day else 0
+    customers = bank_for(actor).index(day).customers if day else 0
     shared: tuple[tuple[Group, int, int], ...] = ()
     if day is not None and not parts[0].missing:
         shared = _shared(actor, group, computed, day)

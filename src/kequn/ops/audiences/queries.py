@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, time
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -55,6 +56,7 @@ __all__ = [
 ]  # fmt: skip
 
 MOST_ON_A_PAGE = 200
+LONGEST_KEY = 64
 Ordinals = dictionary.Ordinals
 OPEN_TALK = contactability.OPEN_TALK
 
@@ -189,10 +191,13 @@ def reaches(actor: Actor, ordinal: int) -> bool:
 
 
 def scope_key(actor: Actor) -> str:
-    """Return what tells one scope from another; empty for the whole bank."""
+    """Return what tells one scope from another, in at most 64 characters; empty for the whole bank."""
     if actor.role == "rm":
         return f"rm:{actor.staff_no}"
-    return "" if actor.sees_all_branches else f"branch:{actor.branch_path}"[:64]
+    if actor.sees_all_branches:
+        return ""
+    key = f"branch:{actor.branch_path}"
+    return key if len(key) <= LONGEST_KEY else f"branch#{blake2b(key.encode(), digest_size=16).hexdigest()}"
 
 
 def scope_ordinals(actor: Actor) -> Ordinals | None:

@@ -364,16 +364,19 @@ def save_expansion(
     row = _expandable(actor, discovery_id, n)
     seeds = seeds_for(actor, row.search, as_of=row.as_of)
     members = alike(bank_for(actor), row.model or {}, n, without=seeds, as_of=row.as_of, seed=row.search.seed)
-    keep_list(
-        actor, members, name=name, title=title or row.title, purpose=purpose, expires_on=expires_on,
-        origin=f"discovery {row.pk}: {len(members)} most alike, {row.as_of}",
-    )  # fmt: skip
     described = {
         "zh": f"由客群发现“{row.title}”（第 {row.pk} 次，{row.as_of}）扩展的最相似 {len(members)} 位客户，不含种子。",
         "en": f"The {len(members)} customers most like the seeds of discovery {row.pk} ({row.title}, {row.as_of}), without them.",
     }
-    spec = {"name": name, "title": title or row.title, "description": described, "where": {"list": name}}
-    return save_segment(actor, SegmentSpec.model_validate(spec))
+    spec = SegmentSpec.model_validate(
+        {"name": name, "title": title or row.title, "description": described, "where": {"list": name}}
+    )
+    with transaction.atomic():  # a segment that cannot be saved leaves no list that keeps the name
+        keep_list(
+            actor, members, name=name, title=title or row.title, purpose=purpose, expires_on=expires_on,
+            origin=f"discovery {row.pk}: {len(members)} most alike, {row.as_of}",
+        )  # fmt: skip
+        return save_segment(actor, spec)
 
 
 def expand_job(running: Running) -> dict[str, Any]:
