@@ -100,7 +100,9 @@ def _bin_sql(name: str, cuts: Any, kind: str) -> str:
 def _literal(cut: float, kind: str) -> str:
     if kind == "date":
         return f"DATE '{date.fromordinal(UNIX.toordinal() + int(cut)).isoformat()}'"
-    return f"{float(cut)!r}::DOUBLE" if kind == "number" else str(int(np.ceil(cut)))  # a FLOAT column is not to round the cut
+    return (
+        f"{float(cut)!r}::DOUBLE" if kind == "number" else str(int(np.ceil(cut)))
+    )  # a FLOAT column is not to round the cut
 
 
 def by_index(index: Index, words: Words, cuts: dict[str, Any], using: Any = None) -> dict[str, Any]:

@@ -116,7 +116,9 @@ def run_kequn(folder: Path) -> dict[str, Any]:
         raise SystemExit(f"not all tags were computed: {done.failed} {done.unavailable}")
     with clock.step("segments"):
         engine = Engine(store)
-        found = shipped_segments() | {s.name: s for _, s in read_specs(EXAMPLE / "segments") if isinstance(s, SegmentSpec)}
+        found = shipped_segments() | {
+            s.name: s for _, s in read_specs(EXAMPLE / "segments") if isinstance(s, SegmentSpec)
+        }
         counts = {n: count(engine, found[n], tags=specs, segments=found, as_of=AS_OF) for n in SEGMENTS}
     load = {"read": report.read, "loaded": report.loaded, "rejected": report.rejected,
             "totals": [str(t) for t in report.totals["amount"]], "as_of": str(report.as_of)}  # fmt: skip

@@ -6,7 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("kequn", deadline=None)  # a busy machine is no defect
+settings.load_profile("kequn")
 ROOT = Path(__file__).resolve().parents[1]
 
 

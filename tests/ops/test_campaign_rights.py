@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import numpy as np
 import pytest
 from django.test import Client
 
@@ -130,7 +131,8 @@ def test_another_list_under_the_same_name_needs_another_approval(
 ) -> None:
     def upload(*ordinals: int) -> None:
         monkeypatch.setattr(
-            "kequn.ops.audiences.uploading.ordinals_for", lambda store, key, numbers: [int(n[1:]) for n in numbers]
+            "kequn.ops.audiences.uploading.ordinal_finder",
+            lambda store, key: lambda numbers: np.array([int(n[1:]) for n in numbers]),
         )
         text = "客户号\n" + "".join(f"C{i:07}\n" for i in ordinals)
         audiences.upload_list(

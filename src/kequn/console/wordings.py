@@ -607,6 +607,7 @@ HINTS: dict[str, str] = {
     "Make room; what was kept before goes on serving.": "请腾出空间；此前留存的内容照常可用。",
     "One of {}.": "可选：{}。",
     "Print the page instead.": "请改用打印。",
+    "Run `kequn tag refresh --as-of {}`.": "请执行 `kequn tag refresh --as-of {}`。",
     "Refresh the tags: `kequn tag refresh --as-of {}`.": "请刷新标签：`kequn tag refresh --as-of {}`。",
     "Refuse it; its maker submits it again.": "请退回，由经办人重新提交。",
     "Reload the page and try again.": "请刷新页面后再试。",

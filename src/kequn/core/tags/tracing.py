@@ -62,7 +62,8 @@ def unavailable(specs: Mapping[str, TagSpec], manifest: Manifest) -> dict[str, s
     ``tag demo_age``.
 
     A column that no source maps counts as not there, so that a tag is never false or 0 for want of data. A given tag is
-    ``given``: a refresh never computes it, whether or not values were handed in.
+    ``given``: a refresh never computes it, whether or not values were handed in; it is ``tag …`` where the consent that it
+    needs cannot be told.
     ``reason_in_words`` gives the words.
     """
     return missing_inputs(read_tags(specs), manifest)
@@ -73,7 +74,9 @@ def missing_inputs(read: Mapping[str, ReadTag], manifest: Manifest) -> dict[str,
     found: dict[str, str] = {}
     for level in levels({name: tag.tags for name, tag in read.items()}):
         for name in level:
-            reason = _missing(read[name], manifest) or next((f"tag {t}" for t in read[name].tags if t in found), None)
+            of_tag = next((f"tag {t}" for t in read[name].tags if t in found), None)
+            reason = _missing(read[name], manifest)
+            reason = of_tag or reason if reason == GIVEN else reason or of_tag
             if reason:
                 found[name] = reason
     return found

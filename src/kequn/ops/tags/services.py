@@ -89,7 +89,7 @@ def refresh_tags(
     started = time.monotonic()
     specs = catalogue()
     missing = unavailable(specs, runtime().store.manifest())
-    wanted = {n: s for n, s in specs.items() if n not in missing or s.over == "given"}
+    wanted = {n: s for n, s in specs.items() if missing.get(n, "given") == "given"}
     report = refresh(
         runtime().store, wanted, as_of=day, now=now(), only=only, progress=progress,
         **({"cancelled": cancelled} if cancelled else {}),
