@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 Words = npt.NDArray[np.uint64]
 Ordinals = npt.NDArray[np.uint32]
+FLAGS = 1 << 18
 
 
 def words_for(size: int) -> int:
@@ -56,6 +57,19 @@ def from_ordinals(ordinals: npt.NDArray[Any], size: int) -> Words:
     flags = np.zeros(size, dtype=np.bool_)
     flags[ordinals[ordinals < size]] = True
     return packed(flags)
+
+
+def from_sorted(ordinals: npt.NDArray[np.int64], size: int) -> Words:
+    """Return the plane of some ordinals below ``size``, sorted; some at a time, so that no flag leaves the processor's cache."""
+    words, flags = empty(size), np.zeros(FLAGS, dtype=np.bool_)
+    cuts = ordinals.searchsorted(np.arange(0, size + FLAGS, FLAGS))
+    for block in np.flatnonzero(np.diff(cuts)).tolist():
+        mine = ordinals[cuts[block] : cuts[block + 1]] - block * FLAGS
+        flags[mine] = True
+        part = words[(block * FLAGS) >> 6 : ((block + 1) * FLAGS) >> 6]
+        part[:] = packed(flags)[: len(part)]
+        flags[mine] = False
+    return words
 
 
 def within(words: Words, size: int) -> Words:

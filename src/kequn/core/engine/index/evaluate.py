@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any as Anything
 
 import numpy as np
 import numpy.typing as npt
 
-from kequn.core.engine.index.bits import Words, within
+from kequn.core.engine.index.bins import among_of, borders_of, bounds_of, marks_of, wanted_of
+from kequn.core.engine.index.bits import Words, from_sorted, within
 from kequn.core.engine.index.cache import MaskCache
+from kequn.core.engine.index.few import Few
 from kequn.core.engine.index.kernel import Kernels
 from kequn.core.engine.index.layout import Column
 from kequn.core.engine.index.plan import All, Among, Any, Bits, CodeIn, Known, Leaf, Not, Plan, Range, repeated, walk
@@ -27,7 +28,8 @@ MOST_RUNS = 24
 """Runs of codes compared one by one; more are looked up in a table."""
 PLANE, CODE, BORDER, TABLE, ELSEWHERE = 1.0, 3.0, 6.0, 40.0, 10_000.0
 """What tests cost, in reads of a plane."""
-INT_BOUNDS = np.iinfo(np.int64)
+MOST_COST = 20.0
+"""Beyond this it makes no difference to when customers are looked at one by one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +43,7 @@ class Evaluator:
     loops: Kernels
     key: str
     bins: dict[Leaf, npt.NDArray[np.uint8]] = field(default_factory=dict)
-    """What the bins say of the ranges of the plan, found out once."""
+    """What the bins say of the plan's tests of numbers, found out once."""
 
     def mask(self, plan: Plan, cache: MaskCache | None, *, keep: bool) -> Words:
         """Return who meets a normal plan; it may be shared, so it is not to be written to.
@@ -107,6 +109,9 @@ class Evaluator:
 
     def _within(self, plan: Plan, need: Words) -> Words:
         """Return those of ``need`` who meet the plan, in a plane of their own."""
+        return self._picked([plan], need) if self._are_few(need, [plan]) else self._by_column(plan, need)
+
+    def _by_column(self, plan: Plan, need: Words) -> Words:
         match plan:
             case All(parts=parts):
                 return self._every(parts, need)
@@ -123,17 +128,34 @@ class Evaluator:
 
     def _every(self, parts: Sequence[Plan], need: Words) -> Words:
         """Ranges are told by their bins first; of those who are left, the few in border bins are looked at exactly."""
-        found, undecided = need, []
-        for part in self._ordered(parts, all_=True):
+        found, undecided = need, list[Plan]()
+        ordered = self._ordered(parts, all_=True)
+        for i, part in enumerate(ordered):
+            if not self._is_plane(part) and self._are_few(found, left := [*ordered[i:], *undecided]):
+                return self._picked(left, found)
             if isinstance(_inner(part), Range):
                 undecided.append(part)
                 found = self._perhaps(part, found)
             else:
-                found = self._within(part, found)
+                found = self._by_column(part, found)
+        if undecided and self._are_few(found, undecided):
+            return self._picked(undecided, found)
         found = need.copy() if found is need else found
         for part in undecided:
             self._decide(part, found)
         return found
+
+    def _are_few(self, need: Words, parts: Sequence[Plan]) -> bool:
+        """Whether to look at customers one by one: the more is left to be tested, the sooner it pays to find out who they are."""
+        if not self.loops.FEW:
+            return False
+        cost = sum(self._cost(part) for part in parts if not self._is_plane(part))
+        return cost > 0 and self.loops.count(need) < min(cost, MOST_COST) * self.loops.FEW * self.size
+
+    def _picked(self, parts: Sequence[Plan], need: Words) -> Words:
+        """Return those of ``need``, who are few, who meet all parts."""
+        few = Few(self.columns, self._marks, self._ordered)
+        return from_sorted(few.kept(parts, self.loops.decode(need)), self.size)
 
     def _perhaps(self, part: Plan, need: Words) -> Words:
         """Return those of ``need`` whom the bin does not rule out from meeting a range, or from not meeting it."""
@@ -152,10 +174,10 @@ class Evaluator:
         column = self.columns[leaf.tag]
         assert column.codes is not None
         assert column.exact is not None
-        borders = _borders(self._marks(leaf))
+        borders = borders_of(self._marks(leaf))
         if borders.any():
             rows, exact = column.codes[: self.size], column.exact[: self.size]
-            bounds = _bounds(column, leaf.low, leaf.high)
+            bounds = bounds_of(column, leaf.low, leaf.high)
             self.loops.bins_checked(rows, borders, exact, *bounds, part is leaf, found)
 
     def _leaf(self, leaf: Leaf, need: Words) -> Words:
@@ -169,8 +191,8 @@ class Evaluator:
                 return self._codes(column, codes, need)
             case Range():
                 return self._range(leaf, column, need)
-            case Among(values=values):
-                return self._among(column, values, need)
+            case Among():
+                return self._among(leaf, column, need)
 
     def _plane(self, plane: Words, need: Words) -> Words:
         if len(plane) >= len(need):
@@ -195,7 +217,7 @@ class Evaluator:
         assert column.codes is not None
         rows, found, runs = column.codes[: self.size], np.empty_like(need), _runs(codes)
         if len(runs) <= MOST_RUNS:
-            bounds = np.array(runs, dtype=rows.dtype)
+            bounds = np.array(_opened(runs, column), dtype=rows.dtype)
             self.loops.codes_in(rows, bounds[:, 0].copy(), bounds[:, 1].copy(), need, found)
         else:
             marks = np.zeros(max(256, len(column.values or ()) + 1), dtype=np.bool_)
@@ -216,11 +238,11 @@ class Evaluator:
         marks, found = self._marks(leaf), np.empty_like(need)
         inside = np.flatnonzero(marks == 1)
         runs = (inside[0], inside[-1]) if len(inside) else (1, 0)
-        bounds = _bounds(column, leaf.low, leaf.high)
+        bounds = bounds_of(column, leaf.low, leaf.high)
         self.loops.bins_between(
             column.codes[: self.size],
             np.array(runs, dtype=np.uint8),
-            _borders(marks),
+            borders_of(marks),
             column.exact[: self.size],
             *bounds,
             need,
@@ -228,23 +250,26 @@ class Evaluator:
         )
         return found
 
-    def _among(self, column: Column, values: tuple[float, ...], need: Words) -> Words:
+    def _among(self, leaf: Among, column: Column, need: Words) -> Words:
         assert column.codes is not None
         assert column.exact is not None
-        marks = np.zeros(256, dtype=np.uint8)
-        for value in values:
-            np.maximum(marks, _marks(column, value, value), out=marks)
+        marks = self._marks(leaf)
         if not (marks == 2).any():
             return self._rows(column, tuple(np.flatnonzero(marks).tolist()), need)
         rows, exact, found = column.codes[: self.size], column.exact[: self.size], np.empty_like(need)
         inside, borders = (np.array(_runs(np.flatnonzero(marks == m).tolist()), dtype=np.uint8) for m in (1, 2))
-        self.loops.bins_among(rows, inside.reshape(-1, 2), borders, exact, _wanted(column, values), need, found)
+        self.loops.bins_among(rows, inside.reshape(-1, 2), borders, exact, wanted_of(column, leaf.values), need, found)
         return found
 
-    def _marks(self, leaf: Range) -> npt.NDArray[np.uint8]:
+    def _marks(self, leaf: Range | Among) -> npt.NDArray[np.uint8]:
         marks = self.bins.get(leaf)
         if marks is None:
-            marks = self.bins[leaf] = _marks(self.columns[leaf.tag], leaf.low, leaf.high)
+            column = self.columns[leaf.tag]
+            if isinstance(leaf, Range):
+                marks = marks_of(column, leaf.low, leaf.high)
+            else:
+                marks = among_of(column, leaf.values)
+            self.bins[leaf] = marks
         return marks
 
     # -- order --------------------------------------------------------------------------------------------------------
@@ -280,11 +305,9 @@ class Evaluator:
                 return int(counts.sum() - counts[0]) if column.kind != "set" else int(counts.sum()) / 2
             case CodeIn(codes=codes):
                 return int(counts[list(codes)].sum())
-            case Range():
+            case Range() | Among():
                 marks = self._marks(leaf)[: len(counts)]
                 return float(counts[marks == 1].sum() + counts[marks == 2].sum() / 2)
-            case Among(values=values):
-                return float(sum(counts[_marks(column, v, v)[: len(counts)] > 0].sum() for v in values)) / 2
 
     def _cost(self, plan: Plan) -> float:
         match plan:
@@ -297,7 +320,7 @@ class Evaluator:
             case Range():
                 return BORDER
             case Among():
-                return TABLE
+                return TABLE if (self._marks(plan) == 2).any() else CODE
             case CodeIn(tag=tag, codes=codes) if not self._is_plane(plan):
                 rows = self.columns[tag].codes
                 width = 1 if rows is None else rows.itemsize
@@ -332,45 +355,8 @@ def _runs(codes: Sequence[int]) -> list[tuple[int, int]]:
     return runs
 
 
-def _marks(column: Column, low: float | None, high: float | None) -> npt.NDArray[np.uint8]:
-    """Of each code: 0 = its bin lies outside, 1 = inside as a whole, 2 = in part; code 0 = without a value is outside."""
-    assert column.lows is not None
-    assert column.highs is not None
-    lows, highs = column.lows, column.highs
-    is_used = lows <= highs
-    touches, holds = is_used.copy(), is_used.copy()
-    if low is not None:
-        touches &= highs >= low
-        holds &= lows >= low
-    if high is not None:
-        touches &= lows <= high
-        holds &= highs <= high
-    marks = np.zeros(256, dtype=np.uint8)
-    marks[1 : len(lows) + 1] = np.where(holds, 1, np.where(touches, 2, 0))
-    return marks
-
-
-def _borders(marks: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """The bins that lie in a range in part, two at most; 0 where there is none."""
-    borders = np.zeros(2, dtype=np.uint8)
-    found = np.flatnonzero(marks == 2)
-    borders[: len(found)] = found
-    return borders
-
-
-def _bounds(column: Column, low: float | None, high: float | None) -> tuple[Anything, Anything]:
-    """Typed, so that a comparison with a narrow column is made in the wide type."""
-    if _is_float(column):
-        return np.float64(-np.inf if low is None else low), np.float64(np.inf if high is None else high)
-    floor, ceiling = int(INT_BOUNDS.min), int(INT_BOUNDS.max)
-    return np.int64(floor if low is None else max(low, floor)), np.int64(
-        ceiling if high is None else min(high, ceiling)
-    )
-
-
-def _wanted(column: Column, values: tuple[float, ...]) -> npt.NDArray[Anything]:
-    return np.unique(np.array(values, dtype=np.float64 if _is_float(column) else np.int64))
-
-
-def _is_float(column: Column) -> bool:
-    return column.exact is not None and column.exact.dtype.kind == "f"
+def _opened(runs: list[tuple[int, int]], column: Column) -> list[tuple[int, int]]:
+    """A run up to the last code goes on to the greatest there could be: one bound is enough then."""
+    assert column.codes is not None
+    last = len(column.histogram) - 1
+    return [(low, np.iinfo(column.codes.dtype).max if high >= last else high) for low, high in runs]

@@ -17,6 +17,8 @@ Array = npt.NDArray[Any]
 class Kernels(Protocol):
     """What `plain` and `kernels` both offer; each is described in `plain`."""
 
+    FEW: float
+
     def codes_in(self, codes: Array, lows: Array, highs: Array, need: Words, out: Words) -> None: ...
     def codes_marked(self, codes: Array, marks: Array, need: Words, out: Words) -> None: ...
     def bins_between(

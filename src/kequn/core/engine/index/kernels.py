@@ -21,6 +21,8 @@ from kequn.core.engine.index.bits import Ordinals, Words
 Array = npt.NDArray[Any]
 ONE = np.uint64(1)
 NONE = np.uint64(0)
+FEW = 0.0
+"""Words of which nobody matters are passed over so quickly that looking at customers one by one never pays."""
 NOTED = 64
 """Words whose undecided rows are noted before any of them is looked at."""
 

@@ -15,20 +15,35 @@ import numpy.typing as npt
 from kequn.core.engine.index.bits import Ordinals, Words, packed
 
 Array = npt.NDArray[Any]
-BLOCK = 1 << 16
-"""Rows at a time: what is in between stays in the processor's cache."""
+BLOCK = 1 << 18
+"""Rows at a time: so few that what is in between stays in the processor's cache, so many that starting a step costs little."""
+FEW = 1 / 400
+"""Below this share of all customers, for each unit that tests cost, they are looked at one by one: `few.Few`."""
+MOST_RUNS = 6
+"""Runs of codes compared one by one; more are looked up in a table."""
 
 
 def codes_in(codes: Array, lows: Array, highs: Array, need: Words, out: Words) -> None:
     """Find the rows whose code lies in one of the runs ``lows[r] … highs[r]``; both of the codes' own dtype."""
-
-    runs = np.stack([lows, highs], axis=1)
-    _blocks(codes, lambda block, _: _in_runs(block, runs), need, out)
+    if len(lows) > MOST_RUNS:
+        marks = np.zeros(np.iinfo(codes.dtype).max + 1, dtype=np.bool_)
+        for low, high in zip(lows.tolist(), highs.tolist(), strict=True):
+            marks[low : high + 1] = True
+        codes_marked(codes, marks, need, out)
+    else:
+        room = _Room(codes)
+        runs = np.stack([lows, highs], axis=1)
+        _blocks(codes, lambda block: room.in_runs(block, runs), need, out)
 
 
 def codes_marked(codes: Array, marks: Array, need: Words, out: Words) -> None:
     """Find the rows whose code is marked: ``marks`` has a truth value for each code."""
-    _blocks(codes, lambda block, _: marks[block], need, out)
+    if codes.dtype == np.uint8:
+        table = marks[:256].astype(np.uint8).tobytes().ljust(256, b"\0")
+        _blocks(codes, lambda block: np.frombuffer(block.tobytes().translate(table), dtype=np.uint8), need, out)
+    else:
+        room = _Room(codes)
+        _blocks(codes, lambda block: marks.take(block, out=room.found[: len(block)], mode="clip"), need, out)
 
 
 def bins_between(
@@ -41,23 +56,25 @@ def bins_between(
         runs: the bins (first, last) that lie inside as a whole; first > last where there is none.
         borders: the two bins that lie inside in part, 0 where there is none: only their rows' exact values are read.
     """
-
+    room, untold = _Room(codes), _as_runs(borders)
     out[(len(codes) + 63) >> 6 :] = 0
     for first, block, words in _needed(codes, need, out):
-        found = packed(_between(block, runs[0], runs[1])) & need[words]
-        rows = _set(packed(_on_border(block, borders)) & need[words])
+        rows = _set(packed(room.in_runs(block, untold)) & need[words])
         values = exact[first + rows]
-        out[words] = found | _plane(rows[(values >= low) & (values <= high)], len(block))
+        found = room.in_runs(block, runs.reshape(1, 2))
+        found[rows] = (values >= low) & (values <= high)
+        np.bitwise_and(packed(found), need[words], out=out[words])
 
 
 def bins_checked(codes: Array, borders: Array, exact: Array, low: Any, high: Any, wanted: bool, found: Words) -> None:
     """Take out of ``found`` the rows of the two border bins of which it is not as ``wanted`` that they lie in ``low … high``."""
+    room, untold = _Room(codes), _as_runs(borders)
     for first, block, words in _needed(codes, found, found):
-        rows = _set(packed(_on_border(block, borders)) & found[words])
+        rows = _set(packed(room.in_runs(block, untold)) & found[words])
         values = exact[first + rows]
         wrong = rows[((values >= low) & (values <= high)) != wanted]
         if len(wrong):
-            found[words] &= ~_plane(wrong, len(block))
+            found[words] &= ~room.plane(wrong, len(block))
 
 
 def bins_among(
@@ -69,15 +86,23 @@ def bins_among(
         inside: runs (first, last) of bins all whose values are wanted.
         borders: runs of bins of which only the exact values tell.
     """
+    marks = np.zeros(256, dtype=np.uint8)
+    for runs, mark in ((inside, 1), (borders, 2)):
+        for first, last in runs.tolist():
+            marks[first : last + 1] = mark
+    table, room = marks.tobytes(), _Room(codes)
+    out[(len(codes) + 63) >> 6 :] = 0
+    for first, block, words in _needed(codes, need, out):
+        told, found = np.frombuffer(block.tobytes().translate(table), dtype=np.uint8), room.found[: len(block)]
+        rows = _set(packed(np.equal(told, 2, out=found)) & need[words])
+        np.equal(told, 1, out=found)[rows] = are_among(exact[first + rows], wanted)
+        np.bitwise_and(packed(found), need[words], out=out[words])
 
-    def hits(block: Array, rows: slice) -> Array:
-        found = _in_runs(block, inside)
-        some = np.flatnonzero(_in_runs(block, borders))
-        if len(some):
-            found[some] = np.isin(exact[rows][some], wanted)
-        return found
 
-    _blocks(codes, hits, need, out)
+def are_among(values: Array, wanted: Array) -> npt.NDArray[np.bool_]:
+    """Return of each value whether it is one of ``wanted`` (sorted, at least one)."""
+    places = wanted.searchsorted(values.astype(wanted.dtype))
+    return np.asarray(wanted.take(places, mode="clip") == values)
 
 
 def count(words: Words) -> int:
@@ -94,10 +119,7 @@ def decode(words: Words) -> Ordinals:
     """Return the ordinals of a plane, sorted."""
     parts = [np.zeros(0, dtype=np.uint32)]
     for first in range(0, len(words), BLOCK >> 6):
-        block = words[first : first + (BLOCK >> 6)]
-        if block.any():
-            found = np.flatnonzero(np.unpackbits(block.view(np.uint8), bitorder="little"))
-            parts.append((found + (first << 6)).astype(np.uint32))
+        parts.append((_set(words[first : first + (BLOCK >> 6)]) + (first << 6)).astype(np.uint32))
     return np.concatenate(parts)
 
 
@@ -122,28 +144,53 @@ def bin_codes(
         codes[rows][chosen] = bins + 1
 
 
-def _in_runs(block: Array, runs: Array) -> Array:
-    if not len(runs):
-        return np.zeros(len(block), dtype=np.bool_)
-    found = _between(block, *runs[0])
-    for low, high in runs[1:]:
-        found |= _between(block, low, high)
-    return found
+class _Room:
+    """Where the steps of one pass put what is in between, taken once; what is returned is overwritten by the next step."""
+
+    def __init__(self, codes: Array) -> None:
+        rows = min(BLOCK, len(codes))
+        self.found = np.zeros(rows, dtype=np.bool_)
+        self.more = np.empty(rows, dtype=np.bool_)
+        self.shifted = np.empty(rows, dtype=codes.dtype)
+        self.greatest = np.iinfo(codes.dtype).max
+
+    def in_runs(self, block: Array, runs: Array) -> npt.NDArray[np.bool_]:
+        """Return of each row whether its code lies in one of the runs (first, last); first > last is none."""
+        found, more = self.found[: len(block)], self.more[: len(block)]
+        if not len(runs):
+            found[:] = False
+        for r, (low, high) in enumerate(runs):
+            here = more if r else found
+            self._between(block, low, high, here)
+            if r:
+                np.logical_or(found, more, out=found)
+        return found
+
+    def plane(self, rows: npt.NDArray[np.int64], size: int) -> Words:
+        """Return the plane of some rows of a block."""
+        flags = self.more[:size]
+        flags[:] = False
+        flags[rows] = True
+        return packed(flags)
+
+    def _between(self, block: Array, low: Any, high: Any, found: Array) -> None:
+        """One comparison instead of two: what is below ``low`` wraps around to above."""
+        if low > high:
+            found[:] = False
+        elif low == high:
+            np.equal(block, low, out=found)
+        elif high == self.greatest:
+            np.greater_equal(block, low, out=found)
+        elif low == 0:
+            np.less_equal(block, high, out=found)
+        else:
+            np.less_equal(np.subtract(block, low, out=self.shifted[: len(block)]), high - low, out=found)
 
 
-def _between(block: Array, low: Any, high: Any) -> Array:
-    """One comparison instead of two: what is below ``low`` wraps around to above."""
-    if low > high:
-        return np.zeros(len(block), dtype=np.bool_)
-    if low == high:
-        return np.asarray(block == low)
-    return np.asarray((block - low) <= (high - low))
-
-
-def _blocks(codes: Array, hits: Callable[[Array, slice], Array], need: Words, out: Words) -> None:
+def _blocks(codes: Array, hits: Callable[[Array], Array], need: Words, out: Words) -> None:
     out[(len(codes) + 63) >> 6 :] = 0
-    for first, block, words in _needed(codes, need, out):
-        np.bitwise_and(packed(hits(block, slice(first, first + BLOCK))), need[words], out=out[words])
+    for _, block, words in _needed(codes, need, out):
+        np.bitwise_and(packed(hits(block)), need[words], out=out[words])
 
 
 def _needed(codes: Array, need: Words, out: Words) -> Iterator[tuple[int, Array, slice]]:
@@ -157,23 +204,18 @@ def _needed(codes: Array, need: Words, out: Words) -> Iterator[tuple[int, Array,
             out[words] = 0
 
 
-def _on_border(block: Array, borders: Array) -> Array:
-    bins = [border for border in borders if border]
-    return _in_runs(block, np.array([(border, border) for border in bins], dtype=block.dtype).reshape(-1, 2))
+def _as_runs(borders: Array) -> Array:
+    """Each border bin as a run of its own."""
+    bins = borders[borders > 0]
+    return np.stack([bins, bins], axis=1)
 
 
 def _set(words: Words) -> npt.NDArray[np.int64]:
     """The places of the bits that are set; quick where they are few."""
     octets = words.view(np.uint8)
-    some = np.flatnonzero(octets)
-    octet, bit = np.nonzero(np.unpackbits(octets[some], bitorder="little").reshape(-1, 8))
-    return (some[octet] << 3) + bit
-
-
-def _plane(rows: npt.NDArray[np.int64], size: int) -> Words:
-    flags = np.zeros(size, dtype=np.bool_)
-    flags[rows] = True
-    return packed(flags)
+    some = (octets != 0).nonzero()[0]
+    places = np.unpackbits(octets[some], bitorder="little").view(np.bool_).nonzero()[0]
+    return np.asarray((some[places >> 3] << 3) + (places & 7))
 
 
 def _chosen(column: Array, words: Words) -> Iterator[tuple[slice, npt.NDArray[np.bool_]]]:
