@@ -120,6 +120,15 @@ def test_an_amount_is_compared_by_rank_so_that_no_single_account_moves_it(tmp_pa
     assert driver.difference.low > 0
 
 
+def test_a_text_of_too_many_values_is_passed_over(tmp_path, monkeypatch):
+    monkeypatch.setattr("kequn.core.engine.index.layout.MOST_CODES", 50)
+    rng = np.random.default_rng(4)
+    tags = {t.name: t for t in (tag("demo_age", "integer"), tag("demo_city", "text"))}
+    cities = [f"city{n}" for n in rng.integers(0, 500, SIZE)]
+    engine = open_store(tmp_path, tags, {"demo_age": rng.integers(20, 80, SIZE).tolist(), "demo_city": cities})
+    assert find_drivers(engine, np.arange(1000), tags=tags, as_of=AS_OF, seed=3).drivers == ()
+
+
 def test_noise_is_not_told(tmp_path):
     engine, _ = a_bank(tmp_path)
     at_random = np.random.default_rng(5).choice(SIZE, 3000, replace=False)

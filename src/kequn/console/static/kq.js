@@ -53,8 +53,8 @@ const KINDS = {
         renderItem: whisker(css("--kq-c0")) },
       { type: "scatter", z: 2, symbolSize: 9, data: c.points.map((p) => ({ value: p.v, itemStyle: p.hollow
           ? { color: "#fff", borderColor: css("--kq-c0"), borderWidth: 1.5 } : { color: css(p.v >= 100 ? "--kq-c1" : "--kq-c2") } })),
-        markLine: { silent: true, symbol: "none", animation: false, label: { ...words, formatter: "{c}" },
-          data: [80, 100, 120].map((x) => ({ xAxis: x, lineStyle: { color: css("--kq-c0"), type: x === 100 ? "solid" : "dashed" } })) } },
+        markLine: { silent: true, symbol: "none", animation: false, label: { ...words, formatter: "{c}", position: "start" },
+          data: (Math.max(...c.points.map((p) => p.high ?? p.v)) > 500 ? [100] : [80, 100, 120]).map((x) => ({ xAxis: x, lineStyle: { color: css("--kq-c0"), type: x === 100 ? "solid" : "dashed" } })) } },
     ],
   }),
   interval: (c) => ({

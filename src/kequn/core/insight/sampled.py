@@ -47,8 +47,9 @@ def traits_of(tag: TagSpec, column: Column, ordinals: Ordinals) -> Iterator[Trai
         yield Trait("", tag.title, _rows(column.exact, ordinals).astype(np.float64), known)
     else:
         codes = None if column.codes is None else _rows(column.codes, ordinals)
-        for place in np.argsort(-column.histogram[1:], kind="stable")[:MOST_VALUES].tolist():
-            word = str((column.values or ())[place])
+        words = column.values or ()  # none of a text of too many values, whose histogram counts known and unknown
+        for place in np.argsort(-column.histogram[1 : 1 + len(words)], kind="stable")[:MOST_VALUES].tolist():
+            word = str(words[place])
             own = bits_of(column.planes[place + 1], ordinals) if codes is None else codes == place + 1
             title = tag.values.get(word, Text.model_construct(zh=word, en=""))
             yield Trait(word, title, own.astype(np.float64), known)
