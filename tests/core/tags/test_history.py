@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,8 @@ import pytest
 
 from kequn.core.engine.duck import Engine
 from kequn.core.errors import InvalidSpec, NoData, TagFailed
+from kequn.core.segments import count
+from kequn.core.spec.segment import SegmentSpec
 from kequn.core.spec.tag import TagSpec
 from kequn.core.tags import (
     catalogue,
@@ -185,6 +188,21 @@ def test_sensitive_values_are_handed_in_for_those_alone_who_consented(tmp_path: 
     publish_values(bank.store, consent, {JUNE: pa.array([True, False, None])}, now=NOW)
     publish_values(bank.store, sensitive, {JUNE: pa.array([1.0, 2.0, 3.0])}, now=NOW)
     assert bank.column("model_try") == [1.0, None, None]
+
+
+@pytest.mark.parametrize("by", ["index", "duckdb"])
+@pytest.mark.parametrize(
+    ("test", "size"),
+    [({"op": "<=", "value": 1}, 2), ({"op": ">", "value": 1}, 0), ({"op": "unknown"}, 2), ({"op": "known"}, 2)],
+)
+def test_what_is_not_a_number_is_no_value(tmp_path: Path, test: dict[str, Any], size: int, by: Any) -> None:
+    bank, spec = SmallBank(tmp_path, customers=4), given_tag()
+    bank.refresh({"demo_gender": GENDER}, JUNE)
+    publish_values(bank.store, spec, {JUNE: pa.array([0.25, float("nan"), 1.0, None])}, now=NOW)
+    assert bank.column("model_try") == [0.25, None, 1.0, None]
+    assert bank.store.manifest().dates[JUNE.isoformat()].tags["model_try"].known == 2
+    rule = SegmentSpec.model_validate({"name": "try", "title": "试", "where": {"tag": "model_try"} | test})
+    assert count(Engine(bank.store), rule, tags={"model_try": spec}, segments={}, as_of=JUNE, by=by) == size
 
 
 def test_a_given_tag_says_by_whom_and_has_no_expression() -> None:

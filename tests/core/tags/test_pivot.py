@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import kequn.core.tags.pivot as pivot_module
+from kequn.core.data import compacting
 from kequn.core.data.compacting import Rows, compacted, opened
 from kequn.core.data.tables import TABLES
 from kequn.core.engine.duck import Engine
@@ -199,6 +200,21 @@ def test_rows_by_customer_are_those_of_the_table_and_grow_with_it(tmp_path: Path
     assert first.folder.exists(), "a reader of the manifest before may still open it"
     assert _listed(second) == sorted(_stored(bank) + _stored(more))
     assert compacted(bank.store, bank.store.manifest(), "transaction") == second
+
+
+def test_rows_that_a_killed_process_left_half_removed_are_not_taken_for_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank, seen = random_bank(tmp_path, 11, AS_OF_DAYS[1]), list[Path]()
+    monkeypatch.setattr(compacting.shutil, "rmtree", lambda folder, **_: seen.append(Path(folder)))
+    for seed in range(3):
+        bank.save()
+        with bank.store.writing(now=NOW) as draft:
+            draft.manifest.tables["transaction"].rows = seed
+            compacted(bank.store, draft.manifest, "transaction")
+    folder = bank.store.root / compacting.FOLDER / "transaction"
+    assert len(list(folder.iterdir())) == 2
+    assert not any(path.parent == folder for path in seen)
 
 
 def _listed(layout: Any) -> list[tuple[Any, ...]]:

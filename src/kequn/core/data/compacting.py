@@ -326,10 +326,15 @@ def _publish(made: Path, folder: Path) -> None:
 
 
 def _sweep(store: Store, made: ByCustomer) -> None:
-    """Keep the new folder and the last one before it, which readers of the manifest that counts now may open."""
+    """Keep the new folder and the last one before it, which readers of the manifest that counts now may open.
+
+    The others are put aside first: what is left of one when the process is killed is not taken for a whole one.
+    """
     others = [f for f in _folder(store, made.table).iterdir() if f != made.folder]
     for folder in sorted(others, key=lambda f: f.stat().st_mtime)[:-1]:
-        shutil.rmtree(folder, ignore_errors=True)
+        aside = store.root / "tmp" / f"compact-{uuid.uuid4().hex[:12]}"
+        folder.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _latest(store: Store, table: str, files: list[str]) -> ByCustomer | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -36,7 +37,7 @@ class ColumnFile:
 
     def write(self, values: pa.ChunkedArray, present: np.ndarray) -> None:
         """Add the next rows; ``present`` tells whose values count as known."""
-        column = values.cast(self._type)
+        column = without_nan(values.cast(self._type))
         valid = pc.is_valid(column).combine_chunks().to_numpy(zero_copy_only=False)
         self.known += int(np.count_nonzero(valid & present))
         self._writer.write_table(pa.table({"value": column}), row_group_size=ROW_GROUP)
@@ -49,6 +50,17 @@ class ColumnFile:
         """Remove the file; it is not to be published."""
         self._writer.close()
         self._path.unlink(missing_ok=True)
+
+
+def without_nan(column: Any) -> Any:
+    """Return the values with null where one is not a number: it is missing, and a missing value fails every test.
+
+    Kept, it would be above all numbers for the index and for a sort, and below a file's greatest value for whoever skips rows
+    by that.
+    """
+    if not pa.types.is_floating(column.type):
+        return column
+    return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
 
 
 def check_codes(spec: TagSpec, values: pa.ChunkedArray) -> None:

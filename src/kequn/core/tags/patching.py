@@ -14,7 +14,7 @@ from kequn.core.engine.index.opening import folder_of, population_of
 from kequn.core.engine.index.patch import patch_column
 from kequn.core.engine.store import DateState, Draft, Store, TagState
 from kequn.core.spec.tag import TagSpec
-from kequn.core.tags.columns import ARROW_OF_TYPE, ColumnFile
+from kequn.core.tags.columns import ARROW_OF_TYPE, ColumnFile, without_nan
 from kequn.core.tags.increment import Increment
 
 
@@ -81,6 +81,10 @@ def patch_index(store: Store, part: Increment, values: Mapping[str, pa.Array], d
         source, target = (folder_of(store, name, f) for f in (part.base.tags[name].file, day.tags[name].file))
         if target.exists() or not (source / "column.json").exists():
             continue
-        column = layout.open_column(name, source)
+        try:
+            column = layout.open_column(name, source)
+        except (OSError, layout.BrokenColumn):  # of another format, perhaps: built from the file, then
+            continue
         if column.size == population.size:
-            patch_column(column, source, target, ordinals=part.ordinals, values=changed, population=population)
+            known = without_nan(changed)
+            patch_column(column, source, target, ordinals=part.ordinals, values=known, population=population)

@@ -56,8 +56,12 @@ def patch_column(
         about["files"] = sorted({*about["files"], "known"})
 
     def write(into: Path) -> None:
-        for file in source.glob("*.npy"):
-            shutil.copyfile(file, into / file.name)
+        for part in about["files"]:
+            if (source / f"{part}.npy").exists():  # the plane of who has a value may come with the new ones
+                shutil.copyfile(source / f"{part}.npy", into / f"{part}.npy")
+        shutil.copyfile(
+            source / layout.COMMON, into / layout.COMMON
+        )  # not those of other populations: they count old values
         _write_rows(into, column, ordinals, new)
         (into / "column.json").write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
         patched = layout.open_column(column.name, into)
