@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -23,8 +24,10 @@ from kequn.ops.audiences.queries import (
     segment_specs,
     tags_within,
 )
-from kequn.ops.jobs.services import run_next
-from kequn.ops.orgs.actor import Actor
+from kequn.ops.jobs.models import Job
+from kequn.ops.jobs.services import run_next, run_waiting
+from kequn.ops.orgs.actor import Actor, system_actor
+from kequn.ops.tags.services import refresh_tags
 from tests.ops.bank import Cast, N
 
 pytestmark = pytest.mark.django_db
@@ -175,6 +178,35 @@ def test_a_large_bank_is_computed_by_a_job(bank: runtime.Runtime, cast: Cast, mo
     assert job is not None
     assert job.state == "done"
     assert table(cast["liqiang"]).whole.figures["cust_total"].value == N / 2
+
+
+def test_after_a_refresh_the_worker_computes_what_a_first_reader_would_wait_for(
+    definitions: None, bank: runtime.Runtime, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refresh_tags(system_actor(), as_of=latest_date(), only=["demo_age"])
+    run_waiting()
+    assert queries.bank_cube(cast["sunli"]) is not None
+    kept = [f"{cubes.data_key(runtime.engine())}", "ledger"]
+    assert all(any(f.name.startswith(k) for f in bank.store.path("insight").iterdir()) for k in kept)
+    for made in ("kequn.core.insight.ledger._made", "kequn.ops.analysis.notes.bank_money_of"):
+        monkeypatch.setattr(made, lambda *_, **__: pytest.fail("computed while somebody waits"))
+    note = queries.segment_note(cast["zhaomin"], "rich", blocks=("products", "rhythm", "worth"))
+    assert all(b.data for b in note.blocks)
+
+
+def test_a_refresh_of_a_past_date_warms_nothing(bank: runtime.Runtime) -> None:
+    before = Job.objects.count()
+    services.queue_warming(latest_date() - timedelta(days=30))
+    assert Job.objects.count() == before
+
+
+def test_what_was_answered_is_computed_once_for_both_blocks(
+    definitions: None, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries.segment_note(cast["zhaomin"], "rich", blocks=("channels",))
+    monkeypatch.setattr("kequn.ops.analysis.notes.answers_of", lambda *_, **__: pytest.fail("computed again"))
+    (block,) = queries.segment_note(cast["zhaomin"], "rich", blocks=("answers",)).blocks
+    assert block.data["answers"].size
 
 
 def test_small_parts_are_withheld_and_say_so(bank: runtime.Runtime, cast: Cast) -> None:

@@ -63,7 +63,7 @@ def test_a_branch_sees_counts_members_and_profiles_of_its_own_customers_alone(
     ordinals = queries.members_of(cast["liqiang"], RICH, as_of=AS_OF)
     assert (ordinals % 2 == 0).all()
     assert len(queries.members_of(cast["zhaomin"], RICH, as_of=AS_OF)) == 590
-    profile = services.profile_segment(cast["liqiang"], version.pk).profile
+    profile = services.profile_segment(cast["liqiang"], version.pk)
     assert profile is not None
     assert (profile.size, profile.customers) == (295, 300)
     branch = next(t for t in profile.tags if t.tag == "acct_branch")
@@ -80,24 +80,14 @@ def test_a_branch_head_does_not_edit_and_an_rm_sees_no_segments(bank: runtime.Ru
 
 def test_a_profile_is_kept_until_the_data_change(bank: runtime.Runtime, cast: Cast) -> None:
     version = saved(cast)
-    first = services.profile_segment(cast["zhaomin"], version.pk).profile
-    assert services.profile_segment(cast["zhaomin"], version.pk).profile == first
+    first = services.profile_segment(cast["zhaomin"], version.pk)
+    assert services.profile_segment(cast["zhaomin"], version.pk) == first
     assert SegmentProfile.objects.count() == 1
     with runtime.runtime().store.writing(now=NOW):
         pass
     services.profile_segment(cast["zhaomin"], version.pk)
     assert SegmentProfile.objects.count() == 1
     assert SegmentProfile.objects.get().store_version == runtime.runtime().store.manifest().version
-
-
-def test_a_large_banks_profile_is_a_job(bank: runtime.Runtime, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "LARGE_BANK", 100)
-    version = saved(cast)
-    answer = services.profile_segment(cast["zhaomin"], version.pk)
-    assert answer.profile is None
-    assert services.profile_segment(cast["zhaomin"], version.pk).job_id == answer.job_id
-    jobs.run_waiting()
-    assert services.profile_segment(cast["zhaomin"], version.pk).profile is not None
 
 
 def test_overlap_counts_what_segments_share(bank: runtime.Runtime, cast: Cast) -> None:

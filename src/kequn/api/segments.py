@@ -9,7 +9,6 @@ from django.http import FileResponse
 from ninja import Router, Schema, Status
 
 from kequn.api.auth import Request
-from kequn.api.sources import JobStarted
 from kequn.core.errors import InvalidSpec
 from kequn.core.segments import EXECUTED
 from kequn.core.spec.segment import SegmentSpec
@@ -175,12 +174,9 @@ def sql(request: Request, name: str, as_of: date | None = None, dialect: str = "
     return _sql_out(queries.sql_for(request.actor, _of(request, name).pk, as_of=as_of, dialect=dialect), dialect)
 
 
-@router.get("/{name}/profile", response={200: dict[str, Any], 202: JobStarted}, summary="TGI with intervals")
-def profile(request: Request, name: str, as_of: date | None = None) -> Any:
-    answer = services.profile_segment(request.actor, _of(request, name).pk, as_of=as_of)
-    if answer.profile is None:
-        return Status(202, {"job": answer.job_id, "state": "queued"})
-    return Status(200, answer.profile.as_json())
+@router.get("/{name}/profile", response=dict[str, Any], summary="TGI with intervals")
+def profile(request: Request, name: str, as_of: date | None = None) -> dict[str, Any]:
+    return services.profile_segment(request.actor, _of(request, name).pk, as_of=as_of).as_json()
 
 
 @router.get(

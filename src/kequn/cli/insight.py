@@ -38,8 +38,7 @@ def segment(
     out.print(f"{found.title} · {found.as_of}", markup=False)
     out.print(str(found.words), markup=False)
     for part in found.blocks:
-        said = str(part.sentence) if part.sentence else f"job {part.job_id}"
-        out.print(f"\n{part.title}\n  {said}", markup=False, highlight=False)
+        out.print(f"\n{part.title}\n  {part.sentence}", markup=False, highlight=False)
 
 
 @insight.command("bank")

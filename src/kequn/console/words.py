@@ -193,7 +193,7 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
         "source.load": _("加载数据"),
         "tag.refresh": _("刷新标签"),
         "tag.backfill": _("回填标签"),
-        "segment.profile": _("计算画像"),
+        "analysis.warm": _("预备客群洞察"),
         "analysis.cube": _("计算全行指标"),
         "discovery.run": _("客群发现"),
         "discovery.publish": _("发布聚类群"),

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from kequn.console.access import Request, page, refused
+from kequn.console.discovery.shown import notes
 from kequn.console.exports import workbook
 from kequn.console.insight import shown
 from kequn.console.tables import Column, Table
@@ -29,7 +30,10 @@ ALL = "all"
 def note(request: Request, name: str) -> HttpResponse:
     """Show a segment as an analyst would write it down; the parts come one by one, or all at once (``whole``)."""
     version = _version(request, name)
-    context: dict[str, Any] = {"version": version, "tab": "insight", "whole": "whole" in request.GET}
+    context: dict[str, Any] = {
+        "version": version, "tab": "insight", "whole": "whole" in request.GET,
+        "notes": notes(request.actor, "segment", name),
+    }  # fmt: skip
     try:
         preview = preview_segment(request.actor, version.pk)
         context |= {"preview": preview, "words": shown.said(Text(zh=preview.words_zh, en=preview.words_en))}
@@ -52,7 +56,7 @@ def note_part(request: Request, name: str, block: str) -> HttpResponse:
     }
     if request.htmx:
         return render(request, "insight/block.html", context | {"b": context["blocks"][0]})
-    context["preview"] = preview_segment(request.actor, version.pk)
+    context |= {"preview": preview_segment(request.actor, version.pk), "notes": notes(request.actor, "segment", name)}
     return render(request, "insight/note.html", context)
 
 
@@ -92,8 +96,7 @@ def _block(request: Request, version: Any, block: str, *, now: bool) -> dict[str
         found = note_block(request.actor, version.pk, block)
     except KequnError as error:
         return {"name": block, "title": shown.said(BLOCK_TITLES[block]), "shown": {}, "error": error}
-    made: dict[str, Any] = {"name": block, "title": shown.said(found.title), "shown": shown.of_block(found)}
-    return made | ({"job": job_for(request.actor, found.job_id)} if found.job_id else {})
+    return {"name": block, "title": shown.said(found.title), "shown": shown.of_block(found)}
 
 
 def _sheet(request: Request, table: BankTable, kpis: list[Kpi]) -> Table:

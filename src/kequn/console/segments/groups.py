@@ -13,7 +13,6 @@ from django.views.decorators.http import require_POST
 
 from kequn.console.access import Request, done, page
 from kequn.console.exports import listing
-from kequn.console.jobs.views import job_for
 from kequn.console.segments import shown
 from kequn.console.tables import Column, Table
 from kequn.core.errors import KequnError
@@ -68,12 +67,8 @@ def _profile(request: Request, found: GroupPage) -> dict[str, Any]:
     version = found.parts[0].version
     if version is None or found.parts[0].missing or version.name not in segment_specs():
         return {}
-    answer = profile_segment(request.actor, version.pk)
-    if answer.job_id:
-        return {"job": job_for(request.actor, answer.job_id), "then": request.path}
-    if answer.profile is None:
-        return {}
-    return {"shown": shown.of_profile(answer.profile, get_language() or "zh", "", "")}
+    found = profile_segment(request.actor, version.pk)
+    return {"shown": shown.of_profile(found, get_language() or "zh", "", "")}
 
 
 def _title(tag: str) -> str:

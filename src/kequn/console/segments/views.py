@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseClientRedirect, reswap
 
 from kequn.console.access import Request, done, page, refused, status_of
+from kequn.console.discovery.shown import notes
 from kequn.console.exports import listing
 from kequn.console.jobs.views import to_job
 from kequn.console.segments import builder, shown
@@ -123,17 +124,15 @@ def import_yaml(request: Request) -> HttpResponse:
 def segment(request: Request, name: str) -> HttpResponse:
     """Show one segment: size, rule, profile, versions and use."""
     version = _version(request, name)
-    context: dict[str, Any] = {"version": version, "tab": "profile", "versions": versions_of(request.actor, name)}
+    context: dict[str, Any] = {
+        "version": version, "tab": "profile", "versions": versions_of(request.actor, name),
+        "notes": notes(request.actor, "segment", name),
+    }  # fmt: skip
     try:
         context["preview"] = preview = preview_segment(request.actor, version.pk)
         context["words"] = preview.words_en if _english() else preview.words_zh
-        answer = profile_segment(request.actor, version.pk)
-        if answer.job_id:
-            context["job"], context["then"] = job_for(request.actor, answer.job_id), request.path
-        elif answer.profile:
-            context |= shown.of_profile(
-                answer.profile, _language(), request.GET.get("tag", ""), request.GET.get("family", "")
-            )
+        found, asked = profile_segment(request.actor, version.pk), request.GET
+        context |= shown.of_profile(found, _language(), asked.get("tag", ""), asked.get("family", ""))
     except KequnError as error:
         context["error"] = error
     return render(request, "segments/segment.html", context)

@@ -197,7 +197,8 @@ def _driver(tag: TagSpec, trait: Trait, sample: _Sample) -> Driver | None:
         half = normal_quantile(LEVEL) * se
         difference = Interval(mine - comparable, mine - comparable - half, mine - comparable + half, se, LEVEL)
     else:
-        difference = difference_interval(mine * members, members, comparable * effective, effective, LEVEL)
+        rate = min(comparable, 1.0)  # a weighted mean of ones may come out above by rounding
+        difference = difference_interval(mine * members, members, rate * effective, effective, LEVEL)
     others = float(figures[outside].mean())
     return Driver(
         tag.name, tag.title, tag.family, trait.value, trait.title, "rank" if is_rank else "share",

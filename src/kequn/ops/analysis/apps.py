@@ -13,5 +13,8 @@ class AnalysisConfig(AppConfig):
         """Say who does the app's jobs."""
         from kequn.ops.analysis import services
         from kequn.ops.jobs.services import register
+        from kequn.ops.tags.services import on_refresh
 
         register("analysis.cube", services.cube_job)
+        register("analysis.warm", services.warm_job)
+        on_refresh("analysis", services.queue_warming)

@@ -25,15 +25,14 @@ BLOCK_TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class NoteBlock:
-    """One part of a segment's note: its sentence and what it rests on; or the job that computes it."""
+    """One part of a segment's note: its sentence and what it rests on."""
 
     name: str
     as_of: date
     title: Text
-    sentence: Text | None
+    sentence: Text
     data: dict[str, Any]
     """Names of parts -> results of ``core.insight``."""
-    job_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import date
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -56,10 +57,12 @@ SEED = 20_260_630
 WHO_TAGS = ("demo_age_band", "demo_gender", "demo_area_type", "asset_tier", "life_stage")
 MOST_DATES = 6
 MOST_KEPT = 256
+UNKEPT = ("answers",)
 
-Made = tuple[Text | None, dict[str, Any], int | None]
+Made = tuple[Text, dict[str, Any]]
 Maker = Callable[[Actor, Any, date], Made]
 _kept: OrderedDict[object, NoteBlock] = OrderedDict()
+_making: WeakValueDictionary[object, threading.Lock] = WeakValueDictionary()
 _lock = threading.Lock()
 
 
@@ -67,18 +70,26 @@ def block_of(actor: Actor, version: Any, block: str, day: date) -> NoteBlock:
     """Return a block, as it was kept for this state of the data, this scope and this rule, or made anew."""
     spec: SegmentSpec = version.spec
     key = (str(engine().store.root), engine().manifest.version, scope_key(actor), pinned(spec), day, block, actor.role)
+    if block in UNKEPT:
+        return _made(actor, version, block, day)
     with _lock:
-        if key in _kept:
-            _kept.move_to_end(key)
-            return _kept[key]
-    sentence, data, job = _makers[block](actor, version, day)
-    made = NoteBlock(block, day, BLOCK_TITLES[block], sentence, data, job)
-    if job is None and block != "answers":  # a review may come without a change of the store
+        making = _making.setdefault(key, threading.Lock())
+    with making:  # two parts of a page may rest on the same block: the second waits for the first
+        with _lock:
+            if key in _kept:
+                _kept.move_to_end(key)
+                return _kept[key]
+        made = _made(actor, version, block, day)
         with _lock:
             _kept[key] = made
             while len(_kept) > MOST_KEPT:
                 _kept.popitem(last=False)
     return made
+
+
+def _made(actor: Actor, version: Any, block: str, day: date) -> NoteBlock:
+    sentence, data = _makers[block](actor, version, day)
+    return NoteBlock(block, day, BLOCK_TITLES[block], sentence, data)
 
 
 def pinned(spec: SegmentSpec) -> str:
@@ -111,7 +122,7 @@ def _who(actor: Actor, version: Any, day: date) -> Made:
     found = profile(bank, members, tags=catalogue(), as_of=day, only=shown)
     sizes = _sizes(actor, version.spec, day)
     sentence = about_size(len(members), len(population), sizes)
-    return sentence, {"profile": found, "sizes": sizes, "size": len(members), "bank": len(population)}, None
+    return sentence, {"profile": found, "sizes": sizes, "size": len(members), "bank": len(population)}
 
 
 def _sizes(actor: Actor, spec: SegmentSpec, day: date) -> list[tuple[str, int]]:
@@ -126,15 +137,12 @@ def _sizes(actor: Actor, spec: SegmentSpec, day: date) -> list[tuple[str, int]]:
 
 
 def _different(actor: Actor, version: Any, day: date) -> Made:
-    answer = profile_segment(actor, version.pk, as_of=day)
-    if answer.profile is None:
-        return None, {}, answer.job_id
+    known = profile_segment(actor, version.pk, as_of=day)
     members, tags = members_of(actor, version.spec, as_of=day), catalogue()
     defining = tags_within(version.spec, segment_specs() | {version.name: version.spec})
     drivers = find_drivers(bank_for(actor), members, tags=tags, as_of=day, seed=SEED, defining=defining)
-    found = leanings(answer.profile, defining=defining)
-    data = {"profile": answer.profile, "differences": found, "drivers": drivers}
-    return about_differences(answer.profile, found), data, None
+    found = leanings(known, defining=defining)
+    return about_differences(known, found), {"profile": known, "differences": found, "drivers": drivers}
 
 
 def _rhythm(actor: Actor, version: Any, day: date) -> Made:
@@ -142,9 +150,9 @@ def _rhythm(actor: Actor, version: Any, day: date) -> Made:
     try:
         flow = cash_flow_of(engine(), members, bank_money(actor, day), as_of=day)
     except KequnError as error:
-        return _no_data(error), {}, None
+        return _no_data(error), {}
     amounts = rhythm(engine(), from_ordinals(members, engine().manifest.ordinals), day)
-    return about_cash_flow(flow, amounts), {"flow": flow, "rhythm": amounts}, None
+    return about_cash_flow(flow, amounts), {"flow": flow, "rhythm": amounts}
 
 
 def _no_data(error: KequnError) -> Text:
@@ -164,15 +172,17 @@ def _measured(
         try:
             found = compute(engine(), members, against(actor, day), as_of=day)
         except KequnError as error:
-            return _no_data(error), {}, None
-        return say(found), {name: found}, None
+            return _no_data(error), {}
+        return say(found), {name: found}
 
     return make
 
 
 def _answers(actor: Actor, version: Any, day: date) -> Made:
-    sentence, data, job = _measured("answers", answers_of, about_answers)(actor, version, day)
-    return sentence, data | {"controls": control_results(actor, version.name)}, job
+    """What the block on channels rests on too; a review may come without a change of the store, so that this is not kept."""
+    told = block_of(actor, version, "channels", day)
+    sentence = about_answers(told.data["answers"]) if told.data else told.sentence
+    return sentence, told.data | {"controls": control_results(actor, version.name)}
 
 
 def control_results(actor: Actor, segment: str) -> tuple[ControlResult, ...]:

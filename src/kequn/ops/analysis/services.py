@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import numpy as np
 
 from kequn.core.insight import Cube, cube, periods
+from kequn.core.insight.ledger import ledger
 from kequn.ops.analysis import cubes
 from kequn.ops.analysis.contracts import BankAnswer
 from kequn.ops.analysis.notes import bank_money
 from kequn.ops.analysis.queries import bank_cube, bank_table, cube_part
 from kequn.ops.audiences.queries import Ordinals, bank_for, latest_date, members_of, segment_named
 from kequn.ops.jobs.services import Running, enqueue
-from kequn.ops.orgs.actor import Actor
+from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.runtime import engine
 
 LARGE_BANK = 200_000
@@ -48,9 +50,22 @@ def compute_cube(actor: Actor, *, group: str = "", running: Running | None = Non
 def cube_job(running: Running) -> dict[str, Any]:
     """Do a queued cube."""
     found = compute_cube(running.actor, group=running.params.get("group", ""), running=running)
-    if running.actor.may("segment.view") and engine().manifest.dates:
-        bank_money(running.actor, latest_date())  # so that the first note is not the one that waits
     return {"months": len(found.periods), "branches": len(found.branches)}
+
+
+def queue_warming(as_of: date) -> None:
+    """Follow a refresh: what pages of the newest date rest on is computed by the worker, so that no first reader waits."""
+    if as_of == latest_date() and engine().has("holding"):
+        enqueue(system_actor(), "analysis.warm", {"as_of": as_of.isoformat()}, key=as_of.isoformat())
+
+
+def warm_job(running: Running) -> dict[str, Any]:
+    """Do a queued warming: sums by customer, what segments are compared with, and the bank's cube."""
+    day = date.fromisoformat(running.params["as_of"])
+    found = ledger(engine(), day)
+    bank_money(running.actor, day)
+    made = compute_cube(running.actor, running=running)
+    return {"as_of": day.isoformat(), "months": len(found.periods), "branches": len(made.branches)}
 
 
 def _customers(actor: Actor, group: str) -> Ordinals | None:

@@ -19,7 +19,6 @@ class AudiencesConfig(AppConfig):
         from kequn.ops.tags.services import on_refresh
 
         on_decision("segment", services.decide_segment)
-        register("segment.profile", services.profile_job)
         register("export.run", services.export_job)
         register("segment.snapshot", services.snapshot_job)
         on_refresh("audiences", services.queue_snapshots)

@@ -8,7 +8,6 @@ from datetime import date
 from typing import Any
 
 from kequn.core.gate import Contactable
-from kequn.core.insight import Profile
 from kequn.core.segments import FunnelStep
 from kequn.core.segments.lists import LineFault
 from kequn.ops.customers.contracts import MaskedPerson
@@ -44,15 +43,6 @@ class SegmentContactable:
     contactable: Contactable
     unknown_facts: dict[str, float]
     """Fact -> share of members of whom it is not known."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileAnswer:
-    """A profile, or the job that computes it."""
-
-    profile: Profile | None
-    job_id: int | None
-    as_of: date
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from kequn.core.segments.behaving import build_postings
 from kequn.core.spec.segment import SegmentSpec
 from kequn.ops.audiences import exports, states
 from kequn.ops.audiences.contactability import tell_complaints, tell_touches, tell_work
-from kequn.ops.audiences.contracts import ProfileAnswer, Sheet
+from kequn.ops.audiences.contracts import Sheet
 from kequn.ops.audiences.history import members_on
 from kequn.ops.audiences.models import Export, SegmentProfile, SegmentVersion
 from kequn.ops.audiences.queries import (
@@ -71,8 +71,6 @@ __all__ = [
     "upload_list",
 ]
 
-LARGE_BANK = 100_000
-"""From so many customers on a profile is a job: it would take longer than a request may."""
 LINK_VALID = timedelta(hours=24)
 _profiles = TypeAdapter(Profile)
 
@@ -227,19 +225,12 @@ def prepare_behaviours(_: date) -> None:
 # -- profiles -----------------------------------------------------------------------------------------------------------
 
 
-def profile_segment(actor: Actor, version_id: int, *, as_of: date | None = None) -> ProfileAnswer:
-    """Return the profile kept for this version, date and state of the data; compute it, or queue that for a large bank."""
+def profile_segment(actor: Actor, version_id: int, *, as_of: date | None = None) -> Profile:
+    """Return the profile kept for this version, date and state of the data, computed first where there is none."""
     actor.must("segment.view")
     version, day = segment_for(actor, version_id), as_of or latest_date()
     kept = SegmentProfile.objects.filter(**_profile_key(actor, version.spec, day)).first()
-    if kept is not None:
-        return ProfileAnswer(_read(kept.profile), None, day)
-    customers = engine().manifest.dates[day.isoformat()].customers if day.isoformat() in engine().manifest.dates else 0
-    if customers < LARGE_BANK:
-        return ProfileAnswer(compute_profile(actor, version_id, as_of=day), None, day)
-    key = f"{version.fingerprint}:{day}:{engine().manifest.version}:{scope_key(actor)}"
-    job = enqueue(actor, "segment.profile", {"version": version.pk, "as_of": day.isoformat()}, key=key[:120])
-    return ProfileAnswer(None, job.pk, day)
+    return _read(kept.profile) if kept is not None else compute_profile(actor, version_id, as_of=day)
 
 
 def compute_profile(actor: Actor, version_id: int, *, as_of: date) -> Profile:
@@ -256,13 +247,6 @@ def compute_profile(actor: Actor, version_id: int, *, as_of: date) -> Profile:
         older.exclude(store_version=key["store_version"]).delete()
         SegmentProfile.objects.update_or_create(**key, defaults=row)
     return found
-
-
-def profile_job(running: Running) -> dict[str, Any]:
-    """Do a queued profile."""
-    day = date.fromisoformat(running.params["as_of"])
-    found = compute_profile(running.actor, running.params["version"], as_of=day)
-    return {"version": running.params["version"], "as_of": day.isoformat(), "size": found.size}
 
 
 def _profile_key(actor: Actor, spec: SegmentSpec, as_of: date) -> dict[str, Any]:
