@@ -62,8 +62,8 @@ class ByPart:
     def among(self, chosen: Flags, part: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
         """Return ordinals and amounts of one part of the chosen ones (one flag an ordinal)."""
         ordinal, amount = self.of(part)
-        mine = chosen[ordinal]
-        return ordinal[mine], amount[mine].astype(np.int64)
+        mine = np.flatnonzero(chosen.take(ordinal))  # places are taken several times as fast as flags are followed
+        return ordinal.take(mine), amount.take(mine).astype(np.int64)
 
     def totals(self, chosen: Flags) -> list[int]:
         """Return the sum of each part over the chosen ones."""
@@ -197,4 +197,4 @@ def _read(folder: Path) -> Ledger | None:
 
 def _by_part(stem: Path) -> ByPart:
     starts, ordinal, amount = (np.load(f"{stem}.{name}.npy", mmap_mode="r") for name in ("starts", "ordinal", "amount"))
-    return ByPart(np.asarray(starts), ordinal, amount)
+    return ByPart(np.asarray(starts), np.asarray(ordinal), np.asarray(amount))

@@ -66,17 +66,16 @@ class Received:
 
     def __init__(self, parts: ByPart, chosen: Flags) -> None:
         found = [parts.among(chosen, part) for part in range(len(parts))]
-        total, there = np.zeros(len(chosen)), np.zeros(len(chosen), np.bool_)
-        for ordinal, amount in found:
-            total[ordinal] += amount
-            there[ordinal] = True
         numbers = [amount.astype(np.float64) for _, amount in found]
-        self.customers = int(there.sum())
+        everyone = np.concatenate([ordinal for ordinal, _ in found])
+        total = np.bincount(everyone, np.concatenate(numbers), minlength=len(chosen))
+        self.customers = int(np.count_nonzero(np.bincount(everyone)))
         self.inflow = sum(int(amount.sum()) for _, amount in found)
         self.y = np.array([n.sum() for n in numbers])
-        self.yy = np.array([n @ n for n in numbers])
-        self.xy = np.array([total[ordinal] @ n for (ordinal, _), n in zip(found, numbers, strict=True)])
-        self.xx = float(total @ total)
+        # products are summed without BLAS: its threads wait for one another longer than the sums take
+        self.yy = np.array([(n * n).sum() for n in numbers])
+        self.xy = np.array([(total.take(ordinal) * n).sum() for (ordinal, _), n in zip(found, numbers, strict=True)])
+        self.xx = float((total * total).sum())
 
     def shares(self) -> tuple[Share, ...]:
         """Return each part's share of the whole.
