@@ -43,3 +43,17 @@ def test_overlap_counts_both_ways_and_only_within_scope(definitions: None, cast:
     assert [s.both for s in branch.shared if s.name == "rich"] == [295]
     assert branch.profile.size < whole.profile.size
     assert [s.alike for s in whole.shared] == sorted((s.alike for s in whole.shared), reverse=True)
+
+
+def test_what_takes_too_long_to_compare_is_left_to_the_next_look(
+    definitions: None, cast: Cast, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [spec] = parse_spec(RICH % 0)
+    compared = look_at_draft(cast["zhaomin"], spec)
+    monkeypatch.setattr("kequn.ops.audiences.drafts.PATIENCE", -1.0)
+    left = look_at_draft(cast["zhaomin"], spec)
+    assert compared.waiting == 0 < left.waiting
+    assert left.shared == ()
+    assert left.profile == compared.profile
+    live = desk("zhaomin").post("/segments/look", RULE, headers=HTMX).content.decode()
+    assert "还没有比较" in live

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from kequn.core.errors import KequnError
@@ -9,11 +10,20 @@ from kequn.core.insight import Profile, draft_profile
 from kequn.core.segments import plane, tags_in, understand
 from kequn.core.spec.base import Text
 from kequn.core.spec.segment import SegmentSpec
-from kequn.ops.audiences.queries import bank_for, check_segment, latest_date, latest_segments, segment_specs
+from kequn.ops.audiences.queries import (
+    bank_for,
+    check_segment,
+    kept_on,
+    latest_date,
+    latest_segments,
+    segment_specs,
+)
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.tags.queries import catalogue
 
 MOST_SEGMENTS = 200
+PATIENCE = 5.0
+"""Seconds after which saved segments that no one has asked for yet are left to the next look: each is kept once it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,8 @@ class DraftLook:
     """Saved segments with customers in common, the most alike first."""
     unanswered: int
     """Saved segments that cannot be computed for this date and are not compared."""
+    waiting: int
+    """Saved segments that were not compared for want of time; the next look compares more of them."""
 
 
 def look_at_draft(actor: Actor, spec: SegmentSpec) -> DraftLook:
@@ -56,19 +68,23 @@ def look_at_draft(actor: Actor, spec: SegmentSpec) -> DraftLook:
     actor.must("segment.view")
     check_segment(spec)
     bank, day, tags, others = bank_for(actor), latest_date(), catalogue(), segment_specs() | {spec.name: spec}
-    drafted = plane(bank, spec, tags=tags, segments=others, as_of=day)
+    drafted = plane(bank, spec, tags=tags, segments=others, as_of=day, past=kept_on)
     defining = tags_in(understand(spec, tags=tags, segments=others))
     profile = draft_profile(bank, drafted, tags=tags, as_of=day, defining=defining)
-    loops, shared, unanswered = bank.index(day).loops, [], 0
+    loops, shared, unanswered, waiting = bank.index(day).loops, [], 0, 0
+    until = time.monotonic() + PATIENCE
     for row in latest_segments(actor)[:MOST_SEGMENTS]:
         if row.name == spec.name:
             continue
+        if time.monotonic() > until:
+            waiting += 1
+            continue
         try:
-            other = plane(bank, row.spec, tags=tags, segments=others, as_of=day)
+            other = plane(bank, row.spec, tags=tags, segments=others, as_of=day, past=kept_on)
         except KequnError:
             unanswered += 1
             continue
         size, both = loops.count(other), loops.count(other & drafted)
         if both:
             shared.append(Shared(row.name, row.spec.title, size, both, both / profile.size, both / size))
-    return DraftLook(profile, tuple(sorted(shared, key=lambda s: (-s.alike, s.name))), unanswered)
+    return DraftLook(profile, tuple(sorted(shared, key=lambda s: (-s.alike, s.name))), unanswered, waiting)
