@@ -11,9 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from kequn.core.errors import Conflict, NotApproved
+from kequn.core.segments import history
+from kequn.core.spec.segment import SegmentSpec
 from kequn.core.tags import catalogue as shipped
 from kequn.core.tags import refresh
 from kequn.ops import runtime
+from kequn.ops.audiences import services as audiences
+from kequn.ops.audiences.drafts import look_at_draft
+from kequn.ops.audiences.queries import members_of, overlap_of, segment_named
 from kequn.ops.campaigns import services as campaigns
 from kequn.ops.campaigns.models import Audience, Campaign
 from kequn.ops.campaigns.reproducing import reproduce_audience
@@ -52,6 +57,28 @@ def test_an_audience_is_made_again_exactly(frozen: Campaign, cast: Cast) -> None
     found = reproduce_audience(cast["zhaomin"], CAMPAIGN.name)
     assert found.is_equal
     assert (found.members, found.again, found.findings) == (590, 590, ())
+
+
+def test_members_of_an_earlier_day_are_those_that_were_kept_wherever_they_count(definitions: None, cast: Cast) -> None:
+    actor = cast["zhaomin"]
+    rich = segment_named(actor, "rich").spec
+    some = members_of(actor, rich, as_of=AS_OF)[:500]  # as if the rule had been another one then
+    history.take(
+        runtime.runtime().store, "rich", AS_OF, some, definition={"segment": {"rich": "then"}}, data="then", now=LATER
+    )
+    were = SegmentSpec.model_validate(
+        {"name": "were_rich", "title": "曾经富裕", "where": {"segment": "rich", "as_of": AS_OF.isoformat()}}
+    )
+    version = audiences.save_segment(actor, were)
+    audiences.submit_segment(actor, version.pk)
+    approve(cast, "were_rich")
+    assert len(members_of(actor, were, as_of=AS_OF)) == 500
+    assert overlap_of(actor, [version.pk], as_of=AS_OF).both == ((500,),)
+    assert look_at_draft(actor, were.model_copy(update={"name": "draft"})).profile.size == 500
+    spec = CAMPAIGN.model_copy(update={"name": "fund_again", "segment": "were_rich"})
+    campaigns.freeze_campaign(actor, approved_campaign(cast, spec).pk, as_of=AS_OF)
+    found = reproduce_audience(actor, "fund_again")
+    assert (found.members, found.again, found.is_equal) == (500, 500, True)
 
 
 def test_the_columns_of_the_day_are_kept_when_the_date_is_computed_again(

@@ -309,7 +309,8 @@ def overlap_of(actor: Actor, version_ids: Sequence[int], *, as_of: date | None =
         raise Conflict("At most 12 segments are compared at a time.", hint="Choose fewer.")
     specs = [segment_for(actor, version_id).spec for version_id in version_ids]
     others = segment_specs() | {spec.name: spec for spec in specs}
-    return overlap(bank_for(actor), specs, tags=catalogue(), segments=others, as_of=as_of or latest_date())
+    day = as_of or latest_date()
+    return overlap(bank_for(actor), specs, tags=catalogue(), segments=others, as_of=day, past=kept_on)
 
 
 def members_page(

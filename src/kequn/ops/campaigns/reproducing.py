@@ -14,7 +14,7 @@ from kequn.core.errors import Conflict, KequnError
 from kequn.core.measure import draw_holdout
 from kequn.core.segments import members
 from kequn.core.spec.segment import SegmentSpec
-from kequn.ops.audiences.queries import Ordinals, customer_ids, pinned_segments, scope_sql
+from kequn.ops.audiences.queries import Ordinals, customer_ids, kept_on, pinned_segments, scope_sql
 from kequn.ops.campaigns.contracts import Finding
 from kequn.ops.campaigns.freezing import audience_table
 from kequn.ops.campaigns.models import Audience
@@ -119,7 +119,7 @@ def _members(segment: str, audience: Audience, findings: list[Finding]) -> Ordin
 
 
 def _found(bank: Engine, spec: SegmentSpec, specs: dict[str, SegmentSpec], as_of: date) -> Ordinals:
-    return members(bank, spec, tags=catalogue(), segments=specs, as_of=as_of)
+    return members(bank, spec, tags=catalogue(), segments=specs, as_of=as_of, past=kept_on)
 
 
 def _manifest(audience: Audience, findings: list[Finding]) -> Manifest:
