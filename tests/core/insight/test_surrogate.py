@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.tree import DecisionTreeClassifier
 
 from kequn.core.insight.features import fitted, plain
 from kequn.core.insight.surrogate import FAITHFUL, NOBODY, Fork, Leaf, Tree, explained, grouped, tree_from, tree_json
@@ -126,3 +127,21 @@ def test_a_person_would_choose_such_thresholds():
     assert roundest(amounts, 49_876.0, "money", 0.0) == 50_000
     assert roundest(np.array([18.0, 29.0, 31.0, 60.0]), 30.0, "integer", 0.0) == 30
     assert roundest(np.array([0.0] * 50 + [300.0] * 50), 150.0, "money", 0.0) in (100, 200)
+
+
+@pytest.mark.parametrize(("greatest", "above"), [(48_732.0, 100_000), (100.0, 1000), (0.3, 1), (0.0, 1), (-3.0, 0)])
+def test_a_split_of_the_known_from_the_missing_has_a_threshold_above_all_that_is_known(greatest, above):
+    values = np.array([np.nan, greatest - 1, greatest, np.nan])
+    assert roundest(values, np.inf, "number", 0.01) == above
+    assert roundest(np.array([np.nan]), np.inf, "number", 0.01) == 0
+
+
+def test_a_tree_may_split_by_what_is_missing():
+    rng = np.random.default_rng(6)
+    rows = rng.normal(5, 1, (400, 1))
+    labels = (np.arange(400) < 150).astype(np.int64)
+    rows[labels == 1] = np.nan
+    fitted = DecisionTreeClassifier(max_depth=2, random_state=1).fit(rows, labels)
+    assert np.isinf(fitted.tree_.threshold[0])
+    cut = roundest(rows[:, 0], float(fitted.tree_.threshold[0]), "number", 0.01)
+    assert np.array_equal(rows[:, 0] < cut, labels == 0)

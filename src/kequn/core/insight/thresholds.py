@@ -23,6 +23,8 @@ def roundest(values: Floats, threshold: float, type: str, slack: float) -> float
     50000.0
     """
     known = np.sort(values[~np.isnan(values)])
+    if math.isinf(threshold):  # scikit-learn's way to say: all known values on one side, the missing ones on the other
+        return _above(float(known[-1])) if len(known) else 0.0
     at = int(np.searchsorted(known, threshold, side="right"))
     moved = int(slack * len(known))
     low = float(known[max(at - 1 - moved, 0)])
@@ -48,6 +50,11 @@ def _candidates(low: float, high: float, threshold: float, figures: int) -> Iter
         if figures == 1:
             for lead in (1, 2, 5, 10):
                 yield math.copysign(float(f"{lead * size:.12g}"), near)
+
+
+def _above(greatest: float) -> float:
+    """The first power of ten above a number, so that new values of its size are below it too; 0 is above the negative."""
+    return 0.0 if greatest < 0 else 10.0 ** max(0, math.floor(math.log10(greatest)) + 1) if greatest > 0 else 1.0
 
 
 def _clumsy(value: float) -> int:
