@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from kequn.core.engine.duck import Engine
 from kequn.core.engine.index import Index, MaskCache, build_index
-from kequn.core.engine.index.bits import from_ordinals, full, packed, unpacked
+from kequn.core.engine.index.bits import from_ordinals, from_sorted, full, packed, unpacked
 from kequn.core.engine.index.build import Population, edges_of, parts_of
 from kequn.core.engine.index.kernel import Kernels, kernel, plain
 from kequn.core.engine.index.plan import EVERYBODY, NOBODY, All, Bits, CodeIn, Known, Not, Range, normal
@@ -38,6 +39,8 @@ class Bank:
         self.engine = Engine(self.store)
         self.index = self.engine.index(AS_OF)
         self.plain = Index(AS_OF, self.index.columns, _population(self.index), key="plain", loops=plain())
+        one_by_one = cast("Kernels", SimpleNamespace(**(vars(plain()) | {"FEW": 1.0})))
+        self.by_row = Index(AS_OF, self.index.columns, _population(self.index), key="rows", loops=one_by_one)
 
     def expected(self, plan: Any) -> list[int]:
         rows = ({name: column[i] for name, column in self.values.items()} for i in range(SIZE))
@@ -61,6 +64,7 @@ def agrees(banks: list[Bank], data: st.DataObject) -> None:
     cache = MaskCache()
     assert bank.index.ids(plan).tolist() == expected
     assert bank.plain.ids(plan).tolist() == expected
+    assert bank.by_row.ids(plan).tolist() == expected
     assert bank.index.ids(plan, cache, keep=True).tolist() == expected
     assert bank.index.ids(plan, cache).tolist() == expected
     assert bank.plain.ids(plan, MaskCache(), keep=True).tolist() == expected
@@ -97,7 +101,7 @@ def test_compiled_and_plain_loops_give_the_same(size: int, codes: int, seed: int
     bins = np.minimum(column, 255).astype(np.uint8)
     exact = rng.integers(-5, 5, len(column)).astype(data.draw(st.sampled_from(["i4", "i8", "f4", "f8"])))
     need = packed(rng.random(size) < data.draw(st.sampled_from([0.0, 0.02, 0.5, 1.0])))
-    bounds = np.sort(rng.integers(0, codes, (3, 2)), axis=1).astype(dtype)
+    bounds = np.sort(rng.integers(0, codes, (data.draw(st.sampled_from([3, 9])), 2)), axis=1).astype(dtype)
     lows, highs = bounds[:, 0].copy(), bounds[:, 1].copy()
     marks = rng.random(max(codes, 256)) < 0.4
     inside, looks = np.array([[7, 9], [30, 60]], dtype=np.uint8), np.array([[1, 1], [10, 20]], dtype=np.uint8)
@@ -122,6 +126,26 @@ def test_compiled_and_plain_loops_give_the_same(size: int, codes: int, seed: int
         return [*(a.tolist() for a in (*outs, found, *extremes, counts, loops.decode(need))), *figures]
 
     assert answers(kernel()) == answers(plain())
+
+
+def test_compiled_and_plain_loops_give_the_same_beyond_a_block():
+    rng = np.random.default_rng(5)
+    size = (1 << 19) + 77
+    column, exact = rng.integers(0, 256, size).astype(np.uint8), rng.integers(0, 9, size)
+    rare, none = packed(rng.random(size) < 0.001), np.zeros(1 << 13, dtype=np.uint64)
+    runs, borders = np.array([9, 255], dtype=np.uint8), np.array([8, 0], dtype=np.uint8)
+
+    def answers(loops: Kernels, need: Any) -> list[Any]:
+        outs = [np.full_like(need, 7) for _ in range(2)]
+        loops.codes_in(column, runs[:1], runs[1:], need, outs[0])
+        loops.bins_between(column, runs, borders, exact, np.int64(2), np.int64(5), need, outs[1])
+        outs.append(need.copy())
+        loops.bins_checked(column, borders, exact, np.int64(2), np.int64(5), True, outs[2])
+        return [loops.decode(out).tolist() for out in outs]
+
+    for need in (full(size), rare, np.concatenate([none, rare[1 << 13 :]])):
+        assert answers(kernel(), need) == answers(plain(), need)
+        assert np.array_equal(from_sorted(plain().decode(need).astype(np.int64), size), need)
 
 
 @pytest.mark.parametrize("name", sorted(make_values(1, 1)))

@@ -2,7 +2,8 @@
 
 Every part is evaluated *within* a plane of customers that matter so far: an ``all`` hands what is left of them from part
 to part, an ``any`` those not found yet. A word of 64 customers of whom none matters is not looked at, so that after one
-rare condition the others cost next to nothing.
+rare condition the others cost next to nothing. Where passing over words is slow, as in numpy, the few who are left are
+looked at row by row (`few`).
 """
 
 from __future__ import annotations
@@ -115,9 +116,12 @@ class Evaluator:
         match plan:
             case All(parts=parts):
                 return self._every(parts, need)
+            case Any(parts=()):
+                return np.zeros_like(need)
             case Any(parts=parts):
-                found = np.zeros_like(need)
-                for part in self._ordered(parts, all_=False):
+                first, *others = self._ordered(parts, all_=False)
+                found = self._within(first, need)
+                for part in others:
                     found |= self._within(part, need ^ found)
                 return found
             case Not(part=part):

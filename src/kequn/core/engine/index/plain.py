@@ -19,6 +19,8 @@ BLOCK = 1 << 18
 """Rows at a time: so few that what is in between stays in the processor's cache, so many that starting a step costs little."""
 FEW = 1 / 400
 """Below this share of all customers, for each unit that tests cost, they are looked at one by one: `few.Few`."""
+KEEP = ~(1 << np.arange(8)).astype(np.uint8)
+"""Of an octet all bits but one."""
 MOST_RUNS = 6
 """Runs of codes compared one by one; more are looked up in a table."""
 
@@ -73,8 +75,8 @@ def bins_checked(codes: Array, borders: Array, exact: Array, low: Any, high: Any
         rows = _set(packed(room.in_runs(block, untold)) & found[words])
         values = exact[first + rows]
         wrong = rows[((values >= low) & (values <= high)) != wanted]
-        if len(wrong):
-            found[words] &= ~room.plane(wrong, len(block))
+        octets = found[words].view(np.uint8)
+        np.bitwise_and.at(octets, wrong >> 3, KEEP[wrong & 7])
 
 
 def bins_among(
@@ -165,13 +167,6 @@ class _Room:
             if r:
                 np.logical_or(found, more, out=found)
         return found
-
-    def plane(self, rows: npt.NDArray[np.int64], size: int) -> Words:
-        """Return the plane of some rows of a block."""
-        flags = self.more[:size]
-        flags[:] = False
-        flags[rows] = True
-        return packed(flags)
 
     def _between(self, block: Array, low: Any, high: Any, found: Array) -> None:
         """One comparison instead of two: what is below ``low`` wraps around to above."""
