@@ -12,6 +12,7 @@ import pytest
 
 from kequn.core.errors import NoData, UnknownTag
 from kequn.core.insight import Cell, Profile, TagProfile, profile, tgi
+from kequn.core.insight.cells import value_counts
 from tests.core.insight.bank import AS_OF, open_store, tag
 
 
@@ -275,3 +276,15 @@ def test_what_members_have_more_of_is_told_before_what_none_of_them_has(tmp_path
     assert [(d.cell.low or 0) > 100 for d in told] == [True] * 7 + [False] * 3
     nothing_more = profile(engine, np.arange(4000), tags=tags, as_of=AS_OF, only=list(columns)[:10]).top_differences
     assert [d.cell.tgi for d in nothing_more] == [0.0] * 10
+
+
+def test_the_most_common_of_many_values_are_told_and_the_rest_are_one() -> None:
+    rng = np.random.default_rng(8)
+    words = [f"w{i:03}" for i in range(200)]
+    bank = rng.integers(1, 9, 200)  # many of them are equally common
+    inside = bank // 2
+    made = value_counts(tag("demo_city", "text"), words, inside, bank, int(inside.sum()), int(bank.sum()))
+    expected = sorted(range(200), key=lambda i: (-bank[i], words[i]))
+    assert list(made.keys[:-1]) == [words[i] for i in expected[:30]]
+    assert made.inside.tolist() == [*inside[expected[:30]], inside[expected[30:]].sum()]
+    assert made.bank.tolist() == [*bank[expected[:30]], bank[expected[30:]].sum()]

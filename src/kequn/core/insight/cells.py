@@ -93,16 +93,27 @@ def truth_counts(inside: Ints, bank: Ints) -> Counts:
 def value_counts(tag: TagSpec, words: list[str], inside: Ints, bank: Ints, known: int, bank_known: int) -> Counts:
     """Return the counts of values: declared ones in their order, others by how common they are; the rare ones together."""
     rank = {code: i for i, code in enumerate(tag.values)}
-    order = sorted(range(len(words)), key=lambda i: (rank.get(words[i], len(rank)), -bank[i], words[i]))
-    shown = order if rank else order[:MOST_VALUES]
+    shown = _by_rank(words, bank, rank) if rank else _most_common(words, bank)
     keys = [words[i] for i in shown]
     titles = [tag.values.get(key, Text.model_construct(zh=key, en="")) for key in keys]
     inside_n, bank_n = inside[shown], bank[shown]
-    if rest := order[len(shown) :]:
+    if len(shown) < len(words):
         keys.append(OTHER)
         titles.append(Text(zh="其他", en="other"))
-        inside_n, bank_n = np.append(inside_n, inside[rest].sum()), np.append(bank_n, bank[rest].sum())
+        rest = [counts.sum() - own.sum() for counts, own in ((inside, inside_n), (bank, bank_n))]
+        inside_n, bank_n = np.append(inside_n, rest[0]), np.append(bank_n, rest[1])
     return Counts(tuple(keys), tuple(titles), inside_n, bank_n, known, bank_known)
+
+
+def _by_rank(words: list[str], bank: Ints, rank: dict[str, int]) -> list[int]:
+    return sorted(range(len(words)), key=lambda i: (rank.get(words[i], len(rank)), -bank[i], words[i]))
+
+
+def _most_common(words: list[str], bank: Ints) -> list[int]:
+    """The places of the most common; those that cannot be among them are not sorted, as there may be a hundred thousand."""
+    least = np.partition(bank, -MOST_VALUES)[-MOST_VALUES] if len(words) > MOST_VALUES else 0
+    some = np.flatnonzero(bank >= least).tolist()
+    return sorted(some, key=lambda i: (-bank[i], words[i]))[:MOST_VALUES]
 
 
 def _numbers(tag: TagSpec, values: pa.ChunkedArray, here: Bools) -> Counts:
