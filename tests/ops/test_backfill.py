@@ -14,7 +14,7 @@ from kequn.ops.jobs.services import run_next
 from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.tags.backfill import backfill_tags, request_backfill
 from kequn.ops.tags.models import Refresh
-from kequn.ops.tags.queries import coverage_by_date
+from kequn.ops.tags.queries import catalogue, coverage_by_date
 from tests.core.small_bank import SmallBank
 
 JANUARY, JUNE = date(2026, 1, 1), date(2026, 6, 30)
@@ -110,3 +110,11 @@ def test_month_ends_are_those_of_the_calendar() -> None:
     found = backfill_dates(date(2024, 1, 31), date(2024, 4, 29), monthly=True)
     assert found == (date(2024, 1, 31), date(2024, 2, 29), date(2024, 3, 31))
     assert len(backfill_dates(date(2024, 2, 28), date(2024, 3, 1), monthly=False)) == 3
+
+
+def test_long_lists_of_tags_that_begin_alike_are_two_jobs(small: SmallBank) -> None:
+    names = sorted(name for name, spec in catalogue().items() if spec.over != "given")
+    jobs = [
+        request_backfill(system_actor(), some, first=JANUARY, last=JUNE, monthly=True) for some in (names[:-1], names)
+    ]
+    assert jobs[0] != jobs[1]

@@ -14,6 +14,7 @@ from kequn.core.spec.segment import SegmentSpec
 from kequn.core.tags import catalogue, refresh
 from kequn.ops import runtime
 from kequn.ops.audiences import history, services
+from kequn.ops.governance.models import AuditEntry
 from kequn.ops.jobs.models import Job
 from kequn.ops.jobs.services import run_waiting
 from kequn.ops.tags.services import refresh_tags
@@ -81,6 +82,7 @@ def test_a_new_version_of_the_rule_begins_a_new_chain(past: runtime.Runtime, cas
     services.submit_segment(cast["zhaomin"], version.pk)
     approve(cast, "rich")
     services.take_snapshots(cast["sunli"], as_of=AS_OF)
+    assert AuditEntry.objects.filter(act="segment.members_kept").exists()
     found = history.history_for(cast["zhaomin"], "rich")
     assert [(c.as_of, c.what) for c in found.definition_changes] == [(AS_OF, (("segment", "rich"),))]
 

@@ -303,6 +303,8 @@ def test_a_branchs_note_is_seen_by_its_branch_and_above_only(grouped_bank, cast)
     assert queries.notes_for(cast["zhaomin"], "segment", "savers").count() == 1
     with pytest.raises(InvalidSpec):
         services.add_note(cast["liqiang"], "segment", "savers", "  ")
+    with pytest.raises(NotAllowed):
+        services.add_note(cast["liqiang"], "discovery", "²", "平方不是编号。")
     other = Actor(
         **{**{f: getattr(cast["liqiang"], f) for f in cast["liqiang"].__slots__}, "branch_path": "/HO/C1/0002/"}
     )

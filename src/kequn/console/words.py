@@ -228,6 +228,7 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
         "discovery.renamed": _("给聚类群改名"),
         "discovery.published": _("发布聚类群"),
         "list.kept": _("保存相似客户"),
+        "segment.members_kept": _("保存客群成员"),
         "note.written": _("写专家笔记"),
         "note.edited": _("改专家笔记"),
         "note.removed": _("删专家笔记"),

@@ -137,7 +137,7 @@ def _groups(request: Request) -> list[tuple[str, str]]:
 
 def _version(request: Request, name: str) -> Any:
     wanted = request.GET.get("v", "")
-    if wanted.isdigit():
+    if wanted.isdecimal():
         found = segment_for(request.actor, int(wanted))
         if found.name == name:
             return found

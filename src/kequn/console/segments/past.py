@@ -131,7 +131,7 @@ def past_members(request: Request, name: str) -> HttpResponse:
     found = history_for(request.actor, name)
     kept = [s.as_of for s in found.snapshots]
     on = _date(request, "on") or (kept[-1] if kept else None)
-    number = int(request.GET["page"]) if request.GET.get("page", "").isdigit() else 1
+    number = int(request.GET["page"]) if request.GET.get("page", "").isdecimal() else 1
     tags = [t for t in shown.usual_tags(found.version.spec) if t in catalogue()]
     context: dict[str, Any] = {
         "version": found.version,

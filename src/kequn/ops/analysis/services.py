@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -33,8 +34,8 @@ def bank_page(actor: Actor, *, group: str = "", **parts: Any) -> BankAnswer:
     found = bank_cube(actor, group=group)
     if found is None and actor.role != "rm" and engine().manifest.ordinals >= LARGE_BANK:
         periods(engine())
-        key = f"{cubes.data_key(engine())}:{cube_part(actor, group)}"
-        job = enqueue(actor, "analysis.cube", {"group": group}, key=key[:120])
+        which = blake2b(cube_part(actor, group).encode(), digest_size=12).hexdigest()
+        job = enqueue(actor, "analysis.cube", {"group": group}, key=f"{cubes.data_key(engine())}:{which}")
         return BankAnswer(None, job.pk)
     return BankAnswer(bank_table(actor, found or compute_cube(actor, group=group), group=group, **parts))
 

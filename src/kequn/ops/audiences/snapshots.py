@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from django.db import transaction
+
 from kequn.core.errors import KequnError, NoData
 from kequn.core.segments import history, tables_in, understand
 from kequn.core.spec.segment import SegmentSpec
 from kequn.ops.audiences.models import SegmentVersion
 from kequn.ops.audiences.queries import closure, lists_within, members_of, segment_specs, tags_within
+from kequn.ops.governance.services import record
 from kequn.ops.jobs.services import Running, enqueue
 from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.runtime import engine, now, runtime
@@ -60,6 +63,10 @@ def take_snapshots(
             kept += 1
         except KequnError as error:
             failed[spec.name] = error.message
+    if work:
+        about = ("segment", name or "*")
+        with transaction.atomic():
+            record(actor, "segment.members_kept", about, as_of=as_of, kept=kept, failed=len(failed))
     return Taken(kept, failed)
 
 

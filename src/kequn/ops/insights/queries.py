@@ -214,7 +214,7 @@ def _must_see(actor: Actor, subject_kind: str, subject: str) -> None:
         segment_named(actor, subject)
         return
     number, _, code = subject.partition(":")
-    row = discovery_for(actor, int(number) if number.isdigit() else 0)
+    row = discovery_for(actor, int(number) if number.isdecimal() else 0)
     if subject_kind == "cluster" and code not in {c["code"] for c in row.clusters}:
         raise NotAllowed("There is no such cluster in your scope.", cluster=subject)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from datetime import date
+from hashlib import blake2b
 from typing import Any
 
 from kequn.core.errors import Cancelled, NoData
@@ -27,8 +28,8 @@ def request_backfill(actor: Actor, tags: Collection[str], *, first: date, last: 
     dates = _dates(tags, first, last, monthly=monthly)
     names = sorted(set(tags))
     params = {"tags": names, "from": first.isoformat(), "to": last.isoformat(), "monthly": monthly}
-    key = f"{dates[0]}..{dates[-1]} {len(dates)} {' '.join(names)}"
-    return enqueue(actor, "tag.backfill", params, key=key[:200])
+    which = blake2b(" ".join(names).encode(), digest_size=12).hexdigest()
+    return enqueue(actor, "tag.backfill", params, key=f"{dates[0]}..{dates[-1]} {len(dates)} {which}")
 
 
 def backfill_tags(
