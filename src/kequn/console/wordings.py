@@ -56,7 +56,7 @@ MESSAGES: dict[str, str] = {
     "an RM task needs a `talk_track`": "客户经理任务要选话术。",
     "channel {} needs a `template`": "渠道 {} 要选内容模板。",
     "`measure: {}` needs {}": "算法 {} 还要填 {}。",
-    "a condition has exactly one of: tag, did, segment, list, all, any, not": "一个条件只能是标签、行为、客群、名单或一组条件中的一种。",
+    "a condition has exactly one of: {}": "一个条件只能是标签、行为、客群、名单、集合或一组条件等中的一种：{}。",
     "{} is not allowed here.": "这里不能用 {}。",
     "{} is not a name.": "{} 不能作标识。",
     "Text is expected here, not {}.": "这里应是文字，不是 {}。",

@@ -173,11 +173,9 @@ def _said_node(node: Node) -> str:
 
 
 def _part(node: Node) -> Any:
-    """Return one node's condition as a spec."""
-    text = json.dumps(
-        {"kind": "segment", "name": NAMELESS, "title": "-", "where": document_of(deepcopy(node), types())}
-    )
-    return parse_spec(text)[0].where  # type: ignore[attr-defined]
+    """Return one node's condition as a spec; the whole was read before, so that nothing is wrong with a part."""
+    document = {"kind": "segment", "name": NAMELESS, "title": "-", "where": document_of(deepcopy(node), types())}
+    return SegmentSpec.model_validate(document).where
 
 
 def _of_tag(spec: TagSpec | None, node: Node) -> dict[str, Any]:
