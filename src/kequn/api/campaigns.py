@@ -99,7 +99,9 @@ def launch(request: Request, name: str) -> Any:
     return Status(202, {"job": job.pk, "state": job.state})
 
 
-@router.get("/{name}/reproduction", response=dict[str, Any], summary="The frozen audience made again from its pinned versions")
+@router.get(
+    "/{name}/reproduction", response=dict[str, Any], summary="The frozen audience made again from its pinned versions"
+)
 def reproduction(request: Request, name: str) -> Any:
     found = reproduce_audience(request.actor, name)
     return {**plain(found), "is_equal": found.is_equal}

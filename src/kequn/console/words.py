@@ -398,7 +398,8 @@ TONES: dict[str, str] = {
         ("running", "inflight", "accepted", "frozen", "claimed", "in_progress", "ready", "presumed_sent"), "info"
     ),
     **dict.fromkeys(
-        ("submitted", "waiting", "queued", "late", "warned", "unknown", "hold", "overdue", "caution", "S", "snoozed"), "warn"
+        ("submitted", "waiting", "queued", "late", "warned", "unknown", "hold", "overdue", "caution", "S", "snoozed"),
+        "warn",
     ),
     **dict.fromkeys(("failed", "refused", "stopped", "undelivered", "dead", "block", "fault", "X", "expired"), "bad"),
     **dict.fromkeys(("C2",), "gold"),

@@ -46,7 +46,8 @@ RIGHTS: dict[str, frozenset[str]] = {
         }
     ),
     "checker": frozenset(
-        _LOOK | {"approval.decide", "note.write", "campaign.stop", "audit.view", "consent.view", "consent.edit", "export.run"}
+        _LOOK
+        | {"approval.decide", "note.write", "campaign.stop", "audit.view", "consent.view", "consent.edit", "export.run"}
     ),
     "rm": frozenset(
         {"home.view", "insight.view", "task.view", "task.work", "customer.view", "customer.reveal", "consent.edit"}

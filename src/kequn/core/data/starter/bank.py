@@ -161,10 +161,12 @@ def _write_block(files: dict[str, CsvFile | ParquetFile], part: Block, wanted: _
         "events": raw.event_table(who, events, base),
         "contacts": raw.contact_table(who, contacts, base),
         "service": raw.service_table(who, services, base),
-        "consents": pa.concat_tables([
-            raw.consent_table(who, behaviour.consents(seed, who, as_of=wanted.as_of)),
-            raw.separate_consent_table(seed, who, wanted.as_of),
-        ]),
+        "consents": pa.concat_tables(
+            [
+                raw.consent_table(who, behaviour.consents(seed, who, as_of=wanted.as_of)),
+                raw.separate_consent_table(seed, who, wanted.as_of),
+            ]
+        ),
     }
     for name, table in tables.items():
         kept = raw.only(table, part)
