@@ -17,6 +17,7 @@ MESSAGES: dict[str, str] = {
     "Say one of `top`, `bottom`, `top_percent`, `bottom_percent`, `percentile`.": "请写 `top`、`bottom`、`top_percent`、`bottom_percent`、`percentile` 之一。",
     "`percentile` takes [low, high] from 0 to 100, with at most two decimals.": "`percentile` 写作 [低, 高]，在 0 到 100 之间，最多两位小数。",
     "`{}` takes a list of at least one value.": "`{}` 要有至少一个值。",
+    "Tag {} has several values at once: nobody moves from one to another.": "标签 {} 可同时取多个值，没有迁移可言。",
     "Tag {} is {}: it has no ratio or difference.": "标签 {0} 的类型是 {1}，没有倍数和差额。",
     "Tag {} is {}: it puts nobody first or last.": "标签 {0} 的类型是 {1}，不能排名。",
     "There is no set of clusters {}.": "没有聚类 {}。",

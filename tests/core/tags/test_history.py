@@ -69,6 +69,8 @@ def test_a_tag_without_declared_values_has_no_matrix(tmp_path: Path) -> None:
         transitions(Engine(bank.store), catalogue()["demo_age"], earlier=APRIL, later=MAY)
     with pytest.raises(InvalidSpec, match="is not before"):
         transitions(Engine(bank.store), catalogue()["demo_marital"], earlier=MAY, later=MAY)
+    with pytest.raises(InvalidSpec, match="several values at once"):
+        transitions(Engine(bank.store), catalogue()["acct_autopay"], earlier=APRIL, later=MAY)
     with pytest.raises(NoData, match="was not computed for 2026-01-31"):
         transitions(Engine(bank.store), catalogue()["demo_marital"], earlier=date(2026, 1, 31), later=MAY)
 

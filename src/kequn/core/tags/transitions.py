@@ -50,7 +50,7 @@ def transitions(
     """Return the matrix of one tag with declared values between two computed dates; ``scope`` by ordinal, all without it.
 
     Raises:
-        InvalidSpec: a tag without declared values, or dates in the wrong order.
+        InvalidSpec: a tag without declared values or with several at once, or dates in the wrong order.
         NoData, UnknownTag: the tag was not computed for one of the dates.
     """
     _in_order(spec, earlier, later)
@@ -106,6 +106,11 @@ def _in_order(spec: TagSpec, earlier: date, later: date) -> None:
     if not spec.values:
         raise InvalidSpec(
             f"Tag {spec.name!r} has no declared values to move between.", hint="Choose a tag such as asset_tier."
+        )
+    if spec.type == "list":
+        raise InvalidSpec(
+            f"Tag {spec.name!r} has several values at once: nobody moves from one to another.",
+            hint="Choose a tag such as asset_tier.",
         )
     if earlier >= later:
         raise InvalidSpec(f"{earlier} is not before {later}.", hint="Give the earlier date first.")
