@@ -87,7 +87,7 @@ def load_groups(
     """Save the segments of some groups (of all without names); a segment the bank has under that name is left as it is.
 
     Args:
-        submit: ask for approval at once.
+        submit: ask at once for approval of those whose tags the bank has; the others stay drafts.
         whole: also segments whose tags the bank does not have yet.
 
     Raises:
@@ -98,10 +98,11 @@ def load_groups(
     there, computed = set(segment_specs()), _computed()
     saved = []
     for spec in (s for group in wanted for s in group.segments if s.name not in there):
-        if not whole and tags_wanting(spec, tags=catalogue(), computed=computed):
+        wanting = tags_wanting(spec, tags=catalogue(), computed=computed)
+        if wanting and not whole:
             continue
         version = save_segment(actor, spec)
-        saved.append(submit_segment(actor, version.pk) if submit else version)
+        saved.append(submit_segment(actor, version.pk) if submit and not wanting else version)
     return saved
 
 
