@@ -91,7 +91,7 @@ def check(root: Path, seed: int, days: int) -> None:
     same_as_full(bank, wanted, after)
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(seed=st.integers(0, 2**32), days=st.sampled_from([0, 1, 2]))
 def test_an_increment_ends_where_a_full_refresh_would(
     tmp_path_factory: pytest.TempPathFactory, seed: int, days: int
@@ -102,7 +102,8 @@ def test_an_increment_ends_where_a_full_refresh_would(
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@pytest.mark.timeout(1200)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**32), days=st.integers(0, 40))
 def test_an_increment_ends_where_a_full_refresh_would_over_many_banks(
     tmp_path_factory: pytest.TempPathFactory, seed: int, days: int

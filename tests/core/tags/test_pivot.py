@@ -112,7 +112,8 @@ def test_every_window_is_what_sql_makes_of_it(tmp_path_factory: pytest.TempPathF
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@pytest.mark.timeout(1200)
+@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32), as_of=st.dates(date(2024, 1, 1), date(2027, 12, 31)))
 def test_every_window_is_what_sql_makes_of_it_on_any_date(
     tmp_path_factory: pytest.TempPathFactory, seed: int, as_of: date
