@@ -13,7 +13,7 @@ from kequn.core.spec.base import Text
 from kequn.ops.analysis import cubes, notes
 from kequn.ops.analysis.contracts import BLOCKS, BankTable, By, NoteBlock, Row, SegmentNote
 from kequn.ops.audiences.queries import latest_date, preview_segment, scope_key, segment_for, segment_named
-from kequn.ops.audiences.snapshots import data_of
+from kequn.ops.audiences.services import data_of
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import branches_for
 from kequn.ops.runtime import engine

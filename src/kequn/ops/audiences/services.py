@@ -39,7 +39,7 @@ from kequn.ops.audiences.queries import (
     tag_values,
     tags_within,
 )
-from kequn.ops.audiences.snapshots import queue_backfill, queue_snapshots, snapshot_job, take_snapshots
+from kequn.ops.audiences.snapshots import data_of, queue_backfill, queue_snapshots, snapshot_job, take_snapshots
 from kequn.ops.audiences.uploading import keep_list, remove_expired_lists, remove_list, upload_list
 from kequn.ops.customers.queries import people_by_id
 from kequn.ops.governance.services import Approval, record, submit, withdraw
@@ -50,6 +50,7 @@ from kequn.ops.tags.queries import catalogue, versions_within
 
 __all__ = [
     "archive_segment",
+    "data_of",
     "decide_segment",
     "keep_list",
     "prepare_behaviours",
