@@ -153,21 +153,21 @@ def types() -> dict[str, str]:
 
 def _funnel(root: Node, preview: SegmentPreview) -> list[tuple[str, int, int]]:
     found = {step.path: step for step in preview.steps}
-    steps = []
+    steps, segments = [], segment_specs()
     for node in root.walk():
         step = found.get(node.place)
         if step:
             node.alone, node.left, node.unknown = step.alone, step.left, step.unknown
-            steps.append((_said_node(node), step.left, preview.bank))
+            steps.append((_said_node(node, segments), step.left, preview.bank))
         elif node.place in preview.unknown:
             node.unknown = preview.unknown[node.place]
     return steps
 
 
-def _said_node(node: Node) -> str:
+def _said_node(node: Node, segments: dict[str, SegmentSpec]) -> str:
     spec = _part(node)
     try:
-        return in_words(spec, tags=catalogue(), segments=segment_specs(), language=_language())
+        return in_words(spec, tags=catalogue(), segments=segments, language=_language())
     except KequnError:
         return node.path
 

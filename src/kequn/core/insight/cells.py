@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from heapq import nsmallest
 
 import numpy as np
 import numpy.typing as npt
@@ -110,10 +111,11 @@ def _by_rank(words: list[str], bank: Ints, rank: dict[str, int]) -> list[int]:
 
 
 def _most_common(words: list[str], bank: Ints) -> list[int]:
-    """The places of the most common; those that cannot be among them are not sorted, as there may be a hundred thousand."""
-    least = np.partition(bank, -MOST_VALUES)[-MOST_VALUES] if len(words) > MOST_VALUES else 0
-    some = np.flatnonzero(bank >= least).tolist()
-    return sorted(some, key=lambda i: (-bank[i], words[i]))[:MOST_VALUES]
+    """The places of the most common, equals by their words; a hundred thousand may be equal, so these are not all sorted."""
+    least = np.partition(bank, -MOST_VALUES)[-MOST_VALUES] if len(words) > MOST_VALUES else -1
+    above = sorted(np.flatnonzero(bank > least).tolist(), key=lambda i: (-bank[i], words[i]))
+    equal = np.flatnonzero(bank == least).tolist()
+    return above + nsmallest(MOST_VALUES - len(above), equal, key=words.__getitem__)
 
 
 def _numbers(tag: TagSpec, values: pa.ChunkedArray, here: Bools) -> Counts:

@@ -16,7 +16,6 @@ from kequn.ops.audiences.queries import (
     kept_on,
     latest_date,
     latest_segments,
-    segment_specs,
 )
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.tags.queries import catalogue
@@ -66,8 +65,8 @@ def look_at_draft(actor: Actor, spec: SegmentSpec) -> DraftLook:
         KequnError: as `check_segment`; ``NoData`` where no tags were computed.
     """
     actor.must("segment.view")
-    check_segment(spec)
-    bank, day, tags, others = bank_for(actor), latest_date(), catalogue(), segment_specs() | {spec.name: spec}
+    others = check_segment(spec)
+    bank, day, tags = bank_for(actor), latest_date(), catalogue()
     drafted = plane(bank, spec, tags=tags, segments=others, as_of=day, past=kept_on)
     defining = tags_in(understand(spec, tags=tags, segments=others))
     profile = draft_profile(bank, drafted, tags=tags, as_of=day, defining=defining)

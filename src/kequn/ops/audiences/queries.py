@@ -141,14 +141,15 @@ def lists_within(spec: SegmentSpec, segments: Mapping[str, SegmentSpec]) -> dict
     return dict(UploadedList.objects.filter(name__in=names).values_list("name", "content_hash"))
 
 
-def check_segment(spec: SegmentSpec) -> None:
-    """Refuse a rule that names what is not there.
+def check_segment(spec: SegmentSpec) -> dict[str, SegmentSpec]:
+    """Refuse a rule that names what is not there; return the segments that it may refer to, itself among them.
 
     Raises:
         KequnError: an unknown tag, segment or list, a wrong value for a tag, or segments in a ring; with the field's path.
     """
     others = segment_specs() | {spec.name: spec}
     check(spec, tags=catalogue(), segments=others, lists=usable_lists())
+    return others
 
 
 def sql_for(actor: Actor, version_id: int, *, as_of: date | None = None, dialect: str = "duckdb") -> str:
@@ -168,8 +169,7 @@ def draft_sql(actor: Actor, spec: SegmentSpec, *, as_of: date | None = None, dia
 def draft_words(actor: Actor, spec: SegmentSpec) -> dict[str, str]:
     """Return a segment being written as one sentence, by language. Raises as `check_segment`."""
     actor.must("segment.view")
-    check_segment(spec)
-    others = segment_specs() | {spec.name: spec}
+    others = check_segment(spec)
     return {lang: rules.in_words(spec, tags=catalogue(), segments=others, language=lang) for lang in ("zh", "en")}
 
 
@@ -262,8 +262,8 @@ def preview_segment(actor: Actor, what: SegmentSpec | int, *, as_of: date | None
     """
     actor.must("segment.view")
     spec = what if isinstance(what, SegmentSpec) else segment_for(actor, what).spec
-    check_segment(spec)
-    day, tags, others = as_of or latest_date(), catalogue(), segment_specs() | {spec.name: spec}
+    others = check_segment(spec)
+    day, tags = as_of or latest_date(), catalogue()
     found = preview(bank_for(actor), spec, tags=tags, segments=others, as_of=day, past=kept_on)
     return SegmentPreview(
         as_of=day,
@@ -279,9 +279,7 @@ def preview_segment(actor: Actor, what: SegmentSpec | int, *, as_of: date | None
 
 def members_of(actor: Actor, spec: SegmentSpec, *, as_of: date) -> Ordinals:
     """Return the sorted ordinals of a segment's members within the actor's scope; the arrays asked for last are kept."""
-    segments = segment_specs() | {spec.name: spec}
-    check(spec, tags=catalogue(), segments=segments, lists=usable_lists())
-    bank = bank_for(actor)
+    segments, bank = check_segment(spec), bank_for(actor)
     pinned = closure(spec, segments)
     key = (str(bank.store.root), bank.manifest.version, as_of, scope_key(actor), tuple(pinned.items()))
     found = members_kept.get(key)
