@@ -180,9 +180,4 @@ def literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def with_query(name: str, query: str, rest: str) -> str:
-    """Return ``rest`` with ``query`` visible in it as ``name``."""
-    return f"WITH {quoted(name)} AS ({query}) {rest}"
-
-
 Facts = Mapping[str, pa.Table]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator
-from datetime import date, datetime
+from datetime import date
 
 from django.db.models import Case, CharField, Count, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from kequn.ops.customers.queries import people_for
 from kequn.ops.delivery.contracts import ContactMade
-from kequn.ops.delivery.models import Contact, InFlight, Outcome, Ready, ReceiptEntry, Sending, Stop, Touch, Unknown
+from kequn.ops.delivery.models import Contact, InFlight, Outcome, Ready, Stop, Touch, Unknown
 from kequn.ops.delivery.sealing import unseal
 from kequn.ops.orgs.actor import Actor
 
@@ -133,22 +133,3 @@ def stops(actor: Actor) -> QuerySet[Stop]:
     """Return the stops in force."""
     actor.must("campaign.view")
     return Stop.objects.order_by("scope", "key")
-
-
-def sendings_for(actor: Actor, campaign: str) -> QuerySet[Sending]:
-    """Return the waves of a campaign as delivery knows them."""
-    actor.must("campaign.view")
-    return Sending.objects.filter(campaign=campaign)
-
-
-def receipts_of(actor: Actor, touch_id: int) -> QuerySet[ReceiptEntry]:
-    """Return the receipts of one touch that the actor reaches, in order of their time."""
-    touch = touches_for(actor).filter(pk=touch_id).first()
-    return ReceiptEntry.objects.none() if touch is None else ReceiptEntry.objects.filter(key=touch.key).order_by("at")
-
-
-def oldest_unknown(actor: Actor) -> datetime | None:
-    """Return since when the oldest unknown outcome is open, for an alarm."""
-    actor.must("campaign.view")
-    moment: datetime | None = Unknown.objects.order_by("since").values_list("since", flat=True).first()
-    return moment

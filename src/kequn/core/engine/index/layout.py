@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -95,13 +95,6 @@ class Column:
         """Whether every row has a value."""
         return self.known is full(self.size)
 
-    def code_of(self, value: Any) -> int | None:
-        """Return the code of a value; ``None`` where nobody has it."""
-        for i, own in enumerate(self.values or ()):
-            if own == value:
-                return i + 1
-        return None
-
     def nbytes(self) -> tuple[int, int]:
         """Return the bytes of what questions read (codes, planes) and of the exact values."""
         planes = sum(plane.nbytes for plane in self.planes.values())
@@ -113,11 +106,6 @@ class Column:
 def days_of(day: date) -> int:
     """Return a date as ``day`` columns hold it."""
     return (day - EPOCH).days
-
-
-def date_of(days: int) -> date:
-    """Return the date of a value of a ``day`` column."""
-    return EPOCH + timedelta(days=int(days))
 
 
 def mapped(path: Path) -> npt.NDArray[Any]:
