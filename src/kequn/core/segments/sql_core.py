@@ -238,4 +238,6 @@ def _substring(column: exp.Expr, text: str, dialect: str) -> exp.Expr:
     for special in (ESCAPE, "%", "_"):
         pattern = pattern.replace(special, ESCAPE + special)
     like = exp.Like(this=column, expression=exp.Literal.string(f"%{pattern}%"))
-    return exp.Escape(this=like, expression=exp.Literal.string(ESCAPE)) if pattern != text else like
+    # Where no ESCAPE is named, PostgreSQL takes the backslash for one.
+    escaped = pattern != text or "\\" in text
+    return exp.Escape(this=like, expression=exp.Literal.string(ESCAPE)) if escaped else like

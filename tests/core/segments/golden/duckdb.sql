@@ -285,7 +285,7 @@ SELECT
 FROM customer_tags
 WHERE
   customer_tags.as_of = CAST('2026-06-30' AS DATE)
-  AND COALESCE(demo_city LIKE '%\%', FALSE);
+  AND COALESCE(demo_city LIKE '%\%' ESCAPE '!', FALSE);
 
 -- demo_city_8
 SELECT
