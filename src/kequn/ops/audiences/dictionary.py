@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from kequn.core.engine.duck import Engine, literal
+from kequn.core.engine.index.surrogates import find_ordinals
 
 Ordinals = np.ndarray[Any, np.dtype[np.uint32]]
 
@@ -29,18 +30,7 @@ def ordinals_of(bank: Engine, customer_ids: Sequence[str]) -> np.ndarray[Any, np
     """Return the ordinal of each surrogate id, in the order given; -1 where there is none."""
     if not len(customer_ids) or bank.manifest.dictionary is None:
         return np.full(len(customer_ids), -1, dtype=np.int64)
-    asked = pa.table(
-        {
-            "customer_id": pa.array(customer_ids, pa.string()),
-            "position": pa.array(range(len(customer_ids)), pa.uint32()),
-        }
-    )
-    bank.register("ordinals_asked", asked)
-    query = (
-        "SELECT COALESCE(CAST(d.ordinal AS BIGINT), -1) AS ordinal FROM ordinals_asked a"
-        f" LEFT JOIN {_dictionary(bank)} d USING (customer_id) ORDER BY a.position"
-    )
-    return np.asarray(bank.columns(query)["ordinal"], dtype=np.int64)
+    return find_ordinals(bank.store, bank.manifest.dictionary, customer_ids)
 
 
 def _dictionary(bank: Engine) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kequn.core.engine.duck import quoted
+from kequn.core.engine.index import Column
+from kequn.core.engine.index.bits import has_bit
+from kequn.core.engine.index.layout import EPOCH
 from kequn.core.spec.tag import TagSpec
 from kequn.ops.audiences.dictionary import Ordinals
 from kequn.ops.runtime import engine
@@ -45,14 +48,33 @@ def shown_value(tag: TagSpec, value: Any, language: str) -> str:
 
 
 def tags_of_one(ordinal: int, as_of: date) -> dict[str, Any]:
-    """Return all tags of one customer on a date; only the row groups she is in are read."""
-    day = engine().manifest.dates.get(as_of.isoformat())
+    """Return all tags of one customer on a date, from the index; only long texts are read from their files."""
+    bank = engine()
+    day = bank.manifest.dates.get(as_of.isoformat())
     if day is None:
         return {}
-    return {name: _one(engine().store.path(state.file), ordinal) for name, state in day.tags.items()}
+    columns = bank.index(as_of).columns
+    return {name: _one(columns[name], ordinal, bank.store.path(state.file)) for name, state in day.tags.items()}
 
 
-def _one(path: Path, ordinal: int) -> Any:
+def _one(column: Column, ordinal: int, file: Path) -> Any:
+    if ordinal >= column.size or not has_bit(column.known, ordinal):
+        return None
+    match column.kind:
+        case "flag":
+            return has_bit(column.planes[1], ordinal)
+        case "set":
+            return [value for code, value in enumerate(column.values or (), 1) if has_bit(column.planes[code], ordinal)]
+        case "code" if column.codes is not None and column.values is not None:
+            return column.values[int(column.codes[ordinal]) - 1]
+        case "day" if column.exact is not None:
+            return EPOCH + timedelta(days=int(column.exact[ordinal]))
+        case "number" if column.exact is not None:
+            return column.exact[ordinal].item()
+    return _in_file(file, ordinal)
+
+
+def _in_file(path: Path, ordinal: int) -> Any:
     with pq.ParquetFile(path) as file:
         first = 0
         for group in range(file.num_row_groups):

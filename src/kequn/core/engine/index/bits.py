@@ -47,6 +47,11 @@ def packed(flags: npt.NDArray[Any]) -> Words:
     return words.view(np.uint64)
 
 
+def has_bit(words: Words, ordinal: int) -> bool:
+    """Return whether one ordinal is in a plane."""
+    return bool(int(words[ordinal >> 6]) >> (ordinal & 63) & 1)
+
+
 def unpacked(words: Words, size: int) -> npt.NDArray[np.bool_]:
     """Return one flag an ordinal."""
     return np.unpackbits(words.view(np.uint8), count=size, bitorder="little").view(np.bool_)
