@@ -29,6 +29,7 @@ MECHANISMS = {
     "catalog": None,
     "analysis": None,
     "insights": None,
+    "ownership": None,
 }
 """Modules of an app that hold a mechanism of its own, private to the app; ``None``: any number of them, each named for its mechanism."""
 OPEN = {"services", "queries", "contracts", "actor", "rights"}

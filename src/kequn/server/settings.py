@@ -115,6 +115,7 @@ INSTALLED_APPS = [
     "kequn.ops.sources",
     "kequn.ops.tags",
     "kequn.ops.catalog",
+    "kequn.ops.ownership",
     "kequn.ops.audiences",
     "kequn.ops.insights",
     "kequn.ops.delivery",

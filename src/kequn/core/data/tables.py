@@ -391,7 +391,7 @@ STAFF = Table(
     (
         C("staff_no", "text", True),
         C("name", "text", True),
-        C("role", "text", True, codes=("rm", "branch_head", "marketer", "checker", "analyst", "admin")),
+        C("role", "text", True, codes=("rm", "branch_head", "marketer", "checker", "analyst", "admin", "remote_agent")),
         C("branch_code", "text", True),
         C("capacity", "integer"),
     ),

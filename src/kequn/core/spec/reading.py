@@ -21,6 +21,7 @@ from kequn.core.spec.document import MAX_BYTES, Node, documents, scalar_kind
 from kequn.core.spec.group import GroupSpec
 from kequn.core.spec.metric import MetricSpec
 from kequn.core.spec.offer import OfferSpec, TalkTrackSpec, TemplateSpec
+from kequn.core.spec.ownership import AssignmentSpec, OwnershipPolicySpec, PoolSpec
 from kequn.core.spec.segment import KEYS as KEYS_OF_CONDITIONS
 from kequn.core.spec.segment import ColumnTest, SegmentSpec, TagTest
 from kequn.core.spec.source import SourceSpec
@@ -30,7 +31,7 @@ KINDS: dict[str, type[Definition]] = {
     kind.model_fields["kind"].default: kind
     for kind in (
         SourceSpec, TagSpec, SegmentSpec, MetricSpec, OfferSpec, TemplateSpec, TalkTrackSpec,
-        PlaybookSpec, CampaignSpec, ContactPolicySpec, GroupSpec,
+        PlaybookSpec, CampaignSpec, ContactPolicySpec, GroupSpec, OwnershipPolicySpec, AssignmentSpec, PoolSpec,
     )
 }  # fmt: skip
 

@@ -10,10 +10,12 @@ from pydantic import Field
 from kequn.core.spec.campaign import ContactPolicySpec, PlaybookSpec
 from kequn.core.spec.metric import MetricSpec
 from kequn.core.spec.offer import OfferSpec, TalkTrackSpec, TemplateSpec
+from kequn.core.spec.ownership import AssignmentSpec, OwnershipPolicySpec, PoolSpec
 from kequn.ops.catalog import states
 from kequn.ops.fields import SpecField
 
-CatalogSpec = OfferSpec | TemplateSpec | TalkTrackSpec | MetricSpec | PlaybookSpec | ContactPolicySpec
+OwnershipSpec = OwnershipPolicySpec | AssignmentSpec | PoolSpec
+CatalogSpec = OfferSpec | TemplateSpec | TalkTrackSpec | MetricSpec | PlaybookSpec | ContactPolicySpec | OwnershipSpec
 AnyCatalogSpec = Annotated[CatalogSpec, Field(discriminator="kind")]
 
 

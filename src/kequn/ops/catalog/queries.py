@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from django.db.models import QuerySet
 
@@ -17,7 +18,7 @@ from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine
 from kequn.ops.tags.contracts import TagUser
 
-KINDS = ("offer", "template", "talk_track", "metric", "playbook", "contact_policy")
+KINDS = ("offer", "template", "talk_track", "metric", "playbook", "contact_policy", "ownership_policy", "assignment", "pool")
 
 
 def definitions_for(actor: Actor, *, kind: str | None = None, state: str | None = None) -> QuerySet[DefinitionVersion]:
@@ -62,6 +63,12 @@ def marks_for(actor: Actor, spec: CatalogSpec) -> tuple[Mark, ...]:
 def current(kind: str, name: str) -> DefinitionVersion | None:
     """Return the approved version in use, ``None`` where none was approved."""
     return DefinitionVersion.objects.filter(kind=kind, name=name, is_current=True).first()
+
+
+def current_of_kind(kind: str) -> list[Any]:
+    """Return the specs of a kind that are in use, the latest decided first."""
+    rows = DefinitionVersion.objects.filter(kind=kind, is_current=True).order_by("-decided_at", "-id")
+    return [row.spec for row in rows]
 
 
 def newest(kind: str, name: str) -> DefinitionVersion | None:

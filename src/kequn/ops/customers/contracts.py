@@ -17,3 +17,13 @@ class MaskedPerson:
     customer_no: str
     branch_code: str
     rm_no: str
+
+
+@dataclass(frozen=True, slots=True)
+class BankMove:
+    """The bank's own change of a customer's owner, as a load brings it."""
+
+    customer_id: str
+    branch_code: str
+    before: str
+    after: str

@@ -21,6 +21,9 @@ class Person(models.Model):
     address = models.BinaryField(default=b"")
     branch_code = models.CharField(max_length=12, blank=True, db_index=True)
     rm_no = models.CharField(max_length=20, blank=True, db_index=True)
+    """Her owner: the bank's, unless she was given to another here since."""
+    bank_rm_no = models.CharField(max_length=20, blank=True)
+    """Her owner by the bank's system as of the last load."""
     digest = models.CharField(max_length=40)
     """Keyed hash of all the clear values: a load writes only the persons who changed."""
     loaded_at = models.DateTimeField()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from django.db.models import Q, QuerySet
 
@@ -13,18 +13,46 @@ from kequn.ops.customers.crypto import blind, unseal
 from kequn.ops.customers.models import Person
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import branch_codes_for
+from kequn.ops.orgs.rights import OWN_BOOK
 
 PERSONAL = ("customer_no", "name", "phone", "document_no", "email", "address")
 
 
+Reach = Callable[[Actor], Q]
+_reaches: dict[str, Reach] = {}
+
+
+def tell_reach(name: str, reach: Reach) -> None:
+    """Say whom an actor works beside her own book, such as those of a colleague on leave; called by an app when it is ready.
+
+    The condition is on ``Person``; an empty ``Q`` would be everybody, so "nobody" is ``Q(pk__in=[])``.
+    """
+    _reaches[name] = reach
+
+
 def people_for(actor: Actor) -> QuerySet[Person]:
-    """Return the persons an actor reaches: an RM her book, others their branches; nobody without ``customer.view``."""
+    """Return the persons an actor reaches: who has a book that and what is entrusted to her, others their branches.
+
+    Nobody without ``customer.view``.
+    """
     if actor.role != "system" and not actor.may("customer.view"):
         return Person.objects.none()
-    if actor.role == "rm":
-        return Person.objects.filter(rm_no=actor.staff_no).exclude(rm_no="")
+    if actor.role in OWN_BOOK:
+        mine = Q(rm_no=actor.staff_no) if actor.role == "rm" and actor.staff_no else Q(pk__in=[])
+        for reach in _reaches.values():
+            mine |= reach(actor)
+        return Person.objects.filter(mine)
     codes = branch_codes_for(actor)
     return Person.objects.all() if codes is None else Person.objects.filter(branch_code__in=codes)
+
+
+def owners_of(customer_ids: Iterable[str]) -> dict[str, str]:
+    """Return the owner of each customer there is, "" for nobody, for other services."""
+    ids = list(customer_ids)
+    found: dict[str, str] = {}
+    for start in range(0, len(ids), 500):
+        found.update(Person.objects.filter(pk__in=ids[start : start + 500]).values_list("customer_id", "rm_no"))
+    return found
 
 
 def person_for(actor: Actor, customer_id: str) -> MaskedPerson:
@@ -46,6 +74,16 @@ def people_by_id(actor: Actor, customer_ids: Iterable[str]) -> dict[str, MaskedP
     for start in range(0, len(ids), 500):
         for row in people_for(actor).filter(pk__in=ids[start : start + 500]):
             found[row.customer_id] = masked(row)
+    return found
+
+
+def branch_of(customer_ids: Iterable[str]) -> dict[str, str]:
+    """Return the branch of each customer who is known, by surrogate id, for the dispatcher; nothing personal is read."""
+    ids = list(dict.fromkeys(customer_ids))
+    found: dict[str, str] = {}
+    for start in range(0, len(ids), 500):
+        rows = Person.objects.filter(pk__in=ids[start : start + 500])
+        found.update(rows.values_list("customer_id", "branch_code"))
     return found
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from django.db import transaction
 
 from kequn.core.errors import Conflict, NotAllowed
+from kequn.ops.customers.contracts import BankMove
 from kequn.ops.customers.crypto import blind, seal, unseal
 from kequn.ops.customers.models import Person, Reveal
 from kequn.ops.customers.queries import PERSONAL, people_for
@@ -24,29 +25,66 @@ ADDRESS = {"sms": "phone", "call": "phone", "email": "email", "file_drop": "cust
 """Channel -> the personal field it is sent to. WeCom, push and the RM's task go by surrogate id."""
 
 
+OwnerRule = Callable[[Actor, Sequence[BankMove], str], None]
+_owner_rule: dict[str, OwnerRule] = {}
+
+
+def tell_owner_rule(rule: OwnerRule) -> None:
+    """Say what the bank's change of an owner does to the owner here; called by the app that keeps the owners' history.
+
+    The rule runs in the load's transaction with (actor, moves, load id).
+    """
+    _owner_rule["rule"] = rule
+
+
 def store_people(actor: Actor, people: Sequence[Mapping[str, str | None]], *, load_id: str) -> int:
     """Insert or update persons as the bank's table has them; return how many changed.
 
-    Each mapping has customer_id, customer_no, branch_code, rm_no, name, phone, document_no, email, address.
+    Each mapping has customer_id, customer_no, branch_code, rm_no, name, phone, document_no, email, address. The owner of
+    a person who is here already is not overwritten: what the bank changed of it goes through the owner rule.
     """
     changed = 0
     for start in range(0, len(people), BATCH):
         rows = [_row(p) for p in people[start : start + BATCH]]
-        known = dict(Person.objects.filter(pk__in=[r.pk for r in rows]).values_list("customer_id", "digest"))
+        stored = Person.objects.filter(pk__in=[r.pk for r in rows]).values_list("customer_id", "digest", "bank_rm_no")
+        known = {pk: (digest, owner) for pk, digest, owner in stored}
         rows = [
             _sealed(r, p)
             for r, p in zip(rows, people[start : start + BATCH], strict=True)
-            if known.get(r.pk) != r.digest
+            if r.pk not in known or known[r.pk][0] != r.digest
         ]
-        fields = [f.name for f in Person._meta.concrete_fields if f.name != "customer_id"]
+        moves = [
+            BankMove(r.pk, r.branch_code, known[r.pk][1], r.bank_rm_no)
+            for r in rows
+            if r.pk in known and known[r.pk][1] != r.bank_rm_no
+        ]
+        fields = [f.name for f in Person._meta.concrete_fields if f.name not in ("customer_id", "rm_no")]
         with transaction.atomic():
             Person.objects.bulk_create(
                 rows, batch_size=500, update_conflicts=True, unique_fields=["customer_id"], update_fields=fields
             )
+            if moves:
+                _owner_rule["rule"](actor, moves, load_id)
         changed += len(rows)
     if changed:
         record(actor, "people.stored", ("load", load_id), changed=changed)
     return changed
+
+
+def set_owner(customer_ids: Sequence[str], from_staff: str, to_staff: str) -> list[str]:
+    """Give customers another owner where they still have the first; return whom it was done for. For ``ownership`` alone.
+
+    One UPDATE a chunk, by compare and set; the caller holds the transaction, and writes the history beside it.
+    """
+    taken: list[str] = []
+    for start in range(0, len(customer_ids), 500):
+        chunk = list(customer_ids[start : start + 500])
+        rows = Person.objects.filter(pk__in=chunk, rm_no=from_staff)
+        # the lock (PostgreSQL) keeps the rows as they are read; on SQLite the transaction is the only writer
+        mine = list(rows.select_for_update().order_by("pk").values_list("customer_id", flat=True))
+        Person.objects.filter(pk__in=mine, rm_no=from_staff).update(rm_no=to_staff)
+        taken += mine
+    return taken
 
 
 def _row(person: Mapping[str, str | None]) -> Person:
@@ -55,6 +93,7 @@ def _row(person: Mapping[str, str | None]) -> Person:
         customer_id=person["customer_id"],
         branch_code=person.get("branch_code") or "",
         rm_no=person.get("rm_no") or "",
+        bank_rm_no=person.get("rm_no") or "",
         digest=hmac.new(runtime().index_key, clear.encode(), hashlib.sha256).hexdigest()[:40],
         loaded_at=now(),
     )

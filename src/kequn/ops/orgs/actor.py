@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kequn.core.errors import NotAllowed
-from kequn.ops.orgs.rights import RIGHTS, SYSTEM
+from kequn.ops.orgs.rights import OWN_BOOK, RIGHTS, SYSTEM
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Actor:
     @property
     def sees_all_branches(self) -> bool:
         """Whether the scope is the whole institution."""
-        return self.role == "system" or self.branch_path.count("/") <= 2
+        return self.role == "system" or (self.role not in OWN_BOOK and self.branch_path.count("/") <= 2)
 
 
 def system_actor() -> Actor:

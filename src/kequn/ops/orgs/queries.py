@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.db.models import QuerySet
 
 from kequn.core.errors import NotAllowed
@@ -25,6 +27,11 @@ def staff_for(actor: Actor, *, role: str | None = None) -> QuerySet[User]:
     """Return active staff within the actor's branches."""
     staff = User.objects.filter(is_active=True, branch__in=branches_for(actor)).select_related("branch")
     return staff.filter(role=role) if role else staff
+
+
+def staff_numbered(staff_nos: Iterable[str]) -> QuerySet[User]:
+    """Return the users of some staff numbers, those who left included, for other services."""
+    return User.objects.filter(staff_no__in=[s for s in staff_nos if s]).select_related("branch")
 
 
 def all_staff_for(actor: Actor) -> QuerySet[User]:

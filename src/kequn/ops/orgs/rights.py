@@ -8,6 +8,7 @@ ROLES = {
     "marketer": _("营销经理"),
     "checker": _("复核（合规）"),
     "rm": _("客户经理"),
+    "remote_agent": _("远程坐席"),
     "branch_head": _("网点负责人"),
     "analyst": _("数据分析"),
     "admin": _("系统管理"),
@@ -25,6 +26,9 @@ _LOOK = {
     "review.view",
     "job.view",
 }
+
+OWN_BOOK = frozenset({"rm", "remote_agent"})
+"""Roles whose scope is the customers they work themselves, not a branch."""
 
 RIGHTS: dict[str, frozenset[str]] = {
     "marketer": frozenset(
@@ -50,7 +54,19 @@ RIGHTS: dict[str, frozenset[str]] = {
         | {"approval.decide", "note.write", "campaign.stop", "audit.view", "consent.view", "consent.edit", "export.run"}
     ),
     "rm": frozenset(
-        {"home.view", "insight.view", "task.view", "task.work", "customer.view", "customer.reveal", "consent.edit"}
+        {
+            "home.view",
+            "insight.view",
+            "task.view",
+            "task.work",
+            "customer.view",
+            "customer.reveal",
+            "customer.claim",
+            "consent.edit",
+        }
+    ),
+    "remote_agent": frozenset(
+        {"home.view", "task.view", "task.work", "customer.view", "customer.reveal", "consent.edit", "remote.take"}
     ),
     "branch_head": frozenset(
         {
@@ -64,6 +80,9 @@ RIGHTS: dict[str, frozenset[str]] = {
             "task.view",
             "task.assign",
             "customer.view",
+            "customer.assign",
+            "customer.handover",
+            "leave.edit",
             "campaign.stop",
             "export.run",
         }

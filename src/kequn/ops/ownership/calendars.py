@@ -1,0 +1,81 @@
+"""On which days the bank and its staff work: the common calendar, the bank's own days, and leave."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from kequn.core.tags.workdays import EPOCH, workdays
+from kequn.ops.orgs.queries import staff_numbered
+from kequn.ops.ownership.models import Absence, CalendarDay
+from kequn.ops.runtime import engine, now
+
+
+def today() -> date:
+    """Return the day it is at the bank."""
+    return day_of(now())
+
+
+def day_of(moment: datetime) -> date:
+    """Return the bank's day of a moment."""
+    return moment.astimezone(ZoneInfo(engine().manifest.zone)).date()
+
+
+def is_working_day(day: date) -> bool:
+    """Whether the bank works: its own word on the day, else weekends and the long public holidays."""
+    own = CalendarDay.objects.filter(day=day).values_list("works", flat=True).first()
+    return _common(day) if own is None else own
+
+
+def working_days(first: date, last: date) -> list[date]:
+    """Return the days the bank works from ``first`` to ``last``, both included."""
+    own = dict(CalendarDay.objects.filter(day__range=(first, last)).values_list("day", "works"))
+    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+    return [d for d in days if own.get(d, _common(d))]
+
+
+def absences_on(day: date, staff_nos: Collection[str] | None = None) -> dict[str, Absence]:
+    """Return who is away on a day, by staff number; of several absences the one that has a stand-in."""
+    rows = Absence.objects.filter(first_day__lte=day, last_day__gte=day, cancelled_at__isnull=True)
+    if staff_nos is not None:
+        rows = rows.filter(staff_no__in=list(staff_nos))
+    return {row.staff_no: row for row in sorted(rows, key=lambda r: (bool(r.stand_in), r.pk))}
+
+
+def active(staff_nos: Iterable[str]) -> set[str]:
+    """Return those who may log in."""
+    return {u.staff_no for u in staff_numbered(staff_nos) if u.is_active}
+
+
+def stood_in_for(staff_no: str, day: date) -> list[str]:
+    """Return for whom somebody stands in on a day."""
+    rows = Absence.objects.filter(stand_in=staff_no, first_day__lte=day, last_day__gte=day, cancelled_at__isnull=True)
+    return sorted(set(rows.values_list("staff_no", flat=True)))
+
+
+def workers(owners: Collection[str], day: date) -> dict[str, str]:
+    """Return who works the customers of each owner on a day: herself, her stand-in, or nobody ("").
+
+    Nobody: she has left, or is away with no stand-in who is there. No chain: a stand-in's own stand-in is not asked.
+    """
+    asked = {o for o in owners if o}
+    away = absences_on(day, asked)
+    stand_ins = {a.stand_in for a in away.values() if a.stand_in}
+    here = active(asked | stand_ins)
+    also_away = set(absences_on(day, stand_ins)) if stand_ins else set()
+    found: dict[str, str] = defaultdict(str)
+    for owner in asked:
+        row = away.get(owner)
+        if row is None:
+            found[owner] = owner if owner in here else ""
+        elif row.stand_in in here and row.stand_in not in also_away:
+            found[owner] = row.stand_in
+        else:
+            found[owner] = ""
+    return found
+
+
+def _common(day: date) -> bool:
+    return bool(workdays().works[(day - EPOCH).days])
