@@ -139,10 +139,15 @@ def picker() -> list[dict[str, str]]:
     ]
 
 
-def references(except_name: str = "") -> dict[str, list[tuple[str, str]]]:
-    """Return the segments and lists that a condition may name: (name, title)."""
-    segments = [(n, s.title.to(_language())) for n, s in sorted(segment_specs().items()) if n != except_name]
-    return {"segments": segments, "lists": [(n, n) for n in sorted(usable_lists())]}
+def references(root: Node, except_name: str = "") -> dict[str, list[tuple[str, str]]]:
+    """Return the segments and lists that the conditions of a tree may name: (name, title); none of a kind that no condition is of."""
+    kinds, found = {node.kind for node in root.walk()}, {}
+    if "segment" in kinds:
+        specs = sorted(segment_specs().items())
+        found["segments"] = [(n, s.title.to(_language())) for n, s in specs if n != except_name]
+    if "list" in kinds:
+        found["lists"] = [(n, n) for n in sorted(usable_lists())]
+    return found
 
 
 def types() -> dict[str, str]:

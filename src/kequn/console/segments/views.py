@@ -64,7 +64,7 @@ EXPORT_COLUMNS = (
     Column(lazy("申请时间"), "created_at", "created_at"),
     Column(lazy("有效至"), "expires_at", "expires_at"),
 )
-BUILDER = "segments/builder.html"
+BUILDER, BUILDER_FORM = "segments/builder.html", "segments/form.html"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
@@ -288,9 +288,11 @@ def _shown(
     target = reverse("segment_edit", args=[version.name]) if version else reverse("segment_new")
     context = {
         "root": builder.dressed(root), "labels": labels, "version": version, "panel": panel, "save_faults": rest,
-        "picker": builder.picker(), "target": target, "separate_consents": SEPARATE_CONSENTS, **builder.references(labels["name"]),
+        "target": target, "separate_consents": SEPARATE_CONSENTS, **builder.references(root, labels["name"]),
     }  # fmt: skip
-    return render(request, BUILDER, context)
+    if request.method == "POST" and request.htmx:  # the page and its list of all tags are there already
+        return render(request, BUILDER_FORM, context)
+    return render(request, BUILDER, context | {"picker": builder.picker()})
 
 
 def _check_labels(labels: dict[str, str]) -> None:

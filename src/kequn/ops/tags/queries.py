@@ -18,6 +18,7 @@ from kequn.core.tags import Lineage, lineage, near_tag, reason_in_words, statist
 from kequn.core.tags import catalogue as shipped
 from kequn.core.tags.ordering import closure
 from kequn.core.tags.pack import read_tags
+from kequn.core.tags.reading import ReadTag
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine, runtime
 from kequn.ops.tags.contracts import TagUser
@@ -26,6 +27,8 @@ from kequn.ops.tags.models import Refresh, TagStatistic, TagVersion
 Finder = Callable[[str], Iterable[TagUser]]
 _finders: dict[str, Finder] = {}
 _cached: tuple[object, dict[str, TagSpec]] | None = None
+_read: tuple[dict[str, TagSpec], dict[str, ReadTag]] | None = None
+"""The catalogue as `catalogue` last gave it, and its texts as read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,16 @@ def catalogue() -> dict[str, TagSpec]:
     if _cached is None or _cached[0] != key:
         _cached = (key, shipped(*runtime().tag_folders) | {v.name: v.spec for v in own})
     return _cached[1]
+
+
+def _texts() -> dict[str, ReadTag]:
+    """The catalogue with its texts read, once for each state of it."""
+    global _read  # noqa: PLW0603 - as above
+    specs = catalogue()
+    kept = _read
+    if kept is None or kept[0] is not specs:
+        _read = kept = (specs, read_tags(specs))
+    return kept[1]
 
 
 def without(name: str) -> dict[str, TagSpec]:
@@ -118,13 +131,13 @@ def users_for(actor: Actor, name: str) -> list[TagUser]:
 def versions_within(names: Iterable[str]) -> dict[str, str]:
     """Return name -> fingerprint of some tags and of all they are made of: what decides their values."""
     specs = catalogue()
-    within = closure(names, {name: tag.tags for name, tag in read_tags(specs).items()})
+    within = closure(names, {name: tag.tags for name, tag in _texts().items()})
     return {name: specs[name].fingerprint() for name in sorted(within) if name in specs}
 
 
 def tables_of(names: Iterable[str]) -> set[str]:
     """Return the canonical tables that some tags stand on, those of the tags they are made of and ``customer`` included."""
-    read = read_tags(catalogue())
+    read = _texts()
     within = closure(names, {name: tag.tags for name, tag in read.items()})
     return {"customer", *(table for name in within if name in read for table, _ in read[name].columns)}
 
@@ -132,7 +145,7 @@ def tables_of(names: Iterable[str]) -> set[str]:
 def tags_on(table: str) -> list[TagSpec]:
     """Return the tags that stand on a canonical table, by name, directly or through tags they are made of."""
     specs = catalogue()
-    read = read_tags(specs)
+    read = _texts()
     down = {name: tag.tags for name, tag in read.items()}
     reads = {name: {t for t, _ in tag.columns} for name, tag in read.items()}
     return [specs[n] for n in sorted(read) if any(table in reads.get(part, ()) for part in closure([n], down))]
