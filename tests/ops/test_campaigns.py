@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date, timedelta
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -174,6 +175,61 @@ def test_the_launch_touches_the_treated_once_and_the_control_group_never(definit
     assert funnel is not None
     assert funnel.touches == {"ready": 432}
     assert sum(sum(states.values()) for states in funnel.by_channel.values()) == 432
+
+
+def test_a_small_wave_goes_first_and_the_rest_follows_once(definitions: None, cast: Cast) -> None:
+    campaign = frozen(cast)
+    first = services.launch_campaign(cast["zhaomin"], campaign.pk, share=Decimal("0.1"))
+    assert 15 < first < 80
+    assert services.launch_campaign(cast["zhaomin"], campaign.pk, share=Decimal("0.1")) == 0
+    assert queries.campaign_named(cast["zhaomin"], campaign.name).state == "running"
+    seen = queries.frozen_audience(cast["zhaomin"], campaign.pk)
+    assert int(seen.treated.sum()) == first
+    assert 0 < int((~seen.treated).sum()) < campaign.audience.control
+    with pytest.raises(Conflict, match=r"10\.00% of the audience is launched already"):
+        services.launch_campaign(cast["zhaomin"], campaign.pk, share=Decimal("0.05"))
+    assert services.launch_campaign(cast["zhaomin"], campaign.pk) == 432 - first
+    assert Touch.objects.values("customer_id").distinct().count() == 432
+    assert [w.to_share for w in queries.waves_of(campaign)] == [Decimal("0.1"), Decimal(1)]
+    whole = queries.frozen_audience(cast["zhaomin"], campaign.pk)
+    assert (int(whole.treated.sum()), int((~whole.treated).sum())) == (432, campaign.audience.control)
+
+
+def test_a_launch_that_was_cut_off_is_finished_before_another_wave(
+    definitions: None, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = frozen(cast)
+
+    def cut(*_: object) -> int:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(services, "create_touches", cut)
+        with pytest.raises(RuntimeError):
+            services.launch_campaign(cast["zhaomin"], campaign.pk, share=Decimal("0.1"))
+    assert [w.done_at for w in queries.waves_of(campaign)] == [None]
+    first = services.launch_campaign(cast["zhaomin"], campaign.pk)
+    assert 15 < first < 80  # the wave that was begun, not the whole that was asked for now
+    assert services.launch_campaign(cast["zhaomin"], campaign.pk) == 432 - first
+
+
+@pytest.mark.parametrize("share", ["0", "-0.1", "1.01"])
+def test_a_share_outside_the_audience_is_refused(definitions: None, cast: Cast, share: str) -> None:
+    campaign = frozen(cast)
+    with pytest.raises(InvalidSpec, match="share"):
+        services.launch_campaign(cast["zhaomin"], campaign.pk, share=Decimal(share))
+    assert not queries.waves_of(campaign)
+
+
+def test_the_next_campaign_is_drafted_from_the_last(definitions: None, cast: Cast) -> None:
+    campaign = frozen(cast)
+    draft = services.copy_campaign(cast["zhaomin"], campaign.pk)
+    assert services.copy_campaign(cast["zhaomin"], campaign.pk).pk == draft.pk
+    assert (draft.state, draft.spec.segment, draft.spec.offer) == ("draft", campaign.spec.segment, campaign.spec.offer)
+    assert draft.spec.holdout is not None
+    assert campaign.spec.holdout is not None
+    assert draft.spec.holdout.salt != campaign.spec.holdout.salt
+    assert draft.spec.end_on - draft.spec.start_on == campaign.spec.end_on - campaign.spec.start_on
 
 
 def test_a_message_merges_the_family_name_and_says_how_to_refuse(definitions: None, cast: Cast) -> None:

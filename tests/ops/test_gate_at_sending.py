@@ -7,12 +7,14 @@ from datetime import timedelta
 import pytest
 
 from kequn.channels.base import Accepted, Answer, Message, Terms
+from kequn.core.errors import Conflict, NotAllowed
 from kequn.ops import runtime
 from kequn.ops.campaigns import queries, services
 from kequn.ops.campaigns.freezing import audience_table
 from kequn.ops.campaigns.models import Campaign
 from kequn.ops.catalog import services as catalog
 from kequn.ops.catalog.models import DefinitionVersion
+from kequn.ops.customers.queries import branch_of
 from kequn.ops.delivery import services as delivery
 from kequn.ops.delivery.models import Outcome, Ready, Touch
 from kequn.ops.governance.services import record_consent, suppress
@@ -79,6 +81,33 @@ def test_a_consent_withdrawn_after_the_launch_stops_the_message(launched: Campai
     assert funnel is not None
     assert funnel.blocked_later == {"OPTED_OUT": 1}
     assert funnel.treated == 432, "who is blocked later stays in her arm"
+
+
+def test_a_branch_in_which_the_campaign_pauses_gets_nothing_until_it_is_lifted(
+    launched: Campaign, phone: Phone, cast: Cast
+) -> None:
+    services.pause_branch(cast["zhaomin"], launched.pk, "0001", reason="网点停电")
+    services.pause_branch(cast["zhaomin"], launched.pk, "0001", reason="网点停电")
+    delivery.dispatch_once()
+    branches = branch_of(m.customer_ref for m in phone.sent)
+    assert phone.sent
+    assert "0001" not in branches.values()
+    waiting = Ready.objects.count()
+    assert waiting > 0
+    assert services.resume_branch(cast["zhaomin"], launched.pk, "0001")
+    assert not services.resume_branch(cast["zhaomin"], launched.pk, "0001")
+    Ready.objects.update(not_before=NOW)
+    delivery.dispatch_once()
+    assert Ready.objects.count() == 0
+    assert Outcome.objects.filter(state="accepted").count() == 432
+
+
+def test_a_branch_head_pauses_her_own_branch_alone(launched: Campaign, cast: Cast) -> None:
+    with pytest.raises(NotAllowed, match="not one of yours"):
+        services.pause_branch(cast["liqiang"], launched.pk, "0002", reason="x")
+    with pytest.raises(Conflict, match="why"):
+        services.pause_branch(cast["liqiang"], launched.pk, "0001", reason=" ")
+    assert services.pause_branch(cast["liqiang"], launched.pk, "0001", reason="人手不足").by
 
 
 def test_a_suppression_stops_everything_of_a_customer(launched: Campaign, phone: Phone, cast: Cast) -> None:

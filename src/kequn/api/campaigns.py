@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from ninja import Router, Schema, Status
@@ -34,6 +35,32 @@ class ReasonIn(Schema):
     """Why."""
 
     reason: str = ""
+
+
+class WaveOut(Schema):
+    """One wave: customers of the audience between two shares."""
+
+    number: int
+    from_share: Decimal
+    to_share: Decimal
+    launched_by: str
+    launched_at: datetime
+    done_at: datetime | None
+
+
+class PauseOut(Schema):
+    """A branch in which a campaign pauses."""
+
+    branch_code: str
+    reason: str
+    by: str
+    at: datetime
+
+
+class LiftedOut(Schema):
+    """Whether there was something to lift."""
+
+    lifted: bool
 
 
 def _out(campaign: Any) -> dict[str, Any]:
@@ -94,9 +121,31 @@ def freeze(request: Request, name: str, as_of: date | None = None) -> Any:
 
 
 @router.put("/{name}/launch", response={202: JobStarted}, summary="Put the touches of the treated in line")
-def launch(request: Request, name: str) -> Any:
-    job = services.request_launch(request.actor, _id(request, name))
+def launch(request: Request, name: str, share: Decimal = services.WHOLE) -> Any:
+    job = services.request_launch(request.actor, _id(request, name), share=share)
     return Status(202, {"job": job.pk, "state": job.state})
+
+
+@router.get(
+    "/{name}/waves", response=list[WaveOut], summary="The waves launched so far, and how much of the audience they are"
+)
+def waves(request: Request, name: str) -> Any:
+    return queries.waves_of(queries.campaign_named(request.actor, name))
+
+
+@router.put("/{name}/pauses/{branch}", response=PauseOut, summary="Pause a campaign in one branch and all below it")
+def pause(request: Request, name: str, branch: str, why: ReasonIn) -> Any:
+    return services.pause_branch(request.actor, _id(request, name), branch, reason=why.reason)
+
+
+@router.delete("/{name}/pauses/{branch}", response=LiftedOut, summary="Lift the pause of a branch")
+def lift(request: Request, name: str, branch: str) -> Any:
+    return {"lifted": services.resume_branch(request.actor, _id(request, name), branch)}
+
+
+@router.post("/{name}/copy", response=CampaignOut, summary="Draft the next campaign from this one")
+def copy(request: Request, name: str) -> Any:
+    return _out(services.copy_campaign(request.actor, _id(request, name)))
 
 
 @router.get(

@@ -147,17 +147,70 @@ def freeze(name: str, as_of: Day = None, actor: As = "system", json: Json = Fals
 
 
 @campaign.command("launch")
-def launch(name: str, actor: As = "system", json: Json = False) -> None:
-    """Put the touches of the treated in line; the worker sends them. 启动。
+def launch(
+    name: str,
+    share: Annotated[str, typer.Option(help="Up to how much of the audience; 0.01 is 1%. 发到名单的多少。")] = "1",
+    actor: As = "system",
+    json: Json = False,
+) -> None:
+    """Put the touches of the treated in line, a share first or all; the worker sends them. 启动，或扩大。
 
-    Example: kequn campaign launch maturity_july --as zhaomin
+    Example: kequn campaign launch maturity_july --share 0.01 --as zhaomin
     """
     start()
+    from decimal import Decimal, InvalidOperation
+
+    from kequn.core.errors import InvalidSpec
     from kequn.ops.campaigns.queries import campaign_named
     from kequn.ops.campaigns.services import launch_campaign
 
     who = acting(actor)
-    show_rows(("campaign", "touches"), [(name, launch_campaign(who, campaign_named(who, name).pk))], json=json)
+    try:
+        until = Decimal(share)
+    except InvalidOperation:
+        raise InvalidSpec("A share lies above 0 and up to 1.", hint="Write 0.01 for 1%.", share=share) from None
+    added = launch_campaign(who, campaign_named(who, name).pk, share=until)
+    show_rows(("campaign", "touches"), [(name, added)], json=json)
+
+
+@campaign.command("pause")
+def pause(
+    name: str,
+    branch: str,
+    reason: Annotated[str, typer.Option(help="Why. 原因。")] = "",
+    lift: Annotated[bool, typer.Option("--lift", help="Lift the pause. 恢复。")] = False,
+    actor: As = "system",
+    json: Json = False,
+) -> None:
+    """Pause a campaign in one branch and all below it, or lift that. 一家机构暂停。
+
+    Example: kequn campaign pause maturity_july 0001 --reason 额度用完 --as zhaomin
+    """
+    start()
+    from kequn.ops.campaigns.queries import campaign_named
+    from kequn.ops.campaigns.services import pause_branch, resume_branch
+
+    who = acting(actor)
+    row = campaign_named(who, name)
+    if lift:
+        resume_branch(who, row.pk, branch)
+    else:
+        pause_branch(who, row.pk, branch, reason=reason)
+    show_rows(("campaign", "branch", "paused"), [(name, branch, not lift)], json=json)
+
+
+@campaign.command("copy")
+def copy(name: str, actor: As = "system", json: Json = False) -> None:
+    """Draft the next campaign from one there is. 起草下一期。
+
+    Example: kequn campaign copy maturity_july --as zhaomin
+    """
+    start()
+    from kequn.ops.campaigns.queries import campaign_named
+    from kequn.ops.campaigns.services import copy_campaign
+
+    who = acting(actor)
+    _state(copy_campaign(who, campaign_named(who, name).pk), json=json)
 
 
 @campaign.command("reproduce")

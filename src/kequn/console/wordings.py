@@ -246,6 +246,9 @@ MESSAGES: dict[str, str] = {
     "The campaign {} awaits approval.": "活动 {} 还没有批准。",
     "A campaign that is {} cannot be launched.": "活动处于 {}，不能启动。",
     "Say why it is stopped.": "请写明叫停的原因。",
+    "{} of the audience is launched already.": "已经发到名单的 {}。",
+    "A share lies above 0 and up to 1.": "比例应大于 0、不超过 1。",
+    "A campaign that is {} does not pause.": "状态为“{}”的活动不能暂停机构。",
     "A campaign that is {} is not resumed.": "活动处于 {}，不能恢复。",
     "A campaign that is {} cannot become {}.": "活动不能从 {} 变为 {}。",
     # contents

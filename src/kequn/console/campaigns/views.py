@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.http import HttpResponse
@@ -23,7 +24,7 @@ from kequn.console.exports import listing
 from kequn.console.jobs.views import to_job
 from kequn.console.tables import Column, Table
 from kequn.console.words import VOCABULARIES, word_for
-from kequn.core.errors import Conflict, KequnError, SeveralErrors
+from kequn.core.errors import Conflict, InvalidSpec, KequnError, SeveralErrors
 from kequn.core.spec.campaign import CampaignSpec
 from kequn.core.spec.reading import dump_spec, parse_spec
 from kequn.ops.audiences.queries import segment_specs
@@ -33,13 +34,18 @@ from kequn.ops.campaigns.queries import (
     campaigns_for,
     design_campaign,
     funnel_for,
+    pauses_of,
     submitted_design,
+    waves_of,
 )
 from kequn.ops.campaigns.reproducing import reproduce_audience
 from kequn.ops.campaigns.services import (
+    copy_campaign,
     finish_campaign,
+    pause_branch,
     request_freeze,
     request_launch,
+    resume_branch,
     resume_campaign,
     save_campaign,
     stop_campaign,
@@ -47,6 +53,7 @@ from kequn.ops.campaigns.services import (
 )
 from kequn.ops.delivery.queries import touches_for
 from kequn.ops.governance.queries import audit_for
+from kequn.ops.orgs.queries import branches_for
 
 COLUMNS = (
     Column(lazy("活动"), "spec.title.zh", "title"),
@@ -67,6 +74,8 @@ TOUCHES = (
     Column(lazy("时间"), "at", "at"),
 )
 STATES = ("draft", "submitted", "approved", "frozen", "running", "stopped", "finished", "refused")
+SHARES = (Decimal("0.01"), Decimal("0.05"), Decimal("0.1"), Decimal("0.25"), Decimal("0.5"), Decimal(1))
+"""How much of the audience may be launched up to: a small wave first, watched, then more."""
 FINAL = (
     "delivered",
     "accepted",
@@ -122,7 +131,7 @@ def campaign(request: Request, name: str) -> HttpResponse:
     try:
         found = funnel_for(request.actor, row.pk)
         if found:
-            context |= _of_funnel(found)
+            context |= _of_funnel(found) | _of_waves(request, row)
         context["design"] = submitted_design(row) or (None if found else design_campaign(request.actor, row.pk))
     except KequnError as error:
         context["error"] = error
@@ -157,25 +166,36 @@ def reproduction(request: Request, name: str) -> HttpResponse:
 @page("campaign.view")
 @require_POST
 def act(request: Request, name: str) -> HttpResponse:
-    """Do one step: submit, freeze, launch, stop, resume or finish."""
+    """Do one step: submit, freeze, launch a share, pause a branch, stop, resume, finish, or begin the next one from this."""
     actor, row = request.actor, campaign_named(request.actor, name)
     here = reverse("campaign", args=[name])
-    do, reason = request.POST.get("do", ""), request.POST.get("reason", "")
+    do, reason, branch = (request.POST.get(field, "") for field in ("do", "reason", "branch"))
+    copies: list[Any] = []
     if do == "freeze":
         return to_job(request, request_freeze(actor, row.pk), here)
     if do == "launch":
-        return to_job(request, request_launch(actor, row.pk), here)
+        return to_job(request, request_launch(actor, row.pk, share=_share(request.POST.get("share", "1"))), here)
     steps: dict[str, tuple[Callable[[], Any], str]] = {
         "submit": (lambda: submit_campaign(actor, row.pk, reason=reason), _("已提交审批")),
         "stop": (lambda: stop_campaign(actor, row.pk, reason=reason), _("已叫停，不再发送")),
         "resume": (lambda: resume_campaign(actor, row.pk), _("已恢复")),
         "finish": (lambda: finish_campaign(actor, row.pk), _("已结束")),
+        "pause_branch": (lambda: pause_branch(actor, row.pk, branch, reason=reason), _("已暂停这家机构")),
+        "resume_branch": (lambda: resume_branch(actor, row.pk, branch), _("已恢复这家机构")),
+        "copy": (lambda: copies.append(copy_campaign(actor, row.pk)), _("已按本活动起草，请核对日期和内容")),
     }
     if do not in steps:
         raise Conflict("There is no such step.", hint="Reload the page.")
     step, message = steps[do]
     step()
-    return done(request, here, message)
+    return done(request, reverse("campaign_edit", args=[copies[0].name]) if copies else here, message)
+
+
+def _share(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise InvalidSpec("A share lies above 0 and up to 1.", hint="Write 0.01 for 1%.", share=text) from None
 
 
 # -- the wizard ---------------------------------------------------------------------------------------------------------
@@ -293,6 +313,17 @@ def _of_funnel(found: Any) -> dict[str, Any]:
         names = [word_for("state", s) for s, _n in states]
         context["states_chart"] = charts.bars(_("触达的最终状态"), names, (_("触达数"), [n for _s, n in states]))
     return context
+
+
+def _of_waves(request: Request, row: Any) -> dict[str, Any]:
+    """Return the waves, the shares that may follow, and where the campaign pauses."""
+    waves, names = waves_of(row), {b.code: b for b in branches_for(request.actor)}
+    launched = waves[-1].to_share if waves else Decimal(0)
+    more = [(str(share), f"{share:.0%}") for share in SHARES if share > launched]
+    paused = [(pause, names.get(pause.branch_code)) for pause in pauses_of(row)]
+    taken = {pause.branch_code for pause, _branch in paused}
+    free = [b for b in names.values() if b.code not in taken and b.parent_id] if row.state == "running" else []
+    return {"waves": waves, "launched": launched, "shares": more, "paused": paused, "branches": free}
 
 
 def _events(request: Request, row: Any) -> list[tuple[Any, str, str]]:

@@ -211,6 +211,7 @@ PRODUCT = Table(
         C("is_equity", "boolean"),
         C("yearly_margin", "number"),
         C("minimum_amount", "money"),
+        C("remaining_quota", "money", minimum=0),
     ),
     key=("product_code",),
     per_customer=False,

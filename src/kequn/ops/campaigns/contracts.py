@@ -44,6 +44,8 @@ class Design:
     budget_cny: Decimal
     unknown_facts: dict[str, float]
     findings: tuple[Finding, ...]
+    quota_cny: Decimal | None = None
+    """What may still be sold of the product; ``None`` where there is no limit."""
 
     @property
     def blocks(self) -> tuple[Finding, ...]:
@@ -76,13 +78,18 @@ class Funnel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrozenAudience:
-    """The arms of a campaign as they were drawn; the rows of all arrays go together, blocked customers are not among them."""
+    """The arms of a campaign as they were drawn; the rows of all arrays go together, blocked customers are not among them.
+
+    Nor is, once waves are launched, anybody of either arm whose turn has not come.
+    """
 
     campaign: str
     spec: CampaignSpec
     as_of: date
     window_from: date
-    """The first day that counts: after the freeze, and not before the campaign began or was launched."""
+    """The first day that counts: after the freeze, and not before the campaign began or its first wave was launched."""
+    window_days: int
+    """The days of the campaign's window, longer by the time between its first wave and its last."""
     ordinals: np.ndarray[Any, np.dtype[np.uint32]]
     treated: np.ndarray[Any, np.dtype[np.bool_]]
     strata: np.ndarray[Any, np.dtype[np.int32]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,9 +18,10 @@ from kequn.core.spec.merge import compile_text
 from kequn.core.spec.offer import OfferSpec, TemplateSpec
 from kequn.core.spec.segment import SegmentSpec
 from kequn.core.spec.tag import TagSpec
+from kequn.core.stats import bucket
 from kequn.ops.audiences.queries import customer_ids, segment_specs, shown_value, tag_values
 from kequn.ops.campaigns.freezing import audience_table
-from kequn.ops.campaigns.models import Audience
+from kequn.ops.campaigns.models import Audience, Wave
 from kequn.ops.campaigns.planning import planned_moment
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.catalog.services import FIELDS
@@ -54,13 +56,28 @@ class Text:
         return bool(OF_PERSON & set(fields))
 
 
-def wave_of(audience: Audience) -> str:
-    """Return the reference of the campaign's one wave."""
-    return f"{audience.key}-1"
+def ref_of(wave: Wave) -> str:
+    """Return the reference under which delivery knows a wave."""
+    return f"{wave.audience.key}-{wave.number}"
 
 
-def touches_of(actor: Actor, audience: Audience, *, now: datetime) -> Iterator[NewTouch]:
-    """Yield the touches of the treated, in order of ordinals; the control group has none."""
+def in_turn(key: str, ordinals: np.ndarray, until: Decimal, since: Decimal = Decimal(0)) -> np.ndarray:
+    """Return for whom of an audience the turn comes between two shares: a stable draw, the same for both arms.
+
+    Args:
+        key: the audience's key, which salts the draw.
+        ordinals: uint32, one a customer.
+        until, since: shares of the audience in [0, 1]; ``until`` is not in.
+    """
+    if since == 0 and until == 1:
+        return np.ones(len(ordinals), dtype=bool)
+    drawn = bucket(f"{key}:wave", customer_ids(ordinals))
+    return (drawn >= float(since)) & (drawn < float(until))
+
+
+def touches_of(actor: Actor, wave: Wave, *, now: datetime) -> Iterator[NewTouch]:
+    """Yield the touches of a wave's treated, in order of ordinals; the control group has none."""
+    audience = wave.audience
     spec: CampaignSpec = audience.campaign.spec
     pins = audience.pins["definitions"]
     offer = catalog.pinned("offer", spec.offer, pins["offer"][spec.offer])
@@ -75,6 +92,7 @@ def touches_of(actor: Actor, audience: Audience, *, now: datetime) -> Iterator[N
     table = audience_table(audience.key)
     rows = np.flatnonzero(np.array(table["arm"].to_pylist()) == "treated")
     ordinals, channels = table["ordinal"].to_numpy(), table["channel"].to_pylist()
+    rows = rows[in_turn(audience.key, ordinals[rows], wave.to_share, wave.from_share)]
     for start in range(0, len(rows), AT_ONCE):
         part = rows[start : start + AT_ONCE]
         ids = customer_ids(ordinals[part])

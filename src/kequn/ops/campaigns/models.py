@@ -74,3 +74,42 @@ class Audience(models.Model):
                 condition=models.Q(passed=models.F("treated") + models.F("control")), name="arms_add_up"
             )
         ]
+
+
+class Wave(models.Model):
+    """One part of a campaign's audience whose turn came: first a few, then more (批次)."""
+
+    audience = models.ForeignKey(Audience, on_delete=models.PROTECT, related_name="waves")
+    number = models.PositiveSmallIntegerField()
+    from_share = models.DecimalField(max_digits=5, decimal_places=4)
+    to_share = models.DecimalField(max_digits=5, decimal_places=4)
+    """Customers whose bucket lies in [from, to), in both arms: the wave is a fair sample of the audience."""
+    launched_by = models.CharField(max_length=40)
+    launched_at = models.DateTimeField()
+    done_at = models.DateTimeField(null=True)
+    """All its touches are in line; until then a launch goes on with this wave."""
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(fields=["audience", "number"], name="wave_numbered_once"),
+            models.CheckConstraint(
+                condition=models.Q(from_share__gte=0, to_share__gt=models.F("from_share"), to_share__lte=1),
+                name="wave_takes_a_share",
+            ),
+        ]
+
+
+class BranchPause(models.Model):
+    """A branch, with all below it, in which a campaign pauses: nothing is sent there until it is lifted (网点暂停)."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="pauses")
+    branch_code = models.CharField(max_length=12)
+    branch_path = models.CharField(max_length=200)
+    reason = models.CharField(max_length=200)
+    by = models.CharField(max_length=40)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["branch_path"]
+        constraints = [models.UniqueConstraint(fields=["campaign", "branch_code"], name="branch_paused_once")]

@@ -30,6 +30,8 @@ from kequn.core.spec.campaign import CampaignSpec
 from kequn.ops.audiences.queries import Ordinals, facts_about, members_of
 from kequn.ops.campaigns.contracts import Design, Finding
 from kequn.ops.campaigns.definitions import Definitions, content_by_channel
+from kequn.ops.catalog import queries as catalog
+from kequn.ops.catalog.contracts import Product
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine
 from kequn.ops.tags.queries import catalogue
@@ -114,6 +116,9 @@ def design_of(spec: CampaignSpec, found: Definitions, plan: Plan, *, today: date
     cost = _cost(spec, found, by_channel, treated_share=1 - n_control / passed if passed else 1.0, past=past)
     unknown = unknown_facts(plan.facts)
     _look_over(spec, found, plan, findings, passed=passed, cost=cost, unknown=unknown, today=today)
+    product = catalog.products().get(found.offer.product) if found.offer else None
+    if product is not None:
+        findings += _quota(product, found, n_treated=passed - n_control, past=past)
     return Design(
         as_of=plan.as_of,
         segment_size=plan.segment_size,
@@ -128,6 +133,7 @@ def design_of(spec: CampaignSpec, found: Definitions, plan: Plan, *, today: date
         budget_cny=spec.budget_cny,
         unknown_facts=unknown,
         findings=tuple(findings),
+        quota_cny=product.quota_cny if product else None,
     )
 
 
@@ -229,6 +235,29 @@ def _look_over(
                 f"{share:.0%} 的客户缺少 {fact}",
                 f"{fact} is not known for {share:.0%} of the customers",
             )
+
+
+def _quota(product: Product, found: Definitions, *, n_treated: int, past: Baseline | None) -> list[Finding]:
+    """Say whether enough is left of the product for those who would buy at the past rate, each the least there is."""
+    if product.quota_cny is None:
+        return []
+    if product.quota_cny <= 0:
+        zh, en = f"产品 {product.name} 已无剩余额度", f"Nothing is left of {product.name_en or product.name}"
+        return [Finding("sold_out", "block", zh, en)]
+    is_rate = found.goal is not None and found.goal.measure == "rate"
+    if past is None or not is_rate or not product.minimum_cny:
+        return []
+    buyers = round(n_treated * past.mean)
+    if buyers * product.minimum_cny <= product.quota_cny:
+        return []
+    enough = int(product.quota_cny // product.minimum_cny)
+    return [
+        Finding(
+            "quota_short", "caution",
+            f"剩余额度 {product.quota_cny:,.0f} 元只够 {enough} 人按起点金额购买，按以往水平约有 {buyers} 人会买",
+            f"The {product.quota_cny:,.0f} CNY left are enough for {enough} customers at the minimum; at the past rate {buyers} buy",
+        )
+    ]  # fmt: skip
 
 
 def summary_of(decisions: Decisions) -> dict[str, dict[str, int]]:

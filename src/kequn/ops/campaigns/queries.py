@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -20,7 +20,8 @@ from kequn.ops.campaigns import states
 from kequn.ops.campaigns.contracts import Design, FrozenAudience, Funnel, Got
 from kequn.ops.campaigns.definitions import find_definitions
 from kequn.ops.campaigns.freezing import audience_table, row_of
-from kequn.ops.campaigns.models import Audience, Campaign
+from kequn.ops.campaigns.launching import in_turn
+from kequn.ops.campaigns.models import Audience, BranchPause, Campaign, Wave
 from kequn.ops.campaigns.planning import design_of, make_plan
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.delivery.queries import contacts_since, outcomes_by_state, suppressed_by_reason, touches_for
@@ -178,15 +179,20 @@ def frozen_audience(actor: Actor, campaign_id: int) -> FrozenAudience:
     table = audience_table(audience.key)
     arm = np.array(table["arm"].to_pylist())
     inside = arm != "blocked"
-    metrics = audience.pins["definitions"].get("metric", {})
     begun = [audience.as_of + timedelta(days=1), campaign.spec.start_on]
-    if campaign.launched_at is not None:
-        begun.append(campaign.launched_at.astimezone(ZoneInfo(engine().manifest.zone)).date())
+    window_days, waves = campaign.spec.window_days, list(audience.waves.all())
+    if waves:
+        inside &= in_turn(audience.key, table["ordinal"].to_numpy(), waves[-1].to_share)
+        first, last = (_bank_date(wave.launched_at) for wave in (waves[0], waves[-1]))
+        begun.append(first)
+        window_days += (last - first).days
+    metrics = audience.pins["definitions"].get("metric", {})
     return FrozenAudience(
         campaign=campaign.name,
         spec=campaign.spec,
         as_of=audience.as_of,
         window_from=max(begun),
+        window_days=window_days,
         ordinals=table["ordinal"].to_numpy()[inside],
         treated=arm[inside] == "treated",
         strata=table["stratum"].to_numpy()[inside],
@@ -194,6 +200,10 @@ def frozen_audience(actor: Actor, campaign_id: int) -> FrozenAudience:
         metrics={name: _metric(name, metrics.get(name)) for name in (campaign.spec.goal, *campaign.spec.guardrails)},
         pins=audience.pins,
     )
+
+
+def _bank_date(moment: datetime) -> date:
+    return moment.astimezone(ZoneInfo(engine().manifest.zone)).date()
 
 
 def _metric(name: str, fingerprint: str | None) -> MetricSpec:
@@ -207,6 +217,16 @@ def _by_channel(actor: Actor, campaign: str) -> dict[str, dict[str, int]]:
     for channel, state in touches_for(actor, campaign=campaign).values_list("channel", "state"):
         counted.setdefault(channel, Counter())[state] += 1
     return {channel: dict(found) for channel, found in sorted(counted.items())}
+
+
+def waves_of(campaign: Campaign) -> list[Wave]:
+    """Return the waves of a campaign that was found for an actor, the first one first."""
+    return list(Wave.objects.filter(audience__campaign=campaign))
+
+
+def pauses_of(campaign: Campaign) -> list[BranchPause]:
+    """Return the branches in which a campaign that was found for an actor pauses."""
+    return list(campaign.pauses.all())
 
 
 def recent_contacts(

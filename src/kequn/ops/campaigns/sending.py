@@ -16,7 +16,10 @@ from kequn.ops.audiences.queries import facts_about, ordinals
 from kequn.ops.campaigns import states
 from kequn.ops.campaigns.models import Campaign
 from kequn.ops.catalog import queries as catalog
+from kequn.ops.customers.queries import branch_of
 from kequn.ops.delivery.contracts import Allow, Block, Hold, Pending, Verdict
+from kequn.ops.orgs.actor import system_actor
+from kequn.ops.orgs.queries import branches_for
 from kequn.ops.runtime import engine
 
 LATER = timedelta(minutes=5)
@@ -46,7 +49,24 @@ def _of_campaign(name: str, touches: list[Pending], now: datetime) -> list[Verdi
         proposal = _proposal(campaign)
     except KequnError:
         return [Block("DEFINITION_MISSING")] * len(touches)
-    return _decided(touches, campaign.spec, proposal, policy, now)
+    verdicts = _decided(touches, campaign.spec, proposal, policy, now)
+    return _without_paused(campaign, touches, verdicts, now)
+
+
+def _without_paused(
+    campaign: Campaign, touches: list[Pending], verdicts: list[Verdict], now: datetime
+) -> list[Verdict]:
+    """Hold back what would go to a branch in which the campaign pauses; what is blocked stays so."""
+    paths = list(campaign.pauses.values_list("branch_path", flat=True))
+    if not paths:
+        return verdicts
+    codes = {b.code for b in branches_for(system_actor()) if b.path.startswith(tuple(paths))}
+    branches = branch_of(touch.customer_id for touch in touches)
+    held = [branches.get(touch.customer_id) in codes for touch in touches]
+    return [
+        Hold(now + LATER, "BRANCH_PAUSED") if here and isinstance(verdict, Allow) else verdict
+        for here, verdict in zip(held, verdicts, strict=True)
+    ]
 
 
 def _decided(

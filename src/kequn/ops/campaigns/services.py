@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from decimal import ROUND_UP, Decimal
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -16,8 +17,8 @@ from kequn.ops.campaigns import states
 from kequn.ops.campaigns.contracts import Design
 from kequn.ops.campaigns.definitions import changed, find_definitions
 from kequn.ops.campaigns.freezing import Frozen, forget, freeze
-from kequn.ops.campaigns.launching import touches_of, wave_of
-from kequn.ops.campaigns.models import Audience, Campaign
+from kequn.ops.campaigns.launching import ref_of, touches_of
+from kequn.ops.campaigns.models import Audience, BranchPause, Campaign, Wave
 from kequn.ops.campaigns.queries import (
     audience_of,
     campaign_for,
@@ -33,11 +34,13 @@ from kequn.ops.governance.queries import is_approved, open_approval
 from kequn.ops.governance.services import Approval, record, submit, withdraw
 from kequn.ops.jobs.services import Job, Running, enqueue
 from kequn.ops.orgs.actor import Actor
+from kequn.ops.orgs.queries import branches_for
 from kequn.ops.runtime import now
 from kequn.ops.workbench.services import cancel_tasks
 
 Progress = Callable[[int, int | None, str], None]
 _designs = TypeAdapter(Design)
+WHOLE = Decimal(1)
 
 
 def _silent(done: int, total: int | None = None, message: str = "") -> None:
@@ -92,6 +95,25 @@ def _change(actor: Actor, campaign: Campaign, spec: CampaignSpec) -> Campaign:
         record(actor, "campaign.changed", campaign, before=before, after=fingerprint)
     campaign.refresh_from_db()
     return campaign
+
+
+def copy_campaign(actor: Actor, campaign_id: int) -> Campaign:
+    """Draft the next campaign from one there is: the same in all but name and dates, with a control group drawn anew.
+
+    Asked again before anything else is drafted from it, it gives the same draft.
+    """
+    actor.must("campaign.edit")
+    source = campaign_for(actor, campaign_id)
+    stem, n = source.name.rstrip("0123456789").rstrip("_")[:58], 2
+    while (taken := Campaign.objects.filter(name=f"{stem}_{n}").first()) is not None:
+        if taken.state == states.DRAFT and taken.owner_id == actor.user_id:
+            return taken
+        n += 1
+    name, spec, today = f"{stem}_{n}", source.spec, bank_today()
+    fields: dict[str, Any] = {"name": name, "start_on": today, "end_on": today + (spec.end_on - spec.start_on)}
+    if spec.holdout is not None:
+        fields["holdout"] = spec.holdout.model_copy(update={"salt": name})
+    return save_campaign(actor, spec.model_copy(update=fields))
 
 
 def submit_campaign(actor: Actor, campaign_id: int, *, reason: str = "") -> Campaign:
@@ -256,20 +278,27 @@ def _must_be_approved(campaign: Campaign) -> Campaign:
 # -- running ------------------------------------------------------------------------------------------------------------
 
 
-def request_launch(actor: Actor, campaign_id: int) -> Job:
-    """Queue the launch."""
-    actor.must("campaign.launch")
-    campaign = own_campaign_for(actor, campaign_id)
-    return enqueue(actor, "campaign.launch", {"campaign": campaign.pk}, key=campaign.name)
-
-
-def launch_campaign(actor: Actor, campaign_id: int, *, progress: Progress = _silent) -> int:
-    """Put the touches of the treated in line and start; return how many were added. The control group gets none.
-
-    A call that was cut off is repeated: touches are made once each.
+def request_launch(actor: Actor, campaign_id: int, *, share: Decimal = WHOLE) -> Job:
+    """Queue the launch of a first share of the audience, or of more of it.
 
     Raises:
-        Conflict: the audience is not frozen, or the campaign is stopped or finished.
+        InvalidSpec: the share does not lie above 0 and up to 1.
+    """
+    actor.must("campaign.launch")
+    campaign = own_campaign_for(actor, campaign_id)
+    params = {"campaign": campaign.pk, "share": str(_checked(share))}
+    return enqueue(actor, "campaign.launch", params, key=campaign.name)
+
+
+def launch_campaign(actor: Actor, campaign_id: int, *, share: Decimal = WHOLE, progress: Progress = _silent) -> int:
+    """Put the touches of the treated in line, up to a share of the audience; return how many were added.
+
+    The first call with 0.01 sends a wave of one in a hundred, a later one with 1 the rest. A call that was cut off is
+    repeated: its wave is finished first, and touches are made once each. The control group gets none.
+
+    Raises:
+        Conflict: the audience is not frozen, the campaign is stopped or finished, or more than the share was launched.
+        InvalidSpec: the share does not lie above 0 and up to 1.
         NotApproved: it is not approved as it stands.
     """
     actor.must("campaign.launch")
@@ -280,18 +309,92 @@ def launch_campaign(actor: Actor, campaign_id: int, *, progress: Progress = _sil
             f"A campaign that is {campaign.state} cannot be launched.", hint="Freeze it first.", campaign=campaign.name
         )
     _must_be_approved(campaign)
+    wave = _next_wave(actor, audience, _checked(share))
+    if wave is None:
+        return 0
     progress(0, audience.treated, "touches")
-    added = create_touches(actor, wave_of(audience), touches_of(actor, audience, now=now()))
+    added = create_touches(actor, ref_of(wave), touches_of(actor, wave, now=now()))
     progress(audience.treated, audience.treated, "done")
-    if campaign.state == states.FROZEN:
-        with transaction.atomic():
+    with transaction.atomic():
+        if campaign.state == states.FROZEN:
             _move(actor, campaign, states.RUNNING, launched_at=now())
+        if Wave.objects.filter(pk=wave.pk, done_at__isnull=True).update(done_at=now()):
+            record(actor, "wave.launched", campaign, number=wave.number, until=str(wave.to_share), touches=added)
     return added
+
+
+def _checked(share: Decimal) -> Decimal:
+    if not 0 < share <= 1:
+        raise InvalidSpec("A share lies above 0 and up to 1.", hint="Write 0.01 for 1%.", share=str(share))
+    return share.quantize(Decimal("0.0001"), ROUND_UP)
+
+
+def _next_wave(actor: Actor, audience: Audience, share: Decimal) -> Wave | None:
+    """Return the wave to be put in line: one that was cut off, or a new one; ``None`` when so much is launched already."""
+    last = audience.waves.select_related("audience").last()
+    if last is not None and last.done_at is None:
+        return last
+    since = last.to_share if last is not None else Decimal(0)
+    if share == since:
+        return None
+    if share < since:
+        raise Conflict(
+            f"{since:.2%} of the audience is launched already.", hint="Choose a larger share, or stop the campaign.",
+            campaign=audience.campaign.name,
+        )  # fmt: skip
+    try:
+        with transaction.atomic():
+            return Wave.objects.create(
+                audience=audience, number=last.number + 1 if last else 1, from_share=since, to_share=share,
+                launched_by=actor.username, launched_at=now(),
+            )  # fmt: skip
+    except IntegrityError:
+        raise Conflict("Somebody was faster.", hint="Reload.", campaign=audience.campaign.name) from None
 
 
 def launch_job(running: Running) -> dict[str, Any]:
     """Do a queued launch."""
-    return {"touches": launch_campaign(running.actor, running.params["campaign"], progress=running.progress)}
+    share = Decimal(running.params.get("share", "1"))
+    added = launch_campaign(running.actor, running.params["campaign"], share=share, progress=running.progress)
+    return {"touches": added}
+
+
+def pause_branch(actor: Actor, campaign_id: int, branch_code: str, *, reason: str) -> BranchPause:
+    """Pause a campaign in one branch and all below it: what waits for its customers is held.
+
+    Raises:
+        NotAllowed: the branch is not one of the actor's.
+        Conflict: the campaign does not run, or no reason was given.
+    """
+    actor.must("campaign.stop")
+    campaign = campaign_for(actor, campaign_id)
+    branch = branches_for(actor).filter(code=branch_code).first()
+    if branch is None:
+        raise NotAllowed(f"The branch {branch_code!r} is not one of yours.", branch=branch_code, right="campaign.stop")
+    if campaign.state != states.RUNNING:
+        raise Conflict(f"A campaign that is {campaign.state} does not pause.", campaign=campaign.name)
+    if not reason.strip():
+        raise Conflict("Say why it is stopped.", hint="Who lifts the pause reads it.")
+    with transaction.atomic():
+        row, is_new = BranchPause.objects.get_or_create(
+            campaign=campaign, branch_code=branch.code,
+            defaults={"branch_path": branch.path, "reason": reason[:200], "by": actor.display_name, "at": now()},
+        )  # fmt: skip
+        if is_new:
+            record(actor, "campaign.branch_paused", campaign, branch=branch.code, reason=reason[:200])
+    return row
+
+
+def resume_branch(actor: Actor, campaign_id: int, branch_code: str) -> bool:
+    """Lift the pause of a branch; return whether there was one. Whoever launches campaigns, or a checker, may."""
+    if not actor.may("approval.decide"):
+        actor.must("campaign.launch")
+    campaign = own_campaign_for(actor, campaign_id)
+    with transaction.atomic():
+        lifted, _ = BranchPause.objects.filter(campaign=campaign, branch_code=branch_code).delete()
+        if lifted:
+            record(actor, "campaign.branch_resumed", campaign, branch=branch_code)
+    return bool(lifted)
 
 
 def stop_campaign(actor: Actor, campaign_id: int, *, reason: str) -> Campaign:

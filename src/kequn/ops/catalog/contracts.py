@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 from kequn.core.spec.base import Text
@@ -30,3 +31,6 @@ class Product:
     name_en: str
     family: str
     risk_level: int | None
+    minimum_cny: Decimal | None = None
+    quota_cny: Decimal | None = None
+    """What may still be sold of it, as last loaded; ``None`` where there is no limit, or none is known."""

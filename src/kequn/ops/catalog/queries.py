@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import QuerySet
@@ -18,7 +19,17 @@ from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine
 from kequn.ops.tags.contracts import TagUser
 
-KINDS = ("offer", "template", "talk_track", "metric", "playbook", "contact_policy", "ownership_policy", "assignment", "pool")
+KINDS = (
+    "offer",
+    "template",
+    "talk_track",
+    "metric",
+    "playbook",
+    "contact_policy",
+    "ownership_policy",
+    "assignment",
+    "pool",
+)
 
 
 def definitions_for(actor: Actor, *, kind: str | None = None, state: str | None = None) -> QuerySet[DefinitionVersion]:
@@ -145,10 +156,17 @@ def products() -> dict[str, Product]:
     if not bank.has("product"):
         return {}
     stored = {row[0] for row in bank.rows("SELECT column_name FROM (DESCRIBE product)")}
-    wanted = ("product_code", "name", "name_en", "family", "risk_level")
+    wanted = ("product_code", "name", "name_en", "family", "risk_level", "minimum_amount", "remaining_quota")
     select = ", ".join(c if c in stored else f"NULL AS {c}" for c in wanted)
     rows = bank.rows(f"SELECT {select} FROM product ORDER BY family, product_code")
-    return {r[0]: Product(r[0], r[1] or r[0], r[2] or "", r[3] or "", r[4]) for r in rows}
+    return {
+        code: Product(code, name or code, english or "", family or "", risk, _yuan(minimum), _yuan(quota))
+        for code, name, english, family, risk, minimum, quota in rows
+    }
+
+
+def _yuan(fen: int | None) -> Decimal | None:
+    return None if fen is None else (Decimal(int(fen)) / 100).quantize(Decimal("0.01"))
 
 
 def metrics_using(name: str) -> list[TagUser]:

@@ -80,7 +80,7 @@ def run_review(actor: Actor, campaign_id: int, *, as_of: date | None = None) -> 
 def _measured(name: str, frozen: FrozenAudience, day: date) -> CampaignReview:
     spec, bank = frozen.spec, engine()
     through = day if day.isoformat() in bank.manifest.dates else None
-    window = Window(frozen.window_from, spec.window_days, through, base=frozen.as_of)
+    window = Window(frozen.window_from, frozen.window_days, through, base=frozen.as_of)
     contacted = _contacted(name, frozen)
     rate = spec.holdout.rate if spec.holdout and not frozen.treated.all() else None
     arms = Arms(frozen.ordinals, frozen.treated, frozen.strata, rate)

@@ -33,7 +33,7 @@ from kequn.core.data.starter.groups import groups_of, labels
 from kequn.core.data.starter.history import holding_rows
 from kequn.core.data.starter.ledger import Span
 from kequn.core.data.starter.people import blocks
-from kequn.core.data.starter.products import PRODUCTS, RAW_FAMILIES
+from kequn.core.data.starter.products import PRODUCTS, RAW_FAMILIES, quota_left
 
 Progress = Callable[[int, int | None, str], None]
 DETAIL_DAYS = 185
@@ -179,9 +179,29 @@ def _write_block(files: dict[str, CsvFile | ParquetFile], part: Block, wanted: _
 
 def _small_files(folder: Path, customers: int) -> dict[str, int]:
     """Write products, branches and staff; return their rows."""
-    header: list[Any] = ["产品代码", "产品名称", "英文名称", "产品类型", "风险等级", "权益类", "年化毛利率", "起点金额"]
+    header: list[Any] = [
+        "产品代码",
+        "产品名称",
+        "英文名称",
+        "产品类型",
+        "风险等级",
+        "权益类",
+        "年化毛利率",
+        "起点金额",
+        "剩余额度",
+    ]
     listed: list[list[Any]] = [
-        [p.code, p.name, p.name_en, RAW_FAMILIES[p.family], f"R{p.risk}", "否是"[p.equity], p.margin, p.minimum]
+        [
+            p.code,
+            p.name,
+            p.name_en,
+            RAW_FAMILIES[p.family],
+            f"R{p.risk}",
+            "否是"[p.equity],
+            p.margin,
+            p.minimum,
+            quota_left(p.family, customers),
+        ]
         for p in PRODUCTS
     ]
     write_workbook(folder / FILES["products"], "产品", [header, *listed])

@@ -65,6 +65,15 @@ CODES = tuple(p.code for p in PRODUCTS)
 NUMBER = {code: i for i, code in enumerate(CODES)}
 
 
+QUOTA = {"wmp": 1_500, "cd": 1_200, "bond": 100}
+"""Family -> what is left to sell, in yuan a customer of the bank; the others have no limit."""
+
+
+def quota_left(family: str, customers: int) -> int | None:
+    """Return how much of each product of a family may still be sold, in yuan."""
+    return QUOTA[family] * customers if family in QUOTA else None
+
+
 def of_family(family: str) -> list[int]:
     """Return the positions in ``PRODUCTS`` of one family."""
     return [i for i, p in enumerate(PRODUCTS) if p.family == family]
