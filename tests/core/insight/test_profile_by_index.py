@@ -102,13 +102,19 @@ def test_a_draft_has_the_same_cells_without_means_and_quantiles(engine):
     assert draft == replace(full, tags=bare)
 
 
-def test_a_text_of_too_many_values_is_read_as_a_column(tmp_path: Path, monkeypatch):
+def test_a_text_of_too_many_values_is_counted_alike_and_read_once(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(layout, "MOST_CODES", 5)
-    engine = open_store(tmp_path, TAGS, columns(np.random.default_rng(2)))
+    present = (np.random.default_rng(3).random(SIZE) < 0.9).tolist()
+    engine = open_store(tmp_path, TAGS, columns(np.random.default_rng(2)), present)
     assert engine.index(AS_OF).columns["demo_city"].kind == "text"
-    by_index, by_columns = both(engine, np.arange(400))
-    assert by_index == by_columns
-    assert [t.tag for t in by_index.tags] == list(TAGS)
+    for bank in (engine, engine.within("SELECT CAST(range AS UINTEGER) FROM range(500, 1900)")):
+        for members in (np.arange(400), np.arange(0, SIZE, 3), np.arange(0)):
+            by_index, by_columns = both(bank, members)
+            assert by_index == by_columns
+            assert [t.tag for t in by_index.tags] == list(TAGS)
+    with monkeypatch.context() as patch:
+        patch.setattr(Engine, "arrow", None)
+        assert profile(engine, np.arange(400), tags=TAGS, as_of=AS_OF).tags
 
 
 def test_bins_follow_the_tag_when_its_definition_changes(tmp_path: Path):

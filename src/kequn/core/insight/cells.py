@@ -60,7 +60,7 @@ def _booleans(values: pa.ChunkedArray, here: Bools) -> Counts:
 
 
 def _texts(tag: TagSpec, values: pa.ChunkedArray, here: Bools) -> Counts:
-    codes, words = _encoded(values)
+    codes, words = encoded(values)
     bank, inside = np.bincount(codes, minlength=len(words)), np.bincount(codes[here], minlength=len(words))
     return value_counts(tag, words, inside, bank, int(here.sum()), len(here))
 
@@ -68,7 +68,7 @@ def _texts(tag: TagSpec, values: pa.ChunkedArray, here: Bools) -> Counts:
 def _lists(tag: TagSpec, values: pa.ChunkedArray, here: Bools) -> Counts:
     """Values of a list overlap: a customer counts once under each."""
     lists = values.combine_chunks() if values.num_chunks else pa.array([], type=values.type)
-    codes, words = _encoded(pa.chunked_array([pc.list_flatten(lists)]).drop_null())
+    codes, words = encoded(pa.chunked_array([pc.list_flatten(lists)]).drop_null())
     row = pc.list_parent_indices(lists).to_numpy().astype(np.int64)
     if len(row) != len(codes):
         row = row[np.asarray(pc.list_flatten(lists).is_valid().to_numpy(zero_copy_only=False), dtype=bool)]
@@ -78,7 +78,8 @@ def _lists(tag: TagSpec, values: pa.ChunkedArray, here: Bools) -> Counts:
     return value_counts(tag, words, inside, bank, int(here.sum()), len(here))
 
 
-def _encoded(values: pa.ChunkedArray) -> tuple[Ints, list[str]]:
+def encoded(values: pa.ChunkedArray) -> tuple[Ints, list[str]]:
+    """Return texts as numbers and what each number stands for."""
     if not len(values):
         return np.zeros(0, dtype=np.int64), []
     encoded = values.combine_chunks().dictionary_encode()
@@ -93,8 +94,7 @@ def truth_counts(inside: Ints, bank: Ints) -> Counts:
 
 def value_counts(tag: TagSpec, words: list[str], inside: Ints, bank: Ints, known: int, bank_known: int) -> Counts:
     """Return the counts of values: declared ones in their order, others by how common they are; the rare ones together."""
-    rank = {code: i for i, code in enumerate(tag.values)}
-    shown = _by_rank(words, bank, rank) if rank else _most_common(words, bank)
+    shown = values_shown(tag, words, bank)
     keys = [words[i] for i in shown]
     titles = [tag.values.get(key, Text.model_construct(zh=key, en="")) for key in keys]
     inside_n, bank_n = inside[shown], bank[shown]
@@ -104,6 +104,12 @@ def value_counts(tag: TagSpec, words: list[str], inside: Ints, bank: Ints, known
         rest = [counts.sum() - own.sum() for counts, own in ((inside, inside_n), (bank, bank_n))]
         inside_n, bank_n = np.append(inside_n, rest[0]), np.append(bank_n, rest[1])
     return Counts(tuple(keys), tuple(titles), inside_n, bank_n, known, bank_known)
+
+
+def values_shown(tag: TagSpec, words: list[str], bank: Ints) -> list[int]:
+    """Return the places of the values that are shown one by one, in their order; the others are counted together."""
+    rank = {code: i for i, code in enumerate(tag.values)}
+    return _by_rank(words, bank, rank) if rank else _most_common(words, bank)
 
 
 def _by_rank(words: list[str], bank: Ints, rank: dict[str, int]) -> list[int]:

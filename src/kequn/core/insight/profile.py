@@ -18,6 +18,7 @@ from kequn.core.engine.index.bits import Words, from_ordinals
 from kequn.core.errors import NoData, UnknownTag
 from kequn.core.insight.bins import Numbers
 from kequn.core.insight.cells import Counts, counted
+from kequn.core.insight.common import commonest_inside
 from kequn.core.insight.indexed import answered, counted_inside
 from kequn.core.insight.tgi import Index as Intervals
 from kequn.core.insight.tgi import familywise, tgi
@@ -245,9 +246,11 @@ def _asked(tags: Mapping[str, TagSpec], only: Collection[str] | None) -> list[st
 def _counted_by_index(
     engine: Engine, index: Index, plane: Words, tags: Mapping[str, TagSpec], *, numbers: bool
 ) -> tuple[tuple[int, int], dict[str, Counts]]:
-    """As `_counted`; a tag that the index does not have by value (a text of very many) is read as a column."""
+    """As `_counted`; of a text of very many values the commonest are kept, any other tag that the index lacks is read as a column."""
     mine = answered(index, tags)
     counts = counted_inside(index, plane, {name: tags[name] for name in mine}, numbers=numbers)
+    many = {n: t for n, t in tags.items() if t.type == "text" and index.columns[n].kind == "text"}
+    counts |= commonest_inside(engine, index, plane, many)
     if others := {name: tag for name, tag in tags.items() if name not in counts}:
         counts |= _counted(engine, index.loops.decode(plane), others, index.as_of)[1]
     return (index.loops.count(plane), index.customers), {name: counts[name] for name in tags}
