@@ -28,6 +28,7 @@ MECHANISMS = {
     "reviews": None,
     "catalog": None,
     "analysis": None,
+    "board": None,
     "insights": None,
     "ownership": None,
 }

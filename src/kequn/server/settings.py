@@ -122,6 +122,7 @@ INSTALLED_APPS = [
     "kequn.ops.workbench",
     "kequn.ops.campaigns",
     "kequn.ops.reviews",
+    "kequn.ops.board",
     "kequn.ops.analysis",
     "kequn.console",
     "kequn.server",

@@ -44,6 +44,8 @@ RIGHTS: dict[str, frozenset[str]] = {
             "campaign.submit",
             "campaign.launch",
             "campaign.stop",
+            "board.view",
+            "target.edit",
             "review.run",
             "export.run",
             "consent.view",
@@ -51,7 +53,7 @@ RIGHTS: dict[str, frozenset[str]] = {
     ),
     "checker": frozenset(
         _LOOK
-        | {"approval.decide", "note.write", "campaign.stop", "audit.view", "consent.view", "consent.edit", "export.run"}
+        | {"approval.decide", "export.approve", "note.write", "campaign.stop", "audit.view", "consent.view", "consent.edit", "export.run"}
     ),
     "rm": frozenset(
         {
@@ -63,6 +65,7 @@ RIGHTS: dict[str, frozenset[str]] = {
             "customer.reveal",
             "customer.claim",
             "consent.edit",
+            "export.ask",
         }
     ),
     "remote_agent": frozenset(
@@ -83,6 +86,11 @@ RIGHTS: dict[str, frozenset[str]] = {
             "customer.assign",
             "customer.handover",
             "leave.edit",
+            "board.view",
+            "target.edit",
+            "coaching.write",
+            "export.approve",
+            "export.ask",
             "campaign.stop",
             "export.run",
         }
@@ -99,6 +107,7 @@ RIGHTS: dict[str, frozenset[str]] = {
             "discovery.publish",
             "note.write",
             "list.upload",
+            "board.view",
             "review.run",
             "export.run",
         }

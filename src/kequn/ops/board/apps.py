@@ -1,0 +1,19 @@
+"""Django's registration of the app."""
+
+from django.apps import AppConfig
+
+
+class BoardConfig(AppConfig):
+    """See the package's models."""
+
+    name = "kequn.ops.board"
+    label = "board"
+
+    def ready(self) -> None:
+        """Say who does the app's jobs, and compute a day's figures when its data are there."""
+        from kequn.ops.board import services
+        from kequn.ops.jobs.services import register
+        from kequn.ops.tags.services import on_refresh
+
+        register("board.day", services.day_job)
+        on_refresh("board", services.queue_day)

@@ -1,0 +1,129 @@
+"""The branch board: figures of a day, how they add up, and who sees them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from kequn.core.errors import InvalidSpec, NotAllowed
+from kequn.ops import runtime
+from kequn.ops.board import queries, services
+from kequn.ops.board.models import BoardDay, DayFigure
+from kequn.ops.board.periods import period_around
+from kequn.ops.orgs.actor import system_actor
+from kequn.ops.workbench.models import FollowUp, Task
+from tests.ops.bank import Cast, customer_id
+from tests.ops.conftest import NOW
+
+pytestmark = pytest.mark.django_db
+
+YESTERDAY = date(2026, 6, 30)
+MORNING = datetime(2026, 6, 30, 2, 0, tzinfo=UTC)
+
+
+def task(n: int, *, staff: str = "R001", branch: str = "0001", made: datetime = MORNING, **fields: object) -> Task:
+    """Make one task of the customer with ordinal ``n``."""
+    base = {
+        "key": f"t{n}-{made:%m%d%H%M%S}", "customer_id": customer_id(n), "staff_no": staff, "branch_code": branch,
+        "kind": "campaign", "title_zh": "任务", "due_at": made + timedelta(days=3), "created_at": made,
+    }  # fmt: skip
+    return Task.objects.create(**base | fields)
+
+
+def contact(
+    of: Task, *, at: datetime = MORNING, result: str = "connected", intent: str = "", **fields: object
+) -> FollowUp:
+    """Record one contact on a task."""
+    said = intent or ("considering" if result == "connected" else "")
+    base = {
+        "key": f"f{of.pk}-{FollowUp.objects.count()}", "task": of, "customer_id": of.customer_id, "staff_no": of.staff_no,
+        "contact": result, "intent": said, "at": at,
+    }  # fmt: skip
+    return FollowUp.objects.create(**base | fields)
+
+
+def day(cast: Cast, who: str = "liqiang", on: date = YESTERDAY, **asked: object) -> queries.Board:
+    return queries.board_for(cast[who], period_around("day", on), **asked)
+
+
+@pytest.fixture
+def worked(bank: runtime.Runtime, cast: Cast) -> Cast:
+    """Have one day of work in two branches, computed."""
+    mine = [task(2 * n) for n in range(6)]
+    contact(mine[0], intent="deal", amount_cny=Decimal("50000.50"))
+    contact(mine[1], result="no_answer")
+    contact(mine[2], intent="appointment", next_at=NOW + timedelta(days=1))
+    Task.objects.filter(pk=mine[0].pk).update(state="done", closed_at=MORNING)
+    theirs = task(1, staff="R002", branch="0002", made=MORNING - timedelta(days=9), due_at=MORNING)
+    contact(theirs)
+    services.compute_day(system_actor(), YESTERDAY)
+    return cast
+
+
+def test_a_day_is_counted_by_member_of_staff(worked: Cast) -> None:
+    board = day(worked)
+    mine = next(line for line in board.lines if line.key == "R001")
+    assert mine.name == "王芳"
+    wanted = {"assigned": 6, "done": 1, "contacts": 3, "effective": 2, "appointments": 1, "sales": 1, "sales_fen": 5_000_050,
+              "book": 300, "covered_30": 2, "age_0": 5, "age_8": 0, "overdue": 0}  # fmt: skip
+    assert {code: mine.figures[code] for code in wanted} == wanted
+    assert mine.figures["aum_fen"] == sum(1_000_000 + n * 10_000 for n in range(0, 600, 2))
+    assert board.data_on == YESTERDAY
+
+
+def test_what_the_data_cannot_tell_is_unknown_and_not_nought(worked: Cast) -> None:
+    figures = day(worked).total.figures
+    assert figures["matured_fen"] is None
+    assert figures["aum_gain_fen"] is None
+
+
+def test_computing_a_day_again_changes_nothing(worked: Cast) -> None:
+    before = list(DayFigure.objects.order_by("staff_no").values_list())
+    services.compute_day(system_actor(), YESTERDAY)
+    after = list(DayFigure.objects.order_by("staff_no").values_list())
+    assert [row[1:] for row in before] == [row[1:] for row in after]
+    assert BoardDay.objects.count() == 1
+
+
+def test_a_day_that_is_not_over_is_not_kept(bank: runtime.Runtime, cast: Cast) -> None:
+    with pytest.raises(InvalidSpec):
+        services.compute_day(system_actor(), NOW.date())
+
+
+def test_the_day_so_far_is_counted_live(worked: Cast) -> None:
+    contact(task(20, made=NOW), at=NOW)
+    board = queries.board_for(worked["liqiang"], period_around("day", NOW.date()), live=True)
+    assert (board.total.figures["contacts"], board.total.figures["assigned"], board.total.figures["aum_fen"]) == (
+        1,
+        1,
+        None,
+    )
+
+
+def test_the_neighbouring_branch_is_invisible(worked: Cast) -> None:
+    assert {line.key for line in day(worked).lines} == {"R001"}
+    for asked in ({"branch": "0002"}, {"branch": "nowhere"}):
+        with pytest.raises(NotAllowed):
+            day(worked, **asked)
+    assert day(worked, staff_no="R002").lines == ()
+
+
+def test_an_rm_sees_her_own_line_and_no_other(worked: Cast) -> None:
+    assert [line.key for line in day(worked, "wangfang").lines] == ["R001"]
+    with pytest.raises(NotAllowed):
+        day(worked, "wangfang", staff_no="R002")
+
+
+def test_head_office_sees_every_branch_and_the_whole(worked: Cast) -> None:
+    board = day(worked, "zhaomin", by="branch")
+    assert {line.key: line.figures["contacts"] for line in board.lines} == {"0001": 3, "0002": 1}
+    assert board.total.figures["contacts"] == 4
+    assert {line.key: line.figures["age_8"] for line in board.lines} == {"0001": 0, "0002": 1}
+    assert {line.key: line.figures["overdue"] for line in board.lines} == {"0001": 0, "0002": 1}
+
+
+def test_nobody_without_the_right_opens_the_board(worked: Cast) -> None:
+    with pytest.raises(NotAllowed):
+        day(worked, "admin")
