@@ -1,0 +1,166 @@
+"""Record what came of a contact, once, and take it back within seconds (客户营销表单)."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
+from kequn.core.gate import CHANNELS
+from kequn.ops.catalog import queries as catalog
+from kequn.ops.delivery.services import cancel_for_customer, record_contact
+from kequn.ops.governance.services import record, record_consent, suppress
+from kequn.ops.orgs.actor import Actor
+from kequn.ops.runtime import now
+from kequn.ops.workbench import states
+from kequn.ops.workbench.models import FollowUp, Task
+from kequn.ops.workbench.queries import follow_ups_for, task_for
+
+UNDO_WITHIN = timedelta(seconds=10)
+NOTE_LENGTH = 500
+PRIVATE = re.compile(r"\d{7,}|\d(?:[\s.·–—-]{0,2}\d){10,}")
+"""A number that could be somebody's: also one written in groups, as phone and card numbers are."""
+NEEDS_DATE = frozenset({"appointment"})
+
+
+def record_outcome(
+    actor: Actor,
+    task_id: int,
+    *,
+    key: str,
+    contact: str,
+    intent: str = "",
+    amount_cny: Decimal | None = None,
+    next_at: datetime | None = None,
+    note: str = "",
+) -> FollowUp:
+    """Record one contact on a task. The same ``key`` again gives the first record.
+
+    A refusal of further contacts withdraws the consent to marketing on every channel and stops what is queued; a complaint
+    stops marketing for the policy's cooling-off. Both take effect at once.
+
+    Raises:
+        NotAllowed: the task is not in the actor's scope.
+        InvalidSpec: a code that is not in the lists, a deal without an amount, an appointment without a time.
+        Conflict: the task is closed.
+    """
+    actor.must("task.work")
+    task = task_for(actor, task_id)
+    if (before := FollowUp.objects.filter(key=own_key(actor, key)).first()) is not None:
+        return before
+    _check_outcome(contact, intent, amount_cny, next_at)
+    if task.state != states.OPEN:
+        raise Conflict(f"The task is {task.state}.", hint="Reload.", task=task_id)
+    moment = now()
+    try:
+        with transaction.atomic():
+            follow_up = FollowUp.objects.create(
+                key=own_key(actor, key), task=task, customer_id=task.customer_id, staff_no=actor.staff_no, contact=contact,
+                intent=intent, amount_cny=amount_cny, next_at=next_at, note=masked_note(note)[0], at=moment,
+                before={"state": task.state, "due_at": task.due_at.isoformat(), "attempts": task.attempts},
+            )  # fmt: skip
+            _advance(task, contact, intent, next_at, moment)
+            record(actor, "task.outcome", task, contact=contact, intent=intent, campaign=task.campaign)
+            if task.kind == "contact" and contact == "connected":
+                record_contact(actor, task.customer_id, task.channel, ref=f"task:{task.key}"[:80])
+            _obey(actor, task, intent, moment)
+    except IntegrityError:
+        return FollowUp.objects.get(key=own_key(actor, key))
+    return follow_up
+
+
+def undo_outcome(actor: Actor, follow_up_id: int) -> Task:
+    """Take back one's own record within ten seconds: the task is as before.
+
+    Raises:
+        Conflict: it is too late, or the record took effect at once (a refusal, a complaint).
+    """
+    actor.must("task.work")
+    follow_up = follow_ups_for(actor).filter(pk=follow_up_id, staff_no=actor.staff_no).first()
+    if follow_up is None:
+        raise NotAllowed("There is no such record of yours.", follow_up=follow_up_id)
+    if follow_up.intent in states.AT_ONCE:
+        raise Conflict(
+            "A refusal or complaint takes effect at once and is not taken back.",
+            hint="Ask the customer, and record her new word as a consent.",
+        )
+    if now() - follow_up.at > UNDO_WITHIN:
+        raise Conflict("It is too late to take this back.", hint="Record what is right as a new outcome.")
+    task, before = follow_up.task, follow_up.before
+    with transaction.atomic():
+        taken = FollowUp.objects.filter(pk=follow_up.pk, undone_at__isnull=True).update(undone_at=now())
+        if taken:
+            Task.objects.filter(pk=task.pk).update(
+                state=before["state"], due_at=datetime.fromisoformat(before["due_at"]), attempts=before["attempts"],
+                closed_at=None,
+            )  # fmt: skip
+            record(actor, "task.outcome_undone", task, contact=follow_up.contact, intent=follow_up.intent)
+    task.refresh_from_db()
+    return task
+
+
+def own_key(actor: Actor, key: str) -> str:
+    """Keys are the browser's; two people cannot collide."""
+    if not key.strip():
+        raise InvalidSpec("A record needs a key.", hint="Send one with the request.", where=Where(field="key"))
+    return f"{actor.staff_no}:{key}"[:64]
+
+
+def _check_outcome(contact: str, intent: str, amount_cny: Decimal | None, next_at: datetime | None) -> None:
+    def wrong(message: str, field: str) -> InvalidSpec:
+        return InvalidSpec(message, where=Where(field=field))
+
+    if contact not in states.CONTACTS:
+        raise wrong(f"There is no contact result {contact!r}: {', '.join(states.CONTACTS)}.", "contact")
+    if contact == "connected" and intent not in states.INTENTS:
+        raise wrong(f"Say what the customer wants: {', '.join(states.INTENTS)}.", "intent")
+    if contact != "connected" and intent:
+        raise wrong("Nobody was reached, so there is no intent.", "intent")
+    if intent == "deal" and amount_cny is None:
+        raise wrong("A deal needs its amount.", "amount_cny")
+    if amount_cny is not None and not 0 < amount_cny < Decimal(10) ** 12:
+        raise wrong("The amount must be above 0.", "amount_cny")
+    if intent in NEEDS_DATE and next_at is None:
+        raise wrong("An appointment needs a time.", "next_at")
+    if next_at is not None and next_at <= now():
+        raise wrong("The next contact lies in the past.", "next_at")
+
+
+def _advance(task: Task, contact: str, intent: str, next_at: datetime | None, moment: datetime) -> None:
+    """A task stays open while there is a next time, or nobody answered yet."""
+    goes_on = next_at is not None or contact in ("no_answer", "declined")
+    if intent in states.AT_ONCE or contact in ("dead_number", "wrong_person"):
+        goes_on = False
+    fields: dict[str, Any] = {"attempts": F("attempts") + 1}
+    if not goes_on:
+        fields |= {"state": states.DONE, "closed_at": moment}
+    elif next_at is not None:
+        fields["due_at"] = next_at
+    if not Task.objects.filter(pk=task.pk, state=states.OPEN).update(**fields):
+        raise Conflict("The task was closed meanwhile.", hint="Reload.", task=task.pk)
+    task.refresh_from_db()
+
+
+def _obey(actor: Actor, task: Task, intent: str, moment: datetime) -> None:
+    """Give effect to a refusal or complaint, in the same transaction."""
+    if intent not in states.AT_ONCE:
+        return
+    customer_id = task.customer_id
+    if intent == "opt_out":
+        for channel in CHANNELS:
+            record_consent(actor, customer_id, channel=channel, granted=False, source="rm", proof=f"task:{task.pk}")
+    else:
+        days = catalog.policy().complaint_days
+        suppress(actor, customer_id, reason="complaint", until=moment + timedelta(days=days))
+    cancel_for_customer(actor, customer_id, reason="opted_out" if intent == "opt_out" else "complaint")
+
+
+def masked_note(note: str) -> tuple[str, bool]:
+    """Return a note without numbers that could be a phone, card or document, and whether it had any."""
+    kept = PRIVATE.sub("***", note.strip())
+    return kept[:NOTE_LENGTH], kept != note.strip()
