@@ -6,15 +6,18 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from kequn.core.errors import InvalidSpec, NotAllowed
+from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, SeveralErrors
 from kequn.ops import runtime
 from kequn.ops.board import queries, services
 from kequn.ops.board.models import BoardDay, DayFigure
 from kequn.ops.board.periods import period_around
 from kequn.ops.orgs.actor import system_actor
 from kequn.ops.workbench.models import FollowUp, Task
-from tests.ops.bank import Cast, customer_id
+from tests.ops.bank import Cast, approved_campaign, customer_id
 from tests.ops.conftest import NOW
 
 pytestmark = pytest.mark.django_db
@@ -127,3 +130,84 @@ def test_head_office_sees_every_branch_and_the_whole(worked: Cast) -> None:
 def test_nobody_without_the_right_opens_the_board(worked: Cast) -> None:
     with pytest.raises(NotAllowed):
         day(worked, "admin")
+
+
+# -- targets ------------------------------------------------------------------------------------------------------------
+
+JULY = "2026-07"
+
+
+def test_targets_are_broken_down_from_head_office_to_branch_to_rm(bank: runtime.Runtime, cast: Cast) -> None:
+    head, branch = cast["zhaomin"], cast["liqiang"]
+    services.set_targets(head, "sales_fen", JULY, {"HO": 1_000_000})
+    services.set_targets(head, "sales_fen", JULY, {"0001": 600_000, "0002": 400_000})
+    left = queries.left_of(branch, "sales_fen", JULY)
+    assert left is not None
+    assert left.left == 60_000_000
+    services.set_targets(branch, "sales_fen", JULY, {"R001": 600_000})
+    assert queries.left_of(branch, "sales_fen", JULY).left == 0  # type: ignore[union-attr]
+    assert [t.staff_no for t in queries.targets_for(cast["wangfang"])] == ["R001"]
+    assert queries.left_of(head, "sales_fen", JULY).left == 0  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("parts", [{"0001": 60, "0002": 39}, {"0001": 60, "0002": 41}])
+def test_parts_that_do_not_come_out_even_need_a_note(bank: runtime.Runtime, cast: Cast, parts: dict[str, int]) -> None:
+    services.set_targets(cast["zhaomin"], "contacts", JULY, {"HO": 100})
+    with pytest.raises(Conflict, match="1 (less|more) than"):
+        services.set_targets(cast["zhaomin"], "contacts", JULY, parts)
+    assert not queries.targets_for(cast["liqiang"]).exists()
+    services.set_targets(cast["zhaomin"], "contacts", JULY, parts, note="留一户机动")
+    assert queries.targets_for(cast["liqiang"]).get().note == "留一户机动"
+
+
+def test_a_target_that_was_broken_down_does_not_change_without_its_parts(bank: runtime.Runtime, cast: Cast) -> None:
+    services.set_targets(cast["zhaomin"], "contacts", JULY, {"0001": 50})
+    services.set_targets(cast["liqiang"], "contacts", JULY, {"R001": 50})
+    with pytest.raises(Conflict):
+        services.set_targets(cast["zhaomin"], "contacts", JULY, {"0001": 70})
+    with pytest.raises(Conflict):
+        services.remove_target(cast["zhaomin"], queries.targets_for(cast["zhaomin"]).get(staff_no="").pk)
+
+
+def test_nobody_sets_targets_outside_her_branches_or_her_own(bank: runtime.Runtime, cast: Cast) -> None:
+    for key in ("0002", "R002", "0001", "HO", "nobody"):
+        with pytest.raises(NotAllowed):
+            services.set_targets(cast["liqiang"], "contacts", JULY, {key: 1})
+    with pytest.raises(NotAllowed):
+        services.set_targets(cast["wangfang"], "contacts", JULY, {"R001": 1})
+    services.set_targets(cast["zhaomin"], "contacts", JULY, {"0002": 9})
+    assert not queries.targets_for(cast["liqiang"]).exists()
+
+
+def test_a_file_of_targets_is_taken_whole_or_not_at_all(bank: runtime.Runtime, cast: Cast) -> None:
+    head = "metric,period,branch_code,staff_no,amount\n"
+    good = head + 'contacts,2026-07,0001,,"1,200"\ncontacts,2026-Q3,0002,,300\n'
+    bad = good + "contacts,2026-13,0001,,5\nsmiles,2026-07,0001,,5\ncontacts,2026-07,0001,,many\n"
+    with pytest.raises(SeveralErrors) as found:
+        services.load_targets(cast["zhaomin"], bad.encode(), "targets.csv")
+    assert [e.where.line for e in found.value.errors] == [4, 5, 6]
+    assert not queries.targets_for(cast["zhaomin"]).exists()
+    assert services.load_targets(cast["zhaomin"], good.encode(), "targets.csv") == 2
+    assert queries.targets_for(cast["zhaomin"], period=JULY).get().amount == 1200
+
+
+def test_a_campaigns_list_goes_down_with_targets_by_branch(definitions: None, cast: Cast) -> None:
+    approved_campaign(cast)
+    services.set_campaign_targets(cast["zhaomin"], "fund_july", {"0001": 40, "0002": 30})
+    services.set_campaign_targets(cast["liqiang"], "fund_july", {"R001": 40})
+    assert {t.amount for t in queries.targets_for(cast["zhaomin"], campaign="fund_july")} == {40, 30}
+    with pytest.raises(InvalidSpec):
+        services.set_campaign_targets(cast["zhaomin"], "fund_july", {"0001": 1}, metric="new_customers")
+
+
+@given(st.lists(st.integers(0, 500), min_size=2, max_size=2), st.integers(0, 1000))
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_left_and_what_is_given_make_the_target(cast: Cast, parts: list[int], amount: int) -> None:
+    given_ = dict(zip(("0001", "0002"), parts, strict=True))
+    with transaction.atomic():
+        services.set_targets(cast["zhaomin"], "contacts", JULY, {"HO": amount})
+        services.set_targets(cast["zhaomin"], "contacts", JULY, given_, note="试算")
+        left = queries.left_of(cast["zhaomin"], "contacts", JULY)
+        assert left is not None
+        assert left.left + sum(parts) == left.amount == amount
+        transaction.set_rollback(True)

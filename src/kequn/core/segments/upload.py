@@ -93,18 +93,7 @@ def read_list(
         BadSource: the file is neither, is too large or broken, or it is not clear which column is meant
             (fact ``columns``: their titles). What is wrong further down in a text is raised when its lines are read.
     """
-    with _opened(source) as file:
-        start = file.read(8)
-        size = file.seek(0, io.SEEK_END)
-    if size > MOST_BYTES:
-        raise _bad(filename, f"The file is larger than {MOST_BYTES // 2**20} MiB.", "Split it, or load it as a source.")
-    if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        content = source if isinstance(source, bytes) else source.read_bytes()
-        of_sheet = list(_sheet_rows(content, filename, sheet))
-        rows: Callable[[], Iterator[tuple[int, list[Cell]]]] = lambda: iter(of_sheet)  # noqa: E731
-    else:
-        encoding = _encoding(source, start, filename)
-        rows = partial(_text_rows, source, encoding, filename)
+    rows = _rows_of(source, filename, sheet)
     first = next(((number, cells) for number, cells in rows() if any(cells)), None)
     if first is None:
         raise _bad(filename, "The file has no lines.", "Upload a file with a column of customer numbers.")
@@ -113,6 +102,21 @@ def read_list(
     chosen, header = _chosen(titles, column, filename)
     columns = titles if header else tuple(str(i + 1) for i in range(len(titles)))
     return UploadedList(columns, chosen, _Lines(rows, chosen, header))
+
+
+def read_table(source: Path | bytes, filename: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield (line, title -> text) of an uploaded file whose first line has titles; empty lines are passed over.
+
+    Raises:
+        BadSource: as ``read_list``.
+    """
+    rows = _rows_of(source, filename, None)()
+    titles = [_text(cell) for cell in next((cells for _number, cells in rows if any(cells)), [])]
+    if not any(titles):
+        raise _bad(filename, "The file has no lines.", "Upload a file whose first line has the columns' titles.")
+    for number, cells in rows:
+        if any(cells):
+            yield number, {title: _text(cell) for title, cell in zip(titles, cells, strict=False) if title}
 
 
 def masked(value: str) -> str:
@@ -124,6 +128,20 @@ def masked(value: str) -> str:
     if not value:
         return ""
     return f"{value[:2]}****{value[-2:]}" if len(value) >= 8 else f"{value[:1]}****"
+
+
+def _rows_of(source: Path | bytes, filename: str, sheet: str | None) -> Callable[[], Iterator[tuple[int, list[Cell]]]]:
+    """Return what gives the rows of a file from its first on, as often as it is asked: (line, cells)."""
+    with _opened(source) as file:
+        start = file.read(8)
+        size = file.seek(0, io.SEEK_END)
+    if size > MOST_BYTES:
+        raise _bad(filename, f"The file is larger than {MOST_BYTES // 2**20} MiB.", "Split it, or load it as a source.")
+    if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        content = source if isinstance(source, bytes) else source.read_bytes()
+        of_sheet = list(_sheet_rows(content, filename, sheet))
+        return lambda: iter(of_sheet)
+    return partial(_text_rows, source, _encoding(source, start, filename), filename)
 
 
 def _opened(source: Path | bytes) -> BinaryIO:

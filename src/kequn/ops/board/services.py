@@ -3,5 +3,8 @@
 from __future__ import annotations
 
 from kequn.ops.board.days import compute_day, day_job, queue_day, queue_yesterday
+from kequn.ops.board.targets import load_targets, remove_target, set_campaign_targets, set_targets
 
-__all__ = ["compute_day", "day_job", "queue_day", "queue_yesterday"]
+__all__ = [
+    "compute_day", "day_job", "load_targets", "queue_day", "queue_yesterday", "remove_target", "set_campaign_targets", "set_targets",
+]  # fmt: skip
