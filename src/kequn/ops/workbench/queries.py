@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Max, Min, QuerySet, Sum
 
 from kequn.core.errors import NotAllowed
 from kequn.core.spec.offer import OfferSpec, TalkTrackSpec
@@ -15,6 +15,7 @@ from kequn.ops.audiences.queries import bank_today
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import branch_codes_for
+from kequn.ops.orgs.rights import OWN_BOOK
 from kequn.ops.runtime import engine, now
 from kequn.ops.workbench import states
 from kequn.ops.workbench.models import FollowUp, Task
@@ -35,7 +36,7 @@ def tasks_for(
     """Return tasks, the most urgent first. ``due`` is ``today`` (with what is overdue), ``overdue`` or ``later``."""
     actor.must("task.view")
     rows = Task.objects.all()
-    if actor.role == "rm":
+    if actor.role in OWN_BOOK:
         rows = rows.filter(staff_no=actor.staff_no).exclude(staff_no="")
     elif (codes := branch_codes_for(actor)) is not None:
         rows = rows.filter(branch_code__in=codes)
@@ -55,6 +56,11 @@ def tasks_for(
 def end_of_day() -> datetime:
     """Return the instant at which the bank's day is over."""
     return datetime.combine(bank_today() + timedelta(days=1), time(0), ZoneInfo(engine().manifest.zone))
+
+
+def bank_day(moment: datetime) -> date:
+    """Return the bank's day of a moment."""
+    return moment.astimezone(ZoneInfo(engine().manifest.zone)).date()
 
 
 def task_for(actor: Actor, task_id: int) -> Task:
@@ -121,3 +127,49 @@ def complaints_of(customer_ids: Collection[str] | None) -> Iterable[tuple[str, d
     if customer_ids is not None:
         rows = rows.filter(customer_id__in=list(customer_ids))
     return [(customer_id, at.date(), False) for customer_id, at in rows.values_list("customer_id", "at")]
+
+
+# -- what lists of many customers show ----------------------------------------------------------------------------------
+
+AT_ONCE = 5_000
+"""Customers a statement: a book is one."""
+ON_THE_PHONE = ("connected", "dead_number", "wrong_person")
+"""Results that say something about the number."""
+
+
+def last_contacts(customer_ids: Sequence[str]) -> dict[str, datetime]:
+    """Return when a contact of each customer was last recorded in kequn, whoever did; the caller has checked the scope."""
+    found: dict[str, datetime] = {}
+    for ids in _parts(customer_ids):
+        rows = FollowUp.objects.filter(customer_id__in=ids, undone_at__isnull=True).order_by()
+        found.update(rows.values_list("customer_id").annotate(last=Max("at")))
+    return found
+
+
+def next_dues(actor: Actor, customer_ids: Sequence[str]) -> dict[str, datetime]:
+    """Return when the next open task on each customer is due, of the tasks that the actor sees."""
+    found: dict[str, datetime] = {}
+    for ids in _parts(customer_ids) if actor.may("task.view") else ():
+        rows = tasks_for(actor).filter(customer_id__in=ids).order_by()
+        found.update(rows.values_list("customer_id").annotate(due=Min("due_at")))
+    return found
+
+
+def phone_words(customer_ids: Sequence[str]) -> dict[str, str]:
+    """Return the last result of each customer that says something about her number (``dead_number``, ``connected`` …)."""
+    found: dict[str, str] = {}
+    for ids in _parts(customer_ids):
+        rows = FollowUp.objects.filter(customer_id__in=ids, contact__in=ON_THE_PHONE, undone_at__isnull=True)
+        found.update(rows.order_by("at", "id").values_list("customer_id", "contact"))
+    return found
+
+
+def last_words(task_ids: Sequence[int]) -> dict[int, FollowUp]:
+    """Return the last record of each task that was not taken back; the caller has checked the scope."""
+    rows = FollowUp.objects.filter(task__in=task_ids, undone_at__isnull=True).order_by("at", "id")
+    return {row.task_id: row for row in rows}
+
+
+def _parts(customer_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(customer_ids), AT_ONCE):
+        yield customer_ids[start : start + AT_ONCE]
