@@ -27,3 +27,12 @@ class BankMove:
     branch_code: str
     before: str
     after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """Words that a person typed, fit to be kept: numbers of people hidden, and what was odd about them."""
+
+    text: str
+    flags: tuple[str, ...]
+    """``number``: a phone, card or document number was hidden; ``markup``: it holds what looks like a script or a tag."""

@@ -12,6 +12,7 @@ from django.db import transaction
 from kequn.core.errors import Conflict, NotAllowed
 from kequn.ops.customers.contracts import BankMove
 from kequn.ops.customers.crypto import blind, seal, unseal
+from kequn.ops.customers.masking import clean as clean
 from kequn.ops.customers.models import Person, Reveal
 from kequn.ops.customers.queries import PERSONAL, people_for
 from kequn.ops.governance.services import record

@@ -404,8 +404,13 @@ def _expandable(actor: Actor, discovery_id: int, n: int) -> Discovery:
 # -- notes --------------------------------------------------------------------------------------------------------------
 
 
-def add_note(actor: Actor, subject_kind: str, subject: str, text: str) -> ExpertNote:
-    """Write a note on a segment, a cluster or a discovery, under one's own name.
+def add_note(
+    actor: Actor, subject_kind: str, subject: str, text: str, *, written_by: tuple[int | None, str] | None = None
+) -> ExpertNote:
+    """Write a note on a segment, a cluster or a discovery, under one's own name, or as given on by its author.
+
+    Args:
+        written_by: user id and name of the author, where the actor takes over what another said.
 
     Raises:
         InvalidSpec: no text, or more than 4,000 characters.
@@ -414,10 +419,11 @@ def add_note(actor: Actor, subject_kind: str, subject: str, text: str) -> Expert
     actor.must("note.write")
     notes_for(actor, subject_kind, subject)
     said = _said(text)
+    author_id, author_name = written_by or (actor.user_id, actor.display_name)
     with transaction.atomic():
         row = ExpertNote.objects.create(
-            subject_kind=subject_kind, subject=subject, text=said, author_id=actor.user_id,
-            author_name=actor.display_name, branch_path=actor.branch_path, created_at=now(),
+            subject_kind=subject_kind, subject=subject, text=said, author_id=author_id,
+            author_name=author_name, branch_path=actor.branch_path, created_at=now(),
         )  # fmt: skip
         NoteVersion.objects.create(note=row, text=said, at=now())
         record(actor, "note.written", row, about=f"{subject_kind} {subject}")
