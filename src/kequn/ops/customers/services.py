@@ -10,9 +10,9 @@ from datetime import timedelta
 from django.db import transaction
 
 from kequn.core.errors import Conflict, NotAllowed
+from kequn.ops.customers import masking
 from kequn.ops.customers.contracts import BankMove
 from kequn.ops.customers.crypto import blind, seal, unseal
-from kequn.ops.customers.masking import clean as clean
 from kequn.ops.customers.models import Person, Reveal
 from kequn.ops.customers.queries import PERSONAL, people_for
 from kequn.ops.governance.services import record
@@ -25,6 +25,8 @@ BATCH = 2_000
 ADDRESS = {"sms": "phone", "call": "phone", "email": "email", "file_drop": "customer_no"}
 """Channel -> the personal field it is sent to. WeCom, push and the RM's task go by surrogate id."""
 
+clean = masking.clean
+"""How every app keeps what people type about customers."""
 
 OwnerRule = Callable[[Actor, Sequence[BankMove], str], None]
 _owner_rule: dict[str, OwnerRule] = {}
