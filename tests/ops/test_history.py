@@ -13,7 +13,7 @@ from kequn.core.segments import history as kept
 from kequn.core.spec.segment import SegmentSpec
 from kequn.core.tags import catalogue, refresh
 from kequn.ops import runtime
-from kequn.ops.audiences import history, services
+from kequn.ops.audiences import history, queries, services
 from kequn.ops.governance.models import AuditEntry
 from kequn.ops.jobs.models import Job
 from kequn.ops.jobs.services import run_waiting
@@ -129,3 +129,19 @@ def test_what_is_kept_equals_what_is_computed(past: runtime.Runtime, cast: Cast)
     assert there.is_dir()
     computed = members_of(cast["zhaomin"], RICH, as_of=AS_OF)
     assert np.array_equal(history.members_on(cast["zhaomin"], "rich", AS_OF), computed)
+
+
+def test_members_kept_later_are_noticed_at_once(past: runtime.Runtime, cast: Cast) -> None:
+    """The version of the store stays the same: what a rule about earlier members says must not."""
+    was = {"name": "once_rich", "title": "曾经富裕", "where": {"segment": "rich", "as_of": EARLY.isoformat()}}
+    actor, spec = cast["zhaomin"], SegmentSpec.model_validate(was)
+    version = services.save_segment(actor, spec)
+    before = queries.members_of(actor, spec, as_of=AS_OF)
+    assert services.profile_segment(actor, version.pk).size == len(before) == 0
+    members = np.arange(7, dtype=np.uint32)
+    kept.take(
+        past.store, "rich", EARLY, members, definition={"segment": {"rich": "other"}}, data="d", now=runtime.now()
+    )
+    assert queries.members_of(actor, spec, as_of=AS_OF).tolist() == members.tolist()
+    assert queries.preview_segment(actor, spec).size == 7
+    assert services.profile_segment(actor, version.pk).size == 7

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +17,7 @@ from kequn.console.segments.tree import AGAINST, PLACES, Node, RowsForm, ValueTe
 from kequn.console.segments.written import document_of, tree_of
 from kequn.core.data.tables import TABLES
 from kequn.core.errors import KequnError, SeveralErrors
-from kequn.core.segments import COLUMN_OPERATORS, DIALECTS, EXECUTED, OPERATORS, in_words
+from kequn.core.segments import COLUMN_OPERATORS, DIALECTS, EXECUTED, OPERATORS
 from kequn.core.segments.columns import TABLE_WORDS, code_words, column_title
 from kequn.core.segments.typed import MONTH_DAY
 from kequn.core.spec.reading import dump_spec, parse_spec
@@ -158,29 +157,16 @@ def types() -> dict[str, str]:
 
 def _funnel(root: Node, preview: SegmentPreview) -> list[tuple[str, int, int]]:
     found = {step.path: step for step in preview.steps}
-    steps, segments = [], segment_specs()
+    said = {step.path: words for step, words in zip(preview.steps, preview.step_words, strict=True)}
+    steps = []
     for node in root.walk():
         step = found.get(node.place)
         if step:
             node.alone, node.left, node.unknown = step.alone, step.left, step.unknown
-            steps.append((_said_node(node, segments), step.left, preview.bank))
+            steps.append((said[step.path].to(_language()), step.left, preview.bank))
         elif node.place in preview.unknown:
             node.unknown = preview.unknown[node.place]
     return steps
-
-
-def _said_node(node: Node, segments: dict[str, SegmentSpec]) -> str:
-    spec = _part(node)
-    try:
-        return in_words(spec, tags=catalogue(), segments=segments, language=_language())
-    except KequnError:
-        return node.path
-
-
-def _part(node: Node) -> Any:
-    """Return one node's condition as a spec; the whole was read before, so that nothing is wrong with a part."""
-    document = {"kind": "segment", "name": NAMELESS, "title": "-", "where": document_of(deepcopy(node), types())}
-    return SegmentSpec.model_validate(document).where
 
 
 def _of_tag(spec: TagSpec | None, node: Node) -> dict[str, Any]:

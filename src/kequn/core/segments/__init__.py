@@ -1,19 +1,19 @@
 """Segments: rules over tags and behaviour, and who belongs to them on a date."""
 
-from kequn.core.segments.funnel import FunnelStep, Preview, funnel, preview
+from kequn.core.segments.funnel import FunnelStep, Preview, funnel, preview, preview_rule
 from kequn.core.segments.lists import LineFault, ListMatch, drop_list, extend_list, match_list, save_list
 from kequn.core.segments.members import Overlap, count, members, overlap, plane
 from kequn.core.segments.pack import Group, group_named, groups, shipped_segments, tags_wanting
-from kequn.core.segments.past import Past
+from kequn.core.segments.past import Past, asks_members, past_key
 from kequn.core.segments.query import count_by, leaf_sql, members_sql
-from kequn.core.segments.rule import key_of, lists_in, segments_in, tables_in, tags_in
+from kequn.core.segments.rule import Rule, key_of, lists_in, segments_in, steps, tables_in, tags_in
 from kequn.core.segments.sensitivity import consents_needed
 from kequn.core.segments.settle import settled
 from kequn.core.segments.sql import DIALECTS, EXECUTED
 from kequn.core.segments.typed import COLUMN_OPERATORS, OPERATORS
 from kequn.core.segments.understand import check, sensitive_tags, understand
 from kequn.core.segments.upload import ListLine, UploadedList, masked, read_list
-from kequn.core.segments.words import in_words, say_day, say_period
+from kequn.core.segments.words import in_words, rule_in_words, say_day, say_period
 
 __all__ = [
     "COLUMN_OPERATORS",
@@ -28,7 +28,9 @@ __all__ = [
     "Overlap",
     "Past",
     "Preview",
+    "Rule",
     "UploadedList",
+    "asks_members",
     "check",
     "consents_needed",
     "count",
@@ -47,9 +49,12 @@ __all__ = [
     "members",
     "members_sql",
     "overlap",
+    "past_key",
     "plane",
     "preview",
+    "preview_rule",
     "read_list",
+    "rule_in_words",
     "save_list",
     "say_day",
     "say_period",
@@ -57,6 +62,7 @@ __all__ = [
     "sensitive_tags",
     "settled",
     "shipped_segments",
+    "steps",
     "tables_in",
     "tags_in",
     "tags_wanting",

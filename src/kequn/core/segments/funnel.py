@@ -59,7 +59,11 @@ def preview(
     by: By = "index",
 ) -> Preview:
     """Return size, funnel and unknowns. Raises as `count` does."""
-    rule = understand(spec, tags=tags, segments=segments)
+    return preview_rule(engine, understand(spec, tags=tags, segments=segments), as_of=as_of, past=past, by=by)
+
+
+def preview_rule(engine: Engine, rule: Rule, *, as_of: date, past: Past | None = None, by: By = "index") -> Preview:
+    """Return size, funnel and unknowns of a rule as understood; a step for each of `steps`. Raises as `lowered` does."""
     figure = (_by_index if by == "index" else _by_sql)(engine, rule, as_of, past)
     parts, tested = steps(rule), tags_now(rule)
     made = tuple(

@@ -23,7 +23,7 @@ from kequn.core.engine.index.bits import Words, from_ordinals
 from kequn.core.engine.index.layout import days_of
 from kequn.core.engine.index.plan import Among, Bits, CodeIn, Known, Plan, Range
 from kequn.core.segments.behaving import did_plane
-from kequn.core.segments.past import Past
+from kequn.core.segments.past import Past, past_key
 from kequn.core.segments.query import check_there, leaf_sql
 from kequn.core.segments.rule import (
     AnyRule,
@@ -112,8 +112,14 @@ class Lowering:
         return self._kept(key_of(rule), load)
 
     def _elsewhere(self, rule: Rule) -> Plan:
-        query = leaf_sql(self.engine, rule, self.index.as_of, past=self.past)
-        return self._kept(query, lambda: self._found(query))
+        key = key_of(rule) + past_key(rule, self.past)
+        if self.engine.masks.get((self.index.key, key)) is None:
+            query = self._query(rule)  # now, so that what it lacks is said now
+            return self._kept(key, lambda: self._found(query))
+        return self._kept(key, lambda: self._found(self._query(rule)))
+
+    def _query(self, rule: Rule) -> str:
+        return leaf_sql(self.engine, rule, self.index.as_of, past=self.past)
 
     def _found(self, query: str) -> Words:
         return self.engine.ordinals(query, size=self.index.size)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Iterable
 from datetime import date
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +42,24 @@ def past_members(
                 engine.register(snapshot_name(part.name, part.on), members)
                 found.add((part.name, part.on))
     return frozenset(found)
+
+
+def asks_members(rule: Rule) -> bool:
+    """Whether a rule asks who was a member of a segment earlier: members may be kept later, in the same version of the store."""
+    return any(isinstance(part, WasRule) for part in walk(rule))
+
+
+def past_key(rule: Rule, past: Past | None) -> str:
+    """Return what tells the kept members that a settled rule asks about from others; empty where it asks about none."""
+    asked = [part for part in walk(rule) if isinstance(part, WasRule) and isinstance(part.on, date)]
+    if past is None or not asked:
+        return ""
+    digest = hashlib.sha256()
+    for part in asked:
+        ordinals = past(part.name, cast("date", part.on))
+        digest.update(b"-" if ordinals is None else np.asarray(ordinals, dtype=np.uint32).tobytes())
+        digest.update(f"|{part.name} {part.on}|".encode())
+    return f" {digest.hexdigest()}"
 
 
 def relations(engine: Engine, rules: Iterable[Rule], as_of: date) -> dict[str, str]:

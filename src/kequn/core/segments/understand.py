@@ -109,13 +109,15 @@ def check(
     tags: Mapping[str, TagSpec],
     segments: Mapping[str, SegmentSpec],
     lists: Collection[str] | None = None,
-) -> None:
-    """Raise what is wrong with a segment, each fault with its place (``where.all.1.tag``), as `understand` does.
+) -> Rule:
+    """Return the rule of a segment; raise what is wrong with it, each fault with its place (``where.all.1.tag``), as `understand` does.
 
     Raises:
         ConsentNotDeclared: it selects by a tag of class S and does not say on which separate consent.
     """
-    check_consents(spec, understand(spec, tags=tags, segments=segments, lists=lists))
+    rule = understand(spec, tags=tags, segments=segments, lists=lists)
+    check_consents(spec, rule)
+    return rule
 
 
 def sensitive_tags(

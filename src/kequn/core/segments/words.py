@@ -7,6 +7,7 @@ from datetime import date
 
 from kequn.core.segments.chinese import Chinese
 from kequn.core.segments.english import English
+from kequn.core.segments.rule import Rule
 from kequn.core.segments.understand import understand
 from kequn.core.segments.voice import Voice
 from kequn.core.spec.period import Day, Period
@@ -31,9 +32,14 @@ def in_words(
         InvalidSpec and its kin: as `understand` does.
     """
     rule = understand(spec, tags=tags, segments=segments)
+    return rule_in_words(rule, language, whole=isinstance(spec, SegmentSpec))
+
+
+def rule_in_words(rule: Rule, language: str, *, whole: bool) -> str:
+    """Return a rule as understood in words: the ``whole`` of a segment as a sentence, else a clause."""
     voice = _voice(language)
     clause = voice.clause(rule)
-    return voice.sentence(clause) if isinstance(spec, SegmentSpec) else clause
+    return voice.sentence(clause) if whole else clause
 
 
 def say_period(period: Period, language: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from kequn.core.gate import Contactable
 from kequn.core.segments import FunnelStep
 from kequn.core.segments.lists import LineFault
+from kequn.core.spec.base import Text
 from kequn.ops.customers.contracts import MaskedPerson
 
 
@@ -26,6 +27,8 @@ class SegmentPreview:
     """Path of a test in the document -> customers without a value."""
     words_zh: str
     words_en: str
+    step_words: tuple[Text, ...]
+    """Each step as a clause."""
     is_scoped: bool
     """Whether the figures are those of the actor's branches alone."""
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from kequn.core.errors import KequnError
 from kequn.core.insight import Profile, draft_profile
-from kequn.core.segments import plane, tags_in, understand
+from kequn.core.segments import plane, tags_in
 from kequn.core.spec.base import Text
 from kequn.core.spec.segment import SegmentSpec
 from kequn.ops.audiences.queries import (
     bank_for,
-    check_segment,
+    checked,
     kept_on,
     latest_date,
     latest_segments,
@@ -65,10 +65,10 @@ def look_at_draft(actor: Actor, spec: SegmentSpec) -> DraftLook:
         KequnError: as `check_segment`; ``NoData`` where no tags were computed.
     """
     actor.must("segment.view")
-    others = check_segment(spec)
+    rule, others = checked(spec)
     bank, day, tags = bank_for(actor), latest_date(), catalogue()
     drafted = plane(bank, spec, tags=tags, segments=others, as_of=day, past=kept_on)
-    defining = tags_in(understand(spec, tags=tags, segments=others))
+    defining = tags_in(rule)
     profile = draft_profile(bank, drafted, tags=tags, as_of=day, defining=defining)
     loops, shared, unanswered, waiting = bank.index(day).loops, [], 0, 0
     until = time.monotonic() + PATIENCE

@@ -19,18 +19,18 @@ from kequn.core.errors import Conflict, KequnError, NoData, NotAllowed, UnknownS
 from kequn.core.gate import CHANNELS, Candidates, Facts, contactable, decide, unknown_facts
 from kequn.core.segments import (
     Overlap,
-    check,
     history,
     lists_in,
     members,
     members_sql,
     overlap,
-    preview,
     segments_in,
+    settled,
     tables_in,
     tags_in,
     understand,
 )
+from kequn.core.spec.base import Text
 from kequn.core.spec.campaign import ContactPolicySpec
 from kequn.core.spec.segment import SegmentSpec
 from kequn.ops.audiences import contactability, dictionary, states
@@ -47,8 +47,8 @@ from kequn.ops.tags.contracts import TagUser
 from kequn.ops.tags.queries import catalogue, tables_of
 
 __all__ = [
-    "OPEN_TALK", "Ordinals", "bank_for", "bank_today", "check_segment", "closure", "contactable_segment",
-    "customer_ids", "dates", "draft_sql", "draft_words", "export_for", "exports_for", "facts_about", "kept_on", "latest_date",
+    "OPEN_TALK", "Ordinals", "bank_for", "bank_today", "check_segment", "checked", "closure", "contactable_segment",
+    "customer_ids", "dates", "draft_sql", "draft_words", "export_for", "exports_for", "facts_about", "kept_key", "kept_on", "latest_date",
     "latest_segments", "list_for", "lists_for", "lists_within", "members_of", "members_page", "ordinals", "overlap_of",
     "pinned_segments", "preview_segment", "reaches", "scope_key", "scope_ordinals", "scope_sql", "scope_values", "segment_for",
     "segment_named", "segment_specs", "segments_for", "shown_value", "sql_for", "tables_within", "tag_values", "tags_of_one",
@@ -147,9 +147,13 @@ def check_segment(spec: SegmentSpec) -> dict[str, SegmentSpec]:
     Raises:
         KequnError: an unknown tag, segment or list, a wrong value for a tag, or segments in a ring; with the field's path.
     """
+    return checked(spec)[1]
+
+
+def checked(spec: SegmentSpec) -> tuple[rules.Rule, dict[str, SegmentSpec]]:
+    """Return the rule of a segment, and the segments that it may refer to. Raises as `check_segment`."""
     others = segment_specs() | {spec.name: spec}
-    check(spec, tags=catalogue(), segments=others, lists=usable_lists())
-    return others
+    return rules.check(spec, tags=catalogue(), segments=others, lists=usable_lists()), others
 
 
 def sql_for(actor: Actor, version_id: int, *, as_of: date | None = None, dialect: str = "duckdb") -> str:
@@ -262,26 +266,37 @@ def preview_segment(actor: Actor, what: SegmentSpec | int, *, as_of: date | None
     """
     actor.must("segment.view")
     spec = what if isinstance(what, SegmentSpec) else segment_for(actor, what).spec
-    others = check_segment(spec)
-    day, tags = as_of or latest_date(), catalogue()
-    found = preview(bank_for(actor), spec, tags=tags, segments=others, as_of=day, past=kept_on)
+    rule, _ = checked(spec)
+    day = as_of or latest_date()
+    found = rules.preview_rule(bank_for(actor), rule, as_of=day, past=kept_on)
     return SegmentPreview(
         as_of=day,
         size=found.size,
         bank=found.customers,
         steps=found.steps,
         unknown=found.unknown,
-        words_zh=rules.in_words(spec, tags=tags, segments=others, language="zh"),
-        words_en=rules.in_words(spec, tags=tags, segments=others, language="en"),
+        words_zh=rules.rule_in_words(rule, "zh", whole=True),
+        words_en=rules.rule_in_words(rule, "en", whole=True),
+        step_words=tuple(
+            Text(**{each: rules.rule_in_words(step, each, whole=False) for each in ("zh", "en")})
+            for step in rules.steps(rule)
+        ),
         is_scoped=bool(scope_key(actor)),
     )
 
 
 def members_of(actor: Actor, spec: SegmentSpec, *, as_of: date) -> Ordinals:
     """Return the sorted ordinals of a segment's members within the actor's scope; the arrays asked for last are kept."""
-    segments, bank = check_segment(spec), bank_for(actor)
-    pinned = closure(spec, segments)
-    key = (str(bank.store.root), bank.manifest.version, as_of, scope_key(actor), tuple(pinned.items()))
+    (rule, segments), bank = checked(spec), bank_for(actor)
+    pinned = {name: segments[name].fingerprint() for name in sorted({spec.name, *segments_in(rule)})}
+    key = (
+        str(bank.store.root),
+        bank.manifest.version,
+        as_of,
+        scope_key(actor),
+        tuple(pinned.items()),
+        kept_key(rule, as_of),
+    )
     found = members_kept.get(key)
     if found is not None:
         return found
@@ -295,6 +310,14 @@ def kept_on(name: str, on: date) -> Ordinals | None:
         return history.members_on(runtime().store, name, on)
     except NoData:
         return None
+
+
+def kept_key(rule: rules.Rule, as_of: date) -> str:
+    """Return what tells the members kept of earlier days that a rule asks about from others; empty where it asks about none."""
+    if not rules.asks_members(rule):
+        return ""
+    dates = frozenset(map(date.fromisoformat, engine().manifest.dates))
+    return rules.past_key(settled(rule, as_of, dates=dates), kept_on)
 
 
 def overlap_of(actor: Actor, version_ids: Sequence[int], *, as_of: date | None = None) -> Overlap:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date, timedelta
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ from kequn.ops.audiences.queries import (
     closure,
     customer_ids,
     export_for,
+    kept_key,
     latest_date,
     members_of,
     preview_segment,
@@ -251,9 +254,11 @@ def compute_profile(actor: Actor, version_id: int, *, as_of: date) -> Profile:
 
 
 def _profile_key(actor: Actor, spec: SegmentSpec, as_of: date) -> dict[str, Any]:
-    pinned = closure(spec, segment_specs() | {spec.name: spec})
+    segments = segment_specs() | {spec.name: spec}
+    rule, pinned = understand(spec, tags=catalogue(), segments=segments), closure(spec, segments)
+    within = json.dumps([sorted(pinned.items()), kept_key(rule, as_of)])
     return {
-        "fingerprint": "-".join([spec.fingerprint(), *(f for n, f in pinned.items() if n != spec.name)])[:64],
+        "fingerprint": f"{spec.fingerprint()}-{blake2b(within.encode(), digest_size=16).hexdigest()}",
         "store_version": engine().manifest.version,
         "as_of": as_of,
         "scope": scope_key(actor),
