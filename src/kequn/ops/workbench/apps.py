@@ -10,10 +10,15 @@ class WorkbenchConfig(AppConfig):
     label = "workbench"
 
     def ready(self) -> None:
-        """Send on the channel ``rm_task``, and tell the gate what RMs are at."""
+        """Send on the channel ``rm_task``, tell the gate what RMs are at, and let tasks follow their customers."""
         from kequn.ops.audiences.services import tell_complaints, tell_work
+        from kequn.ops.customers.queries import tell_reach
         from kequn.ops.delivery.services import register
         from kequn.ops.governance.services import on_refusal
+        from kequn.ops.ownership.services import on_cover, on_owner_change
+        from kequn.ops.ownership.services import tell_work as tell_owners_of_work
+        from kequn.ops.workbench import working
+        from kequn.ops.workbench.moving import follow_cover, follow_owner, lent_to
         from kequn.ops.workbench.queries import complaints_of, worked_on
         from kequn.ops.workbench.services import RmTaskTransport, close_refused
 
@@ -21,3 +26,10 @@ class WorkbenchConfig(AppConfig):
         tell_complaints("workbench", complaints_of)
         tell_work("workbench", worked_on)
         on_refusal("workbench", close_refused)
+        on_owner_change("workbench", follow_owner)
+        on_cover("workbench", follow_cover)
+        tell_owners_of_work(
+            "workbench", worked=working.reached, matters=working.open_matters, opportunities=working.opportunities,
+            tasks=working.with_tasks,
+        )  # fmt: skip
+        tell_reach("workbench", lent_to)

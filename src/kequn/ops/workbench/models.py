@@ -1,4 +1,4 @@
-"""An RM's tasks and what came of them."""
+"""An RM's tasks, what came of them, and whose doing a purchase was."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ class Task(models.Model):
     """What makes a second creation the same task: the touch's key, or the request's."""
     customer_id = models.CharField(max_length=32, db_index=True)
     staff_no = models.CharField(max_length=20)
+    moved_from = models.CharField(max_length=20, blank=True)
+    """Who had it, where it was given to somebody who does not have the customer."""
     branch_code = models.CharField(max_length=12, blank=True, db_index=True)
-    kind = models.CharField(max_length=10, choices=[("campaign", "campaign"), ("contact", "contact")])
+    kind = models.CharField(max_length=12, choices=[(k, k) for k in states.KINDS])
     """``contact`` is one the RM started herself: it has passed the gate and is exempt from control groups."""
     campaign = models.CharField(max_length=64, blank=True, db_index=True)
     channel = models.CharField(max_length=12, default="call")
@@ -23,19 +25,52 @@ class Task(models.Model):
     title_en = models.CharField(max_length=200, blank=True)
     why_zh = models.TextField(blank=True)
     why_en = models.TextField(blank=True)
+    """Why now, with its numbers: for staff alone (内部依据)."""
+    said_zh = models.TextField(blank=True)
+    said_en = models.TextField(blank=True)
+    """Words that may be said to the customer (可对客表述)."""
+    facts = models.JSONField(default=dict)
+    """The numbers behind the words: what the task is about (``product``, ``family``), since when and how much."""
+    blocked = models.JSONField(default=dict)
+    """What may not be done and by which rules of the gate, by channel and for the ``offer``; as of the planning."""
     offer = models.CharField(max_length=64, blank=True)
     talk_track = models.CharField(max_length=12, blank=True)
     """Fingerprint of the approved version."""
     priority = models.PositiveSmallIntegerField(default=60)
+    score = models.PositiveIntegerField(default=0)
+    """Its place in the day's order: the priority first, then how near its end is, then the money."""
+    value_cny = models.DecimalField(max_digits=16, decimal_places=2, null=True)
+    """The money at stake."""
+    is_main = models.BooleanField(default=False)
+    """The one open task under which the customer stands in the day's list; her others are folded under it."""
+    planned_for = models.DateField(null=True)
+    """The business day it was given a place on."""
     due_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
+    """After this it makes no sense any more."""
     state = models.CharField(max_length=10, choices=[(s, s) for s in states.TRANSITIONS], default=states.OPEN)
     attempts = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
+    closed_by = models.CharField(max_length=8, blank=True, choices=[(c, c) for c in states.CLOSERS])
+    closed_why = models.CharField(max_length=16, blank=True)
+    """A key of ``states.CLOSINGS`` where it was not a member of staff."""
+    credited_to = models.CharField(max_length=20, blank=True)
 
     class Meta:
         ordering = ["-priority", "due_at", "id"]
-        indexes = [models.Index(fields=["staff_no", "state", "due_at"], name="task_of_staff")]
+        indexes = [
+            models.Index(fields=["staff_no", "state", "due_at"], name="task_of_staff"),
+            models.Index(fields=["staff_no", "state", "is_main", "-score"], name="task_of_day"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["customer_id"], condition=models.Q(state=states.OPEN, is_main=True), name="task_one_main"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state=states.OPEN) | models.Q(closed_by=""), name="task_open_is_not_closed"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.title_zh} ({self.state})"
@@ -71,4 +106,32 @@ class FollowUp(models.Model):
                 condition=models.Q(amount_cny__isnull=True) | models.Q(amount_cny__gt=0),
                 name="follow_up_amount_positive",
             ),
+        ]
+
+
+class Credit(models.Model):
+    """A purchase that a task brought about, counted once, for one member of staff (业绩归属)."""
+
+    task = models.OneToOneField(Task, on_delete=models.PROTECT, related_name="credit")
+    customer_id = models.CharField(max_length=32)
+    product_code = models.CharField(max_length=40)
+    """Of the position that was opened or grew; a family's name where money was kept within it."""
+    amount_cny = models.DecimalField(max_digits=16, decimal_places=2)
+    day = models.DateField()
+    """The business date of the data that shows it."""
+    staff_no = models.CharField(max_length=20)
+    branch_code = models.CharField(max_length=12, blank=True)
+    reason = models.CharField(max_length=8, choices=[(r, r) for r in states.CREDITED])
+    """``contact``: she had the last effective contact; ``owner``: nobody had, and the customer is hers."""
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-day", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["customer_id", "product_code", "day"], name="credit_once_a_purchase"),
+            models.CheckConstraint(condition=models.Q(amount_cny__gt=0), name="credit_amount_positive"),
+        ]
+        indexes = [
+            models.Index(fields=["staff_no", "day"], name="credit_of_staff"),
+            models.Index(fields=["branch_code", "day"], name="credit_of_branch"),
         ]

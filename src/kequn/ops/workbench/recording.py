@@ -18,10 +18,13 @@ from kequn.ops.governance.services import record, record_consent, suppress
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import now
 from kequn.ops.workbench import states
+from kequn.ops.workbench.closing import as_it_was, fold_after, put_back
 from kequn.ops.workbench.models import FollowUp, Task
-from kequn.ops.workbench.queries import follow_ups_for, task_for
+from kequn.ops.workbench.queries import bank_day, follow_ups_for, task_for
 
 UNDO_WITHIN = timedelta(seconds=10)
+PROMISE_STANDS = timedelta(days=14)
+"""So long an appointment or a promised call that was missed stays before the RM."""
 NOTE_LENGTH = 500
 PRIVATE = re.compile(r"\d{7,}|\d(?:[\s.·–—-]{0,2}\d){10,}")
 """A number that could be somebody's: also one written in groups, as phone and card numbers are."""
@@ -62,9 +65,12 @@ def record_outcome(
             follow_up = FollowUp.objects.create(
                 key=own_key(actor, key), task=task, customer_id=task.customer_id, staff_no=actor.staff_no, contact=contact,
                 intent=intent, amount_cny=amount_cny, next_at=next_at, note=masked_note(note)[0], at=moment,
-                before={"state": task.state, "due_at": task.due_at.isoformat(), "attempts": task.attempts},
+                before=as_it_was(task),
             )  # fmt: skip
             _advance(task, contact, intent, next_at, moment)
+            if task.state == states.DONE and (after := fold_after(task, reached=contact == "connected", at=moment)):
+                follow_up.before |= after
+                follow_up.save(update_fields=["before"])
             record(actor, "task.outcome", task, contact=contact, intent=intent, campaign=task.campaign)
             if task.kind == "contact" and contact == "connected":
                 record_contact(actor, task.customer_id, task.channel, ref=f"task:{task.key}"[:80])
@@ -78,7 +84,7 @@ def undo_outcome(actor: Actor, follow_up_id: int) -> Task:
     """Take back one's own record within ten seconds: the task is as before.
 
     Raises:
-        Conflict: it is too late, or the record took effect at once (a refusal, a complaint).
+        Conflict: it is too late, the record took effect at once (a refusal, a complaint), or the task went on meanwhile.
     """
     actor.must("task.work")
     follow_up = follow_ups_for(actor).filter(pk=follow_up_id, staff_no=actor.staff_no).first()
@@ -95,10 +101,7 @@ def undo_outcome(actor: Actor, follow_up_id: int) -> Task:
     with transaction.atomic():
         taken = FollowUp.objects.filter(pk=follow_up.pk, undone_at__isnull=True).update(undone_at=now())
         if taken:
-            Task.objects.filter(pk=task.pk).update(
-                state=before["state"], due_at=datetime.fromisoformat(before["due_at"]), attempts=before["attempts"],
-                closed_at=None,
-            )  # fmt: skip
+            put_back(task, before)
             record(actor, "task.outcome_undone", task, contact=follow_up.contact, intent=follow_up.intent)
     task.refresh_from_db()
     return task
@@ -138,9 +141,9 @@ def _advance(task: Task, contact: str, intent: str, next_at: datetime | None, mo
         goes_on = False
     fields: dict[str, Any] = {"attempts": F("attempts") + 1}
     if not goes_on:
-        fields |= {"state": states.DONE, "closed_at": moment}
+        fields |= {"state": states.DONE, "closed_at": moment, "closed_by": states.STAFF}
     elif next_at is not None:
-        fields["due_at"] = next_at
+        fields |= {"due_at": next_at, "expires_at": next_at + PROMISE_STANDS, "planned_for": bank_day(next_at)}
     if not Task.objects.filter(pk=task.pk, state=states.OPEN).update(**fields):
         raise Conflict("The task was closed meanwhile.", hint="Reload.", task=task.pk)
     task.refresh_from_db()

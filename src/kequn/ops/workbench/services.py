@@ -1,37 +1,42 @@
-"""Start a contact of one's own, hand tasks over, close what is over; with what the app's other modules do."""
+"""Start a contact of one's own; with what the app's other modules do."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
-from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
+from kequn.core.errors import Conflict, InvalidSpec, Where
 from kequn.core.gate import ALLOW, BY_CODE, HOLD, Content, proposal_from
 from kequn.ops.audiences.queries import OPEN_TALK, ordinals
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.customers.queries import person_for
-from kequn.ops.governance.services import ALL_CHANNELS, record
+from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
-from kequn.ops.orgs.queries import staff_for
 from kequn.ops.runtime import engine, now
-from kequn.ops.workbench import states
+from kequn.ops.workbench.closing import cancel_tasks, close_refused, expire_tasks
+from kequn.ops.workbench.creating import create_task
 from kequn.ops.workbench.customer import decide_for_rm
 from kequn.ops.workbench.models import Task
-from kequn.ops.workbench.portrait import customer_360
-from kequn.ops.workbench.queries import task_for
+from kequn.ops.workbench.moving import assign_task, reassign_tasks
+from kequn.ops.workbench.portrait import advice_for, customer_360, money_for, past_for
 from kequn.ops.workbench.recording import masked_note, own_key, record_outcome, undo_outcome
 from kequn.ops.workbench.transport import RmTaskTransport, tell_campaigns
 
 __all__ = [
     "Blocked",
     "RmTaskTransport",
+    "advice_for",
     "assign_task",
     "cancel_tasks",
     "close_refused",
     "customer_360",
     "expire_tasks",
+    "masked_note",
+    "money_for",
+    "past_for",
+    "reassign_tasks",
     "record_outcome",
     "start_contact",
     "tell_campaigns",
@@ -48,9 +53,6 @@ class Blocked(Conflict):
     """The compliance gate says no; the codes are all the rules that do."""
 
     code = "blocked"
-
-
-# -- tasks --------------------------------------------------------------------------------------------------------------
 
 
 def start_contact(
@@ -84,12 +86,10 @@ def start_contact(
         "why_en": masked_note(why)[0], "offer": offer, "talk_track": fingerprint, "priority": 70,
         "due_at": due_at or moment + timedelta(days=1), "created_at": moment,
     }  # fmt: skip
-    try:
-        with transaction.atomic():
-            task = Task.objects.create(key=own_key(actor, key), **fields)
+    with transaction.atomic():
+        task, is_new = create_task(own_key(actor, key), **fields)
+        if is_new:
             record(actor, "contact.started", task, channel=channel, offer=offer)
-    except IntegrityError:
-        return Task.objects.get(key=own_key(actor, key))
     return task
 
 
@@ -114,50 +114,3 @@ def _pass_gate(customer_id: str, channel: str, offer: str, talk_track: str, mome
             codes=",".join(codes),
         )
     return fingerprint
-
-
-def assign_task(actor: Actor, task_id: int, staff_no: str) -> Task:
-    """Give an open task to another RM of the branch (branch head).
-
-    Raises:
-        NotAllowed: the task or the RM is not within the actor's branches.
-        Conflict: the task is closed.
-    """
-    actor.must("task.assign")
-    task = task_for(actor, task_id)
-    if not staff_for(actor, role="rm").filter(staff_no=staff_no).exists():
-        raise NotAllowed("There is no such RM in your branches.", staff=staff_no)
-    with transaction.atomic():
-        if not Task.objects.filter(pk=task.pk, state=states.OPEN).update(staff_no=staff_no):
-            raise Conflict(f"The task is {task.state}.", hint="Reload.", task=task_id)
-        record(actor, "task.assigned", task, staff=staff_no)
-    task.refresh_from_db()
-    return task
-
-
-def expire_tasks(actor: Actor) -> int:
-    """Close what was not done in time (the worker, daily); return how many."""
-    actor.must("job.run")
-    moment = now()
-    return Task.objects.filter(state=states.OPEN, due_at__lt=moment).update(state=states.EXPIRED, closed_at=moment)
-
-
-def cancel_tasks(actor: Actor, campaign: str) -> int:
-    """Close the open tasks of a campaign that ended; return how many."""
-    with transaction.atomic():
-        n = Task.objects.filter(campaign=campaign, state=states.OPEN).update(state=states.CANCELLED, closed_at=now())
-        if n:
-            record(actor, "tasks.cancelled", ("campaign", campaign), n=n)
-    return n
-
-
-def close_refused(actor: Actor, customer_id: str, channel: str) -> None:
-    """Close a customer's open tasks that would reach her by a channel she refused: nobody calls on yesterday's consent.
-
-    A refusal of tasks, or of everything, closes them all.
-    """
-    rows = Task.objects.filter(customer_id=customer_id, state=states.OPEN)
-    if channel not in (ALL_CHANNELS, "rm_task"):
-        rows = rows.filter(channel=channel)
-    if n := rows.update(state=states.CANCELLED, closed_at=now()):
-        record(actor, "tasks.cancelled", ("customer", customer_id), n=n, channel=channel)

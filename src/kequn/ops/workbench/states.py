@@ -13,6 +13,52 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     CANCELLED: frozenset(),
 }
 
+KINDS: dict[str, Text] = {
+    "campaign": Text(zh="名单下发", en="List sent down"),
+    "contact": Text(zh="主动联系", en="Own contact"),
+    "matured": Text(zh="已到期", en="Matured"),
+    "maturing": Text(zh="即将到期", en="Maturing"),
+    "large_in": Text(zh="大额流入", en="Large inflow"),
+    "large_out": Text(zh="大额流出", en="Large outflow"),
+    "risk_expiry": Text(zh="风评到期", en="Risk test expires"),
+    "appointment": Text(zh="预约", en="Appointment"),
+    "birthday": Text(zh="生日", en="Birthday"),
+    "churn": Text(zh="流失预警", en="Churn warning"),
+    "promise": Text(zh="承诺跟进", en="Promised follow-up"),
+    "retest": Text(zh="重做风评", en="Risk test to renew"),
+}
+"""What a task is about (任务类型)."""
+
+FOLDED = frozenset(KINDS) - {"campaign", "contact", "appointment"}
+"""Kinds that a contact on the customer's main task deals with too."""
+
+STAFF, BOUGHT, SYSTEM = "staff", "bought", "system"
+CLOSERS: dict[str, Text] = {
+    STAFF: Text(zh="人员完成", en="By staff"),
+    BOUGHT: Text(zh="客户已购买", en="The customer bought"),
+    SYSTEM: Text(zh="系统关闭", en="By the system"),
+}
+"""Who or what closed a task (关闭方式)."""
+
+CLOSINGS: dict[str, Text] = {
+    "bought": Text(zh="客户已购买，任务自动完成", en="The customer bought: done by itself"),
+    "kept": Text(zh="到期资金已留存，任务自动完成", en="The matured money stayed: done by itself"),
+    "renewed": Text(zh="风险测评已更新，任务自动完成", en="The risk test was renewed: done by itself"),
+    "left": Text(zh="客户已销户离行", en="The customer has left the bank"),
+    "died": Text(zh="客户已故，停止营销", en="The customer has died; no more contacts"),
+    "gone": Text(zh="客户资料已不在行内数据中", en="The customer is no longer in the bank's data"),
+    "no_owner": Text(
+        zh="客户已无管户，任务转入待分配", en="The customer has no owner any more; she waits to be assigned"
+    ),
+    "over": Text(zh="时机已过", en="The occasion is over"),
+    "refused": Text(zh="客户拒绝联系", en="The customer refused contacts"),
+    "campaign": Text(zh="活动已结束", en="The campaign is over"),
+    "folded": Text(zh="已随主任务一并处理", en="Dealt with in the contact on the main task"),
+}
+"""Why the system closed a task, in words (关闭原因)."""
+
+CREDITED = ("contact", "owner")
+
 CONTACTS: dict[str, Text] = {
     "connected": Text(zh="接通", en="Reached"),
     "no_answer": Text(zh="未接", en="No answer"),

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from django.db import IntegrityError, transaction
-
 from kequn.channels.base import Accepted, Answer, Message, Refused, Terms
 from kequn.ops.customers.queries import people_by_id
 from kequn.ops.orgs.actor import system_actor
 from kequn.ops.runtime import now
 from kequn.ops.workbench.contracts import CampaignBrief
-from kequn.ops.workbench.models import Task
+from kequn.ops.workbench.creating import create_task
 
 BETWEEN = "\n—\n"
 """Between the Chinese and the English of a reason."""
@@ -54,9 +52,5 @@ class RmTaskTransport:
             "why_zh": why_zh, "why_en": why_en, "offer": message.offer, "talk_track": message.template,
             "priority": brief.priority if brief else 60, "due_at": due, "created_at": moment,
         }  # fmt: skip
-        try:
-            with transaction.atomic():
-                task = Task.objects.create(key=message.key, **fields)
-        except IntegrityError:
-            task = Task.objects.get(key=message.key)
+        task, _ = create_task(message.key, **fields)
         return Accepted(str(task.pk))

@@ -1,0 +1,52 @@
+"""Put one task into the world, once; of a customer's open tasks one is the main one, and the others are folded under it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from kequn.ops.workbench import states
+from kequn.ops.workbench.models import Task
+
+AT_ONCE = 500
+"""Customers a statement."""
+
+
+def create_task(key: str, **fields: Any) -> tuple[Task, bool]:
+    """Create a task, or return the one of the same key; with whether it is new.
+
+    It is the customer's main task where she has no other open one.
+    """
+    for is_main in (True, False):
+        if is_main and Task.objects.filter(customer_id=fields["customer_id"], state=states.OPEN, is_main=True).exists():
+            continue
+        try:
+            with transaction.atomic():
+                return Task.objects.create(key=key, is_main=is_main, **fields), True
+        except IntegrityError:
+            if (before := Task.objects.filter(key=key).first()) is not None:
+                return before, False
+            if not is_main:
+                raise
+    raise AssertionError("unreachable: the second turn creates, returns or raises")
+
+
+def promote(customer_ids: Iterable[str]) -> list[int]:
+    """Give customers without an open main task the most urgent of their open ones; return what became a main task.
+
+    The caller holds the transaction.
+    """
+    ids, promoted = list(dict.fromkeys(customer_ids)), []
+    for start in range(0, len(ids), AT_ONCE):
+        rows = Task.objects.filter(customer_id__in=ids[start : start + AT_ONCE], state=states.OPEN)
+        first: dict[str, tuple[int, bool]] = {}
+        for pk, customer_id, is_main in rows.order_by("-is_main", "-score", "-priority", "due_at", "id").values_list(
+            "pk", "customer_id", "is_main"
+        ):
+            first.setdefault(customer_id, (pk, is_main))
+        chosen = [pk for pk, is_main in first.values() if not is_main]
+        Task.objects.filter(pk__in=chosen).update(is_main=True)
+        promoted += chosen
+    return promoted
