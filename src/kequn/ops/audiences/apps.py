@@ -11,10 +11,11 @@ class AudiencesConfig(AppConfig):
 
     def ready(self) -> None:
         """Follow decisions on segments, and say who does the app's jobs."""
-        from kequn.ops.audiences import services
+        from kequn.ops.audiences import knowing, services
         from kequn.ops.audiences.queries import segments_using
         from kequn.ops.governance.services import on_decision
         from kequn.ops.jobs.services import register
+        from kequn.ops.ownership.services import tell_customers
         from kequn.ops.tags.queries import tell_tag_users
         from kequn.ops.tags.services import on_refresh
 
@@ -26,3 +27,6 @@ class AudiencesConfig(AppConfig):
         services.register_export("members", services.members_sheets)
         services.register_export("members_on", services.members_on_sheets)
         tell_tag_users("audiences", segments_using)
+        tell_customers(
+            briefs=knowing.briefs, members=knowing.members, wecom=knowing.wecom, doings=knowing.doings, days=knowing.days
+        )

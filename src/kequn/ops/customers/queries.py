@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from kequn.core.errors import NotAllowed
 from kequn.ops.customers import masking
 from kequn.ops.customers.contracts import MaskedPerson
 from kequn.ops.customers.crypto import blind, unseal
-from kequn.ops.customers.models import Person
+from kequn.ops.customers.models import Person, Reveal
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import branch_codes_for
 from kequn.ops.orgs.rights import OWN_BOOK
@@ -55,6 +56,47 @@ def owners_of(customer_ids: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def unowned_in(branch_codes: Sequence[str] | None) -> QuerySet[Person]:
+    """Return the persons without an owner, of some branches or (``None``) of all, for ``ownership``."""
+    rows = Person.objects.filter(rm_no="")
+    return rows if branch_codes is None else rows.filter(branch_code__in=[c for c in branch_codes if c])
+
+
+def owner_in(branch_code: str, customer_id: str) -> str | None:
+    """Return the owner of a customer of one branch, "" for nobody; ``None`` where the branch has no such customer."""
+    rows = Person.objects.filter(pk=customer_id, branch_code=branch_code).exclude(branch_code="")
+    return rows.values_list("rm_no", flat=True).first()
+
+
+def branches_of(customer_ids: Iterable[str]) -> dict[str, str]:
+    """Return the branch of each customer there is, for other services."""
+    ids = list(customer_ids)
+    found: dict[str, str] = {}
+    for start in range(0, len(ids), 500):
+        found.update(Person.objects.filter(pk__in=ids[start : start + 500]).values_list("customer_id", "branch_code"))
+    return found
+
+
+def owned_by(staff_nos: Sequence[str]) -> QuerySet[Person]:
+    """Return the persons in some books, for other services."""
+    return Person.objects.filter(rm_no__in=[s for s in staff_nos if s])
+
+
+def book_sizes(staff_nos: Iterable[str] | None = None) -> dict[str, int]:
+    """Return how many customers each of some owners has (or each owner there is); who has none is absent."""
+    rows = Person.objects.exclude(rm_no="")
+    if staff_nos is not None:
+        rows = rows.filter(rm_no__in=[s for s in staff_nos if s])
+    return dict(rows.order_by().values_list("rm_no").annotate(n=Count("pk")))
+
+
+def owners_in(branch_codes: Sequence[str] | None) -> dict[str, int]:
+    """Return how many customers of some branches (``None``: of all) each owner has."""
+    rows = Person.objects.exclude(rm_no="")
+    rows = rows if branch_codes is None else rows.filter(branch_code__in=[c for c in branch_codes if c])
+    return dict(rows.order_by().values_list("rm_no").annotate(n=Count("pk")))
+
+
 def person_for(actor: Actor, customer_id: str) -> MaskedPerson:
     """Return one person, masked.
 
@@ -85,6 +127,11 @@ def branch_of(customer_ids: Iterable[str]) -> dict[str, str]:
         rows = Person.objects.filter(pk__in=ids[start : start + 500])
         found.update(rows.values_list("customer_id", "branch_code"))
     return found
+
+
+def revealed_between(since: datetime, until: datetime, *, field: str = "phone") -> QuerySet[Reveal]:
+    """Return when a value of whom was shown in clear, for other services; the values themselves are not kept."""
+    return Reveal.objects.filter(field=field, at__gte=since, at__lt=until)
 
 
 def find(actor: Actor, text: str, *, limit: int = 20) -> list[MaskedPerson]:

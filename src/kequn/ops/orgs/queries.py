@@ -34,6 +34,16 @@ def staff_numbered(staff_nos: Iterable[str]) -> QuerySet[User]:
     return User.objects.filter(staff_no__in=[s for s in staff_nos if s]).select_related("branch")
 
 
+def active_of_role(role: str) -> QuerySet[User]:
+    """Return who works in a role anywhere in the bank, for other services."""
+    return User.objects.filter(role=role, is_active=True).exclude(staff_no="").select_related("branch")
+
+
+def all_rms_for(actor: Actor) -> QuerySet[User]:
+    """Return the relationship managers of the actor's branches, those who left included."""
+    return User.objects.filter(role="rm", branch__in=branches_for(actor)).select_related("branch")
+
+
 def all_staff_for(actor: Actor) -> QuerySet[User]:
     """Return staff within the actor's branches, also those who were shut out, for who manages them."""
     actor.must("user.manage")

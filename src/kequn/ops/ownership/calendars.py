@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from kequn.core.tags.workdays import EPOCH, workdays
 from kequn.ops.orgs.queries import staff_numbered
-from kequn.ops.ownership.models import Absence, CalendarDay
+from kequn.ops.ownership.models import Absence, CalendarDay, Capacity
 from kequn.ops.runtime import engine, now
 
 
@@ -47,6 +47,21 @@ def absences_on(day: date, staff_nos: Collection[str] | None = None) -> dict[str
 def active(staff_nos: Iterable[str]) -> set[str]:
     """Return those who may log in."""
     return {u.staff_no for u in staff_numbered(staff_nos) if u.is_active}
+
+
+def available(staff_nos: Collection[str], day: date) -> dict[str, bool]:
+    """Return whether each works on a day: active, the bank works, not on leave."""
+    works, away, here = is_working_day(day), absences_on(day, staff_nos), active(staff_nos)
+    return {s: works and s in here and s not in away for s in staff_nos}
+
+
+def capacity_of(staff_nos: Collection[str], day: date) -> dict[str, int]:
+    """Return how many tasks each can be given on a day; 0 on leave, on a day off, or for who has left."""
+    there = available(staff_nos, day)
+    bank = {u.staff_no: u.capacity for u in staff_numbered(staff_nos)}
+    rows = Capacity.objects.filter(staff_no__in=list(staff_nos), tasks_a_day__isnull=False)
+    own = dict(rows.values_list("staff_no", "tasks_a_day"))
+    return {s: own.get(s, bank.get(s, 0)) if there[s] else 0 for s in staff_nos}
 
 
 def stood_in_for(staff_no: str, day: date) -> list[str]:

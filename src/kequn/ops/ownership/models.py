@@ -249,6 +249,10 @@ class PoolMember(models.Model):
     customer_id = models.CharField(max_length=32, db_index=True)
     entered_on = models.DateField()
     why_in = models.CharField(max_length=16)
+    last_fit_on = models.DateField()
+    """The last business date on which she fitted the segment or had bought lately enough."""
+    aum_in_fen = models.BigIntegerField(default=0)
+    """Her AUM on the day she came."""
     left_on = models.DateField(null=True)
     why_out = models.CharField(max_length=16, blank=True)
 

@@ -37,6 +37,15 @@ def cover(actor: Actor, customer_ids: Sequence[str], from_staff: str, to_staff: 
         follow(actor, customer_ids, from_staff, to_staff, reason)
 
 
+def protected(customer_ids: Sequence[str], at: datetime) -> dict[str, datetime]:
+    """Return until when each is protected, of those whose newest change still protects her."""
+    rows = OwnerChange.objects.filter(customer_id__in=list(customer_ids), protected_until__gt=at).order_by("id")
+    newest = dict(
+        OwnerChange.objects.filter(customer_id__in=list(customer_ids)).order_by("id").values_list("customer_id", "id")
+    )
+    return {r.customer_id: r.protected_until for r in rows if newest[r.customer_id] == r.pk and r.protected_until}
+
+
 def move(
     actor: Actor,
     customers: Sequence[tuple[str, str]],

@@ -1,0 +1,98 @@
+"""The word owed to a customer whose relationship manager changed: who owes it, until when, and that it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from kequn.core.errors import InvalidSpec, NotAllowed, Where
+from kequn.ops.governance.services import record
+from kequn.ops.orgs.actor import Actor
+from kequn.ops.orgs.queries import branch_codes_for
+from kequn.ops.ownership import states
+from kequn.ops.ownership.calendars import day_of
+from kequn.ops.ownership.models import Notice, OwnerChange
+from kequn.ops.ownership.policies import policy
+from kequn.ops.runtime import now
+
+WAYS = ("call", "visit", "wecom", "sms", "letter", "branch")
+"""By which a customer can be told."""
+
+Sender = Callable[[Actor, Sequence[Notice]], Collection[int]]
+_senders: dict[str, Sender] = {}
+
+
+def tell_notice_sender(send: Sender) -> None:
+    """Name who can send notices by an approved template; it returns the ids of those it put in line to be sent.
+
+    Where nobody can, the notices stay owed and are given by hand.
+    """
+    _senders["notices"] = send
+
+
+def notices_for(actor: Actor, *, state: str | None = states.OWED) -> QuerySet[Notice]:
+    """Return the notices of the actor: an RM those she owes, others those of their branches; the most urgent first."""
+    if actor.may("customer.claim"):
+        rows = Notice.objects.filter(staff_no=actor.staff_no).exclude(staff_no="")
+    else:
+        actor.must("customer.assign")
+        codes = branch_codes_for(actor)
+        rows = Notice.objects.all() if codes is None else Notice.objects.filter(branch_code__in=codes)
+    return rows.filter(state=state) if state else rows
+
+
+def owe_notices(changes: Sequence[OwnerChange]) -> list[Notice]:
+    """Note that these customers must be told; who was not told of an earlier change is told of the newest.
+
+    The caller holds the transaction.
+    """
+    due_on = day_of(now()) + timedelta(days=policy().notice_days)
+    ids = [c.customer_id for c in changes]
+    for start in range(0, len(ids), 500):
+        earlier = Notice.objects.filter(customer_id__in=ids[start : start + 500], state=states.OWED)
+        earlier.update(state=states.WAIVED, how="", by="system")
+    rows = [
+        Notice(change=c, customer_id=c.customer_id, branch_code=c.branch_code, staff_no=c.to_staff, due_on=due_on)
+        for c in changes
+        if c.from_staff and c.to_staff
+    ]
+    return Notice.objects.bulk_create(rows, batch_size=500)
+
+
+def send_notices(actor: Actor, notice_ids: Collection[int]) -> int:
+    """Put notices in line to be sent by the approved template; return how many. The others stay owed."""
+    rows = list(notices_for(actor).filter(pk__in=list(notice_ids)))
+    if not rows or "notices" not in _senders:
+        return 0
+    sent = list(_senders["notices"](actor, rows))
+    with transaction.atomic():
+        n = Notice.objects.filter(pk__in=sent, state=states.OWED).update(
+            state=states.QUEUED, how="sms", by=actor.username
+        )
+        if n:
+            record(actor, "notices.queued", ("staff", actor.staff_no or actor.username), n=n)
+    return n
+
+
+def mark_told(actor: Actor, notice_ids: Collection[int], *, how: str) -> int:
+    """Note that customers were told, and how; return how many. Twice changes nothing.
+
+    Raises:
+        NotAllowed: one of the notices is not hers.
+    """
+    if how not in WAYS:
+        raise InvalidSpec(f"Say how she was told: {', '.join(WAYS)}.", where=Where(field="how"))
+    ids = set(notice_ids)
+    mine = notices_for(actor, state=None).filter(pk__in=ids)
+    if mine.count() != len(ids):
+        raise NotAllowed("There is no such notice of yours.", n=len(ids))
+    with transaction.atomic():
+        n = mine.filter(state__in=(states.OWED, states.QUEUED)).update(
+            state=states.TOLD, told_at=now(), how=how, by=actor.username
+        )
+        if n:
+            record(actor, "notices.told", ("staff", actor.staff_no or actor.username), n=n, how=how)
+    return n

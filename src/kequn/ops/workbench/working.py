@@ -1,0 +1,56 @@
+"""What ownership asks of the workbench: when customers were reached, what is open with them, whose opportunity is worked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date, datetime, timedelta
+
+from django.db.models import Max
+from django.utils import timezone
+
+from kequn.ops.runtime import now
+from kequn.ops.workbench import states
+from kequn.ops.workbench.models import FollowUp, Task
+from kequn.ops.workbench.queries import worked_on
+
+AT_ONCE = 500
+COMPLAINT = timedelta(days=90)
+
+
+def reached(customer_ids: Collection[str]) -> dict[str, date]:
+    """Return the day on which each customer was last spoken with; who never was is absent."""
+    found: dict[str, date] = {}
+    for ids in _chunks(customer_ids):
+        rows = FollowUp.objects.filter(customer_id__in=ids, contact="connected", undone_at__isnull=True)
+        for customer_id, at in rows.order_by().values_list("customer_id").annotate(last=Max("at")):
+            found[customer_id] = timezone.localtime(at).date()
+    return found
+
+
+def open_matters(customer_ids: Collection[str]) -> set[str]:
+    """Return with whom a next time was agreed that is still to come, or who complained lately."""
+    moment, found = now(), set()
+    for ids in _chunks(customer_ids):
+        rows = FollowUp.objects.filter(customer_id__in=ids, undone_at__isnull=True)
+        found |= set(rows.filter(next_at__gt=moment).values_list("customer_id", flat=True))
+        found |= set(rows.filter(intent="complaint", at__gt=moment - COMPLAINT).values_list("customer_id", flat=True))
+    return found
+
+
+def opportunities(customer_ids: Collection[str], at: datetime) -> set[str]:
+    """Return whose opportunity somebody works."""
+    return {c for ids in _chunks(customer_ids) for c in worked_on(ids, at)}
+
+
+def with_tasks(customer_ids: Collection[str]) -> set[str]:
+    """Return about whom a task is open."""
+    return {
+        c
+        for ids in _chunks(customer_ids)
+        for c in Task.objects.filter(customer_id__in=ids, state=states.OPEN).values_list("customer_id", flat=True)
+    }
+
+
+def _chunks(customer_ids: Collection[str]) -> list[list[str]]:
+    ids = sorted(set(customer_ids))
+    return [ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE)]
