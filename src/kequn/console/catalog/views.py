@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpResponse
@@ -26,6 +27,7 @@ from kequn.core.spec.base import Text
 from kequn.core.spec.merge import compile_text
 from kequn.core.spec.reading import dump_spec
 from kequn.ops.audiences.queries import segment_specs
+from kequn.ops.catalog.contracts import Mark
 from kequn.ops.catalog.queries import definition_for, latest_definitions, marks_for, products, versions_of
 from kequn.ops.catalog.services import FIELDS, retire_definition, save_definition, sms_parts, submit_definition
 from kequn.ops.orgs.actor import system_actor
@@ -77,7 +79,7 @@ def definition(request: Request, version_id: int) -> HttpResponse:
         "language": get_language() or "zh",
     }  # fmt: skip
     if row.kind == "template":
-        context["marked"] = marked(row.spec.body, [(m.found, m.reason.to(get_language() or "zh")) for m in found])
+        context["marked"] = _in_text(row, found)
         context["merged"] = _previewed(row.spec.body)
         context["parts"] = sms_parts(row.spec.body + row.spec.opt_out)
     if row.kind == "offer":
@@ -138,6 +140,13 @@ def marked(text: str, found: list[tuple[str, str]]) -> SafeString:
     return shown
 
 
+def _in_text(row: Any, found: Sequence[Mark]) -> SafeString:
+    """Return a template's text with its marks in place; nothing of a definition that is no single text."""
+    if row.kind != "template":
+        return SafeString()
+    return marked(row.spec.body, [(m.found, m.reason.to(get_language() or "zh")) for m in found])
+
+
 def _card(name: str) -> dict[str, Any]:
     """Return what a playbook begins with for a shipped group: its card in the playbook's fields."""
     group = group_named(name).spec
@@ -165,7 +174,8 @@ def _save(request: Request, kind: str, row: Any) -> HttpResponse:
         try:
             submit_definition(request.actor, saved.pk)
         except KequnError as error:
-            response = _form(request, kind, made, saved, error)
+            found = marks_for(request.actor, saved.spec)  # what is wrong with the text is shown in the text
+            response = _form(request, kind, made, saved, None if found else error, found)
             response.status_code = status_of(error)
             return response
     done(request, "/", _("已保存"))
@@ -173,7 +183,12 @@ def _save(request: Request, kind: str, row: Any) -> HttpResponse:
 
 
 def _form(
-    request: Request, kind: str, values: dict[str, Any], row: Any, error: KequnError | None = None
+    request: Request,
+    kind: str,
+    values: dict[str, Any],
+    row: Any,
+    error: KequnError | None = None,
+    found: Sequence[Mark] = (),
 ) -> HttpResponse:
     fields = specforms.shown(kind, values, lists())
     rest = specforms.pinned(fields, error) if error else []
@@ -182,6 +197,8 @@ def _form(
         "fields": fields,
         "version": row,
         "rest": rest,
+        "marks": found,
+        "marked": _in_text(row, found) if found else "",
         "channels": _channels(),
         **contents(request),
     }

@@ -214,6 +214,7 @@ def pins_of(
         "files": {
             "population": day.population,
             "tags": {name: day.tags[name].file for name in sorted(tags) if name in day.tags},
+            "changes": {n: day.tags[n].changes for n in sorted(tags) if n in day.tags and day.tags[n].changes},
             "lists": {n: manifest.lists[n].file for n in found.pins.get("list", {}) if n in manifest.lists},
             "tables": {n: manifest.tables[n].files for n in sorted(tables) if n in manifest.tables},
         },
@@ -222,7 +223,8 @@ def pins_of(
 
 def kept_files(files: dict[str, Any]) -> list[str]:
     """Return which pinned files are kept with the audience: the date's columns and lists. Tables would be too large."""
-    return sorted({files["population"], *files["tags"].values(), *files["lists"].values()})
+    changes = {file for changed in files.get("changes", {}).values() for file in changed}
+    return sorted({files["population"], *files["tags"].values(), *changes, *files["lists"].values()})
 
 
 def _must_be_computed_so(found: Definitions, as_of: date) -> None:

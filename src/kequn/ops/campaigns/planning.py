@@ -26,6 +26,7 @@ from kequn.core.gate import (
 )
 from kequn.core.measure import Baseline, Detectable, baseline, detectable
 from kequn.core.segments import sensitive_tags
+from kequn.core.spec.base import Text
 from kequn.core.spec.campaign import CampaignSpec
 from kequn.ops.audiences.queries import Ordinals, facts_about, members_of
 from kequn.ops.campaigns.contracts import Design, Finding
@@ -39,6 +40,21 @@ from kequn.ops.tags.queries import catalogue
 MORNING = time(10)
 """The hour for which a start in the future is planned: no quiet hours anywhere."""
 MOSTLY_UNKNOWN = 0.2
+FACTS = {
+    "consent": Text(zh="营销同意的记录", en="a word on consent"), "reachable": Text(zh="能否送达的记录", en="whether they can be reached"),
+    "risk_level": Text(zh="风险测评", en="a risk test"), "born": Text(zh="出生日期", en="a date of birth"),
+    "status": Text(zh="客户状态", en="a status"), "deceased": Text(zh="是否身故的记录", en="whether they live"),
+    "suppressed": Text(zh="免打扰记录", en="do-not-contact records"), "staff": Text(zh="是否本行员工的记录", en="whether they are staff"),
+    "vulnerable": Text(zh="特殊群体标识", en="a mark of vulnerability"), "overdue": Text(zh="逾期记录", en="records of arrears"),
+    "personalisation_off": Text(zh="个性化推荐设置", en="their setting on personal offers"),
+    "open_complaint": Text(zh="投诉记录", en="records of complaints"), "touches": Text(zh="触达记录", en="records of contacts"),
+}  # fmt: skip
+"""What the gate has to know of a customer, in words."""
+CHANNEL_WORDS = {
+    "sms": Text(zh="短信", en="SMS"), "email": Text(zh="邮件", en="mail"), "call": Text(zh="电话", en="call"),
+    "wecom": Text(zh="企业微信", en="WeCom"), "app_push": Text(zh="手机银行推送", en="app push"),
+    "rm_task": Text(zh="客户经理任务", en="RM task"), "file_drop": Text(zh="文件下发", en="file"),
+}  # fmt: skip
 FEW = 10
 
 
@@ -227,14 +243,14 @@ def _look_over(
     ):
         add("sensitive_tags", "caution", f"使用了敏感标签，需单独同意：{'、'.join(named)}",
             f"Sensitive tags need a consent of their own: {', '.join(named)}")  # fmt: skip
+    channels = {play.channel for play in spec.plays}
     for fact, share in unknown.items():
-        if share >= MOSTLY_UNKNOWN:
-            add(
-                "unknown_facts",
-                "caution",
-                f"{share:.0%} 的客户缺少 {fact}",
-                f"{fact} is not known for {share:.0%} of the customers",
-            )
+        what, _, channel = fact.partition(".")
+        if share >= MOSTLY_UNKNOWN and (not channel or channel in channels):
+            words = FACTS.get(what, Text(zh=what, en=what))
+            on = CHANNEL_WORDS[channel] if channel else Text(zh="", en="")
+            add("unknown_facts", "caution", f"{share:.0%} 的客户缺少{on.zh}{words.zh}",
+                f"{share:.0%} of the customers lack {words.to('en')}{f' ({on.en})' if channel else ''}")  # fmt: skip
 
 
 def _quota(product: Product, found: Definitions, *, n_treated: int, past: Baseline | None) -> list[Finding]:

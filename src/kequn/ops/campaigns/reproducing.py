@@ -131,8 +131,11 @@ def _manifest(audience: Audience, findings: list[Finding]) -> Manifest:
     tags = {}
     for name, file in files["tags"].items():
         fingerprint = audience.pins["tags"][name]
-        if _is_there(file):
-            tags[name] = TagState(file=file, fingerprint=fingerprint, known=0, computed_at=audience.frozen_at)
+        changes = files.get("changes", {}).get(name, [])
+        if all(map(_is_there, [file, *changes])):
+            tags[name] = TagState(
+                file=file, changes=changes, fingerprint=fingerprint, known=0, computed_at=audience.frozen_at
+            )
         elif today is not None and name in today.tags:
             tags[name] = today.tags[name]
             _say(findings, "tag_replaced", name)
