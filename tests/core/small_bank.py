@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from kequn.core.data.tables import TABLES
 from kequn.core.engine.duck import Engine
 from kequn.core.engine.store import Store, TableState
+from kequn.core.engine.tagfiles import column_of
 from kequn.core.spec.tag import TagSpec
 from kequn.core.tags import RefreshReport, refresh
 
@@ -127,7 +128,8 @@ class SmallBank:
         on = as_of or self.as_of
         assert on is not None
         state = self.store.manifest().dates[on.isoformat()]
-        values: list[Any] = pq.read_table(self.store.path(state.tags[tag].file)).column("value").to_pylist()
+        rows = pq.read_metadata(self.store.path(state.population)).num_rows
+        values: list[Any] = column_of(self.store, tag, state.tags[tag], size=rows).to_pylist()
         return values
 
     def value(self, tag: str, ordinal: int, as_of: date | None = None) -> Any:

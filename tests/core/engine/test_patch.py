@@ -14,8 +14,6 @@ from kequn.core.engine.index.build import Population, column_in_memory, histogra
 from kequn.core.engine.index.layout import Column, open_column
 from kequn.core.engine.index.opening import build_index, folder_of, population_of
 from kequn.core.engine.index.patch import patch_column
-from kequn.core.tags.increment import Increment
-from kequn.core.tags.patching import patch_index
 from tests.core.engine.wide_bank import AS_OF, NOW, TYPES, make_values, write_date, write_store
 
 SIZE = 500
@@ -65,20 +63,6 @@ def test_a_patched_column_keeps_no_counts_of_the_earlier_values(bank, tmp_path: 
     finally:
         kept.unlink()
     assert [path.name for path in (tmp_path / "new").glob("histogram*")] == ["histogram.npy"]
-
-
-def test_a_column_of_another_format_is_left_to_be_built(tmp_path: Path):
-    store = write_store(tmp_path, make_values(1, SIZE), [True] * SIZE)
-    state = store.manifest().dates[AS_OF.isoformat()]
-    build_index(store, state)
-    name = min(TYPES)
-    about = folder_of(store, name, state.tags[name].file) / "column.json"
-    about.write_text(about.read_text().replace('"format": ', '"format": 9'))
-    day = state.model_copy(deep=True)
-    day.tags[name] = day.tags[name].model_copy(update={"file": f"tags/{name}-new.parquet"})
-    part = Increment(state, (name,), np.array([3], dtype=np.uint32))
-    patch_index(store, part, {name: pa.array([None], type=TYPES[name])}, day)
-    assert not folder_of(store, name, day.tags[name].file).exists()
 
 
 @pytest.mark.parametrize("name", sorted(TYPES))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -101,16 +101,42 @@ class Engine:
                 raise UnknownTag(
                     f"Tag {name!r} was not computed for {as_of}.", hint="Run `kequn tag refresh`.", tag=name
                 )
-        select = ", ".join(["p.ordinal", *(f"t{i}.value AS {quoted(n)}" for i, n in enumerate(names))])
-        joins = "".join(
-            f" POSITIONAL JOIN read_parquet({self._paths([state.tags[n].file])}) t{i}" for i, n in enumerate(names)
-        )
+        overlays = list(dict.fromkeys(tuple(state.tags[n].changes) for n in names if state.tags[n].changes))
         population = (
             "(SELECT CAST(file_row_number AS UINTEGER) AS ordinal, value AS present"
             f" FROM read_parquet({self._paths([state.population])}, file_row_number = true)) p"
         )
+        joins = "".join(
+            f" POSITIONAL JOIN read_parquet({self._paths([state.tags[n].file])}) t{i}" for i, n in enumerate(names)
+        )
         scope = f" AND p.ordinal IN ({self._within})" if self._within else ""
-        return f"SELECT {select} FROM {population}{joins} WHERE p.present{scope}"
+        columns = ", ".join(["p.ordinal", *(f"t{i}.value AS {quoted(n)}" for i, n in enumerate(names))])
+        query = f"SELECT {columns} FROM {population}{joins} WHERE p.present{scope}"
+        if not overlays:
+            return query
+        place = {files: f"c{i}" for i, files in enumerate(overlays)}
+        latest = ["b.ordinal"]
+        for name in names:
+            over = place.get(tuple(state.tags[name].changes))
+            own = f"b.{quoted(name)}"
+            value = f"CASE WHEN {over}.ordinal IS NULL THEN {own} ELSE {over}.{quoted(name)} END AS {quoted(name)}"
+            latest.append(value if over else own)
+        laid = "".join(
+            f" LEFT JOIN ({self._changes(files, [n for n in names if tuple(state.tags[n].changes) == files])}) {over}"
+            f" ON {over}.ordinal = b.ordinal"
+            for files, over in place.items()
+        )
+        return f"SELECT {', '.join(latest)} FROM ({query}) b{laid}"
+
+    def _changes(self, files: Sequence[str], tags: Sequence[str]) -> str:
+        """SELECT of the latest values of tags in some files of changes, oldest first, for whoever is in one of them."""
+        columns = ", ".join(["f.ordinal", *(f"f.{quoted(n)}" for n in tags)])
+        parts = []
+        for i, file in enumerate(files):
+            part = f"SELECT {columns} FROM read_parquet({self._paths([file])}) f"
+            later = " UNION ALL ".join(f"SELECT ordinal FROM read_parquet({self._paths([f])})" for f in files[i + 1 :])
+            parts.append(f"{part} ANTI JOIN ({later}) USING (ordinal)" if later else part)
+        return " UNION ALL ".join(parts)
 
     def index(self, as_of: date) -> Index:
         """Return the index of a date, opened once, its population narrowed as `within` says.

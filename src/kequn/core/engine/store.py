@@ -42,7 +42,7 @@ class TableState(_Part):
 
 
 class TagState(_Part):
-    """One tag on one business date: its column file, the fingerprint it was computed by, and how many have a value."""
+    """One tag on one business date: its files, the fingerprint it was computed by, and how many have a value."""
 
     file: str
     fingerprint: str
@@ -52,6 +52,15 @@ class TagState(_Part):
     """Hash of all it was computed from: the same inputs give the same file."""
     type: str = ""
     """What its values are (``money``, ``text``, …); empty where that was not kept yet."""
+    changes: list[str] = []
+    """Files of rows whose values are others than ``file`` says, oldest first; the latest that names a customer counts."""
+    changed: int = 0
+    """Rows in them."""
+
+    @property
+    def files(self) -> list[str]:
+        """All files that its values are read from."""
+        return [self.file, *self.changes]
 
 
 class DateState(_Part):
@@ -201,7 +210,7 @@ class Store:
 def _named_files(manifest: Manifest) -> list[str]:
     names = [f for t in manifest.tables.values() for f in t.files]
     names += [d.population for d in manifest.dates.values()]
-    names += [t.file for d in manifest.dates.values() for t in d.tags.values()]
+    names += sorted({f for d in manifest.dates.values() for t in d.tags.values() for f in t.files})
     names += [listed.file for listed in manifest.lists.values()]
     names += [audience.file for audience in manifest.audiences.values()]
     names += [file for audience in manifest.audiences.values() for file in audience.made_of]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from kequn.core.engine.duck import Engine
+from kequn.core.engine.tagfiles import column_of
 from kequn.core.insight.ledger import ByPart, Flags, ledger
 from kequn.core.stats.intervals import proportion_interval
 
@@ -97,7 +97,7 @@ def _paydays(engine: Engine, chosen: Flags, as_of: date) -> tuple[Share, ...]:
     state = date_state.tags.get(PAYDAY) if date_state else None
     if state is None:
         return ()
-    values = pq.read_table(engine.store.path(state.file)).column("value").fill_null(0).to_numpy()
+    values = column_of(engine.store, PAYDAY, state).fill_null(0).to_numpy()
     values = values[: len(chosen)][chosen[: len(values)]]
     counts = np.bincount(values[(values >= 1) & (values <= 31)], minlength=32)[1:]
     n = int(counts.sum())

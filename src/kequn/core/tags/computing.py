@@ -18,7 +18,7 @@ from kequn.core.engine.index import build_index
 from kequn.core.engine.store import DateState, Draft, Manifest, Store
 from kequn.core.errors import Cancelled, NoData, StoreFull, TagFailed
 from kequn.core.spec.tag import TagSpec
-from kequn.core.tags.columns import ARROW_OF_TYPE, check_codes
+from kequn.core.tags.columns import check_codes
 from kequn.core.tags.compiling import Binder
 from kequn.core.tags.files import Files, Outcome
 from kequn.core.tags.increment import Increment, basis, increment
@@ -26,7 +26,7 @@ from kequn.core.tags.language import GIVEN, MACROS, Calendar
 from kequn.core.tags.ordering import closure, levels
 from kequn.core.tags.pack import read_tags
 from kequn.core.tags.passes import Pass, Source, Values, pass_sql, passes_over
-from kequn.core.tags.patching import Patch, patch_index
+from kequn.core.tags.patching import Patch
 from kequn.core.tags.reading import ReadTag
 from kequn.core.tags.timed import TimedPass, is_timed, timed_pass
 from kequn.core.tags.tracing import fingerprint_of_population, fingerprints_of_inputs, known_names, missing_inputs
@@ -113,13 +113,9 @@ def refresh(
     try:
         with store.writing(now=now) as draft:
             plan = _planned(draft.manifest, read, as_of, only, force=force)
-            work = _Work(draft, plan, now, progress, cancelled, by_sql=by_sql, everybody=force or by_sql)
-            outcome = work.run()
+            outcome = _Work(draft, plan, now, progress, cancelled, by_sql=by_sql, everybody=force or by_sql).run()
             _enter(draft.manifest, plan, outcome, drop_others=only is None)
-            day = draft.manifest.dates[as_of.isoformat()]
-            if work.patched is not None:
-                patch_index(store, *work.patched, day)
-            build_index(store, day, cuts=_declared_bins(read))
+            build_index(store, draft.manifest.dates[as_of.isoformat()], cuts=declared_bins(specs))
     except OSError as error:
         if not _is_for_want_of_room(error):
             raise
@@ -127,12 +123,12 @@ def refresh(
     return _report(plan, outcome)
 
 
-def _declared_bins(read: Mapping[str, ReadTag]) -> dict[str, tuple[float, ...]]:
-    """The cut points of tags as their columns hold values, so that the index's bins never lie across one."""
+def declared_bins(specs: Mapping[str, TagSpec]) -> dict[str, tuple[float, ...]]:
+    """Return the cut points of tags as their columns hold values, so that the index's bins never lie across one."""
     return {
-        name: tuple(float(cut) * (100 if tag.spec.type == "money" else 1) for cut in tag.spec.bins)
-        for name, tag in read.items()
-        if tag.spec.type in ("integer", "number", "money")
+        name: tuple(float(cut) * (100 if spec.type == "money" else 1) for cut in spec.bins)
+        for name, spec in specs.items()
+        if spec.type in ("integer", "number", "money")
     }
 
 
@@ -176,7 +172,6 @@ class _Work:
         self.by_sql = by_sql
         self.everybody = everybody
         self.among: NDArray[np.uint32] | None = None
-        self.patched: tuple[Increment, dict[str, pa.Array]] | None = None
         self.draft = draft
         self.plan = plan
         self.now = now
@@ -212,8 +207,6 @@ class _Work:
             outcome.files |= Patch(self.draft, part, outcome.population).files(
                 specs, changed, self.plan.inputs, self.now
             )
-            types = {n: ARROW_OF_TYPE[s.type] for n, s in specs.items()}
-            self.patched = part, {n: changed.column(n).cast(t).combine_chunks() for n, t in types.items()}
         self._tell("")
         return outcome
 

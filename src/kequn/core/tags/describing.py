@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from kequn.core.engine.duck import Engine
 from kequn.core.engine.store import DateState
+from kequn.core.engine.tagfiles import column_of
 from kequn.core.errors import NoData, UnknownTag
 from kequn.core.spec.tag import TagSpec
 
@@ -105,8 +106,8 @@ def _described(engine: Engine, spec: TagSpec, as_of: date, state: DateState, pre
             f"Tag {spec.name!r} was not computed for {as_of}.", hint="Run `kequn tag refresh`.", tag=spec.name
         )
     tag = state.tags[spec.name]
-    column = pq.read_table(engine.store.path(tag.file)).column("value")
-    values = column.filter(present.slice(0, len(column))).drop_null().combine_chunks()
+    column = column_of(engine.store, spec.name, tag, size=len(present))
+    values = column.filter(present).drop_null().combine_chunks()
     kind, bars, others = _bars(spec, values)
     low, high, mean, quantiles = _numbers(spec, values)
     return TagStatistics(

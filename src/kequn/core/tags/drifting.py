@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from kequn.core.engine.duck import Engine
+from kequn.core.engine.tagfiles import column_of
 from kequn.core.errors import NoData, NotMeasurable
 from kequn.core.spec.tag import TagSpec
 from kequn.core.stats.drift import Grade, grade, psi
@@ -70,8 +71,8 @@ def _values(engine: Engine, spec: TagSpec, as_of: date) -> tuple[pa.Array, int]:
         hint = f"Compute that date first: `kequn tag refresh --as-of {as_of}`."
         raise NoData(f"Tag {spec.name!r} was not computed for {as_of}.", hint=hint, tag=spec.name)
     present = pq.read_table(engine.store.path(state.population)).column("value")
-    column = pq.read_table(engine.store.path(state.tags[spec.name].file)).column("value")
-    here = column.filter(present.slice(0, len(column))).combine_chunks()
+    column = column_of(engine.store, spec.name, state.tags[spec.name], size=len(present))
+    here = column.filter(present).combine_chunks()
     return here.drop_null(), here.null_count
 
 

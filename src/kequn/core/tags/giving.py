@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from kequn.core.engine.index import build_index
 from kequn.core.engine.store import DateState, Draft, Store, TagState
+from kequn.core.engine.tagfiles import column_of
 from kequn.core.errors import InvalidSpec, NoData
 from kequn.core.spec.tag import TagSpec
 from kequn.core.tags.columns import ARROW_OF_TYPE, ColumnFile, check_codes
@@ -82,6 +83,6 @@ def _consented(draft: Draft, spec: TagSpec, column: pa.ChunkedArray, day: DateSt
             hint=f"Refresh the tag {name!r} for that date first.",
             tag=name,
         )
-    given = pq.read_table(draft.store.path(day.tags[name].file)).column("value")
+    given = column_of(draft.store, name, day.tags[name], size=len(column))
     kept = pc.if_else(given.combine_chunks(), column.combine_chunks(), pa.scalar(None, column.type))
     return pa.chunked_array([kept])

@@ -1,21 +1,35 @@
-"""New column files and index columns from earlier ones: the values of some customers put in, all others as they were."""
+"""A date's tags from an earlier date's: the values of some customers in a file of changes, all others as they were.
+
+What changed is written once for all tags that were computed for the same customers; no column is rewritten. Once a tag has been
+changed often or for many, its changes are put into a column of its own (`fold`), which its readers gain by and nobody
+waits for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from pathlib import PurePosixPath
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from kequn.core.engine.index import layout
-from kequn.core.engine.index.opening import folder_of, population_of
+from kequn.core.engine.index import build_index, layout
+from kequn.core.engine.index.bits import Words, unpacked
+from kequn.core.engine.index.build import Population
+from kequn.core.engine.index.changes import Who, known_of
+from kequn.core.engine.index.opening import Columns, folder_of, population_of
 from kequn.core.engine.index.patch import patch_column
-from kequn.core.engine.store import DateState, Draft, Store, TagState
+from kequn.core.engine.store import Draft, Manifest, Store, TagState
+from kequn.core.engine.tagfiles import ChangeFiles, column_of, replaced, write_changes
 from kequn.core.spec.tag import TagSpec
 from kequn.core.tags.columns import ARROW_OF_TYPE, ColumnFile, without_nan
 from kequn.core.tags.increment import Increment
+
+MOST_CHANGED = 0.1
+"""Share of all customers beyond which a tag's changes are put into a column."""
+MOST_FILES = 8
+"""Files of changes from which they are; with twice as many nobody has done so, and the refresh does."""
 
 
 class Patch:
@@ -23,68 +37,124 @@ class Patch:
 
     def __init__(self, draft: Draft, part: Increment, population: str) -> None:
         self.draft, self.part = draft, part
-        present = pq.read_table(draft.store.path(population)).column("value")
-        self.present = np.asarray(present.combine_chunks().to_numpy(zero_copy_only=False), dtype=bool)
+        state = part.base.model_copy(update={"population": population})
+        self.population = population_of(draft.store, state)
+        self.before = Columns(draft.store, state, self.population)
 
     def files(
         self, specs: Mapping[str, TagSpec], values: pa.Table, inputs: Mapping[str, str], now: datetime
     ) -> dict[str, TagState]:
-        """Write a file for each tag; ``values`` has a row for each ordinal of the increment."""
-        return {
-            name: TagState(
-                file=relative,
-                fingerprint=spec.fingerprint(),
-                known=known,
-                computed_at=now,
-                inputs=inputs[name],
-                type=spec.type,
-            )
+        """Write what is new of each tag; ``values`` has a row for each ordinal of the increment."""
+        columns = {
+            name: without_nan(values.column(name).cast(ARROW_OF_TYPE[spec.type]).combine_chunks())
             for name, spec in specs.items()
-            for relative, known in [self._file(spec, values.column(name))]
         }
+        laid = [name for name, column in columns.items() if self._can_be_laid(name, column)]
+        file = self._changes({name: columns[name] for name in laid}) if laid else ""
+        found = {}
+        for name, spec in specs.items():
+            base = self.part.base.tags[name]
+            said = {"fingerprint": spec.fingerprint(), "computed_at": now, "inputs": inputs[name], "type": spec.type}
+            if name in laid:
+                said |= {"changes": [*base.changes, file], "changed": base.changed + len(self.part.ordinals)}
+                found[name] = base.model_copy(update=said | {"known": self._known(name, columns[name])})
+            else:
+                column = column_of(self.draft.store, name, base, size=self.population.size)
+                whole = replaced(column, self.part.ordinals, columns[name])
+                place, now_so = ("tags", spec.family, name), base.model_copy(update=said)
+                found[name] = write_whole(self.draft, place, whole, self.population.words, now_so)
+        return found
 
-    def _file(self, spec: TagSpec, changed: pa.ChunkedArray) -> tuple[str, int]:
-        before = pq.read_table(self.draft.store.path(self.part.base.tags[spec.name].file)).column("value")
-        type_ = ARROW_OF_TYPE[spec.type]
-        path, relative = self.draft.new_file("tags", spec.family, spec.name)
-        file = ColumnFile(path, type_)
-        try:
-            file.write(
-                _patched(before.cast(type_), changed.cast(type_), self.part.ordinals, len(self.present)), self.present
-            )
-        except BaseException:
-            file.discard()
-            raise
-        file.close()
-        return relative, file.known
+    def _can_be_laid(self, name: str, values: pa.Array) -> bool:
+        """Whether the index's column has a code for every new value, so that it need not be built anew."""
+        if len(self.part.base.tags[name].changes) >= 2 * MOST_FILES:
+            return False
+        column = self.before[name]
+        if column.kind not in ("code", "set"):
+            return True
+        flat = values.flatten() if column.kind == "set" else values
+        return set(flat.unique().drop_null().to_pylist()) <= set(column.values or ())
+
+    def _changes(self, columns: Mapping[str, pa.Array]) -> str:
+        path, relative = self.draft.new_file("changes", "tags")
+        write_changes(path, self.part.ordinals, columns)
+        return relative
+
+    def _known(self, name: str, values: pa.Array) -> int:
+        """How many of the population have a value: those who had one, except where it was changed."""
+        column, who = self.before[name], self.part.ordinals
+        here = Who(who, self.population.size).taken(self.population.words)
+        had = self.population.customers - int(column.histogram[0])
+        valid = values.is_valid().to_numpy(zero_copy_only=False)
+        return had + int(np.count_nonzero(valid & here)) - int(np.count_nonzero(known_of(column, who) & here))
 
 
-def _patched(
-    before: pa.ChunkedArray, changed: pa.ChunkedArray, ordinals: np.ndarray[tuple[int], np.dtype[np.uint32]], size: int
-) -> pa.ChunkedArray:
-    """The earlier values with those of ``ordinals`` put in; new customers, all among them, follow at the end."""
-    places = np.arange(size)
-    places[ordinals] = len(before) + np.arange(len(ordinals))
-    both = pa.chunked_array([*before.chunks, *changed.chunks], before.type)
-    return pa.chunked_array([both.combine_chunks().take(pa.array(places))], before.type)
+def write_whole(
+    draft: Draft, folder: Iterable[str], column: pa.ChunkedArray, present: Words, state: TagState
+) -> TagState:
+    """Write a column file of all values and return the tag with it in the place of what it had."""
+    path, relative = draft.new_file(*folder)
+    file = ColumnFile(path, column.type)
+    try:
+        file.write(column, unpacked(present, len(column)))
+    except BaseException:
+        file.discard()
+        raise
+    file.close()
+    return state.model_copy(update={"file": relative, "changes": [], "changed": 0, "known": file.known})
 
 
-def patch_index(store: Store, part: Increment, values: Mapping[str, pa.Array], day: DateState) -> None:
-    """Make the index columns of an increment's tags from those of the earlier date, where that is possible.
+def fold(
+    store: Store, *, now: datetime, everything: bool = False, cuts: Mapping[str, tuple[float, ...]] | None = None
+) -> tuple[str, ...]:
+    """Put the changes of the latest date's tags into columns of their own, where they have become many; values stay the same.
 
-    What is not (no index then, another number of customers, a value that its column cannot hold) is left to be built.
+    Args:
+        everything: of all tags that have any.
+        cuts: as `build_index` takes them.
+
+    Returns:
+        The tags.
+
+    Raises:
+        StoreBusy: another load or refresh is writing.
+        OSError: there is no room on the disk; nothing is published then.
     """
-    population = population_of(store, day)
-    for name, changed in values.items():
-        if name not in day.tags:
-            continue
-        source, target = (folder_of(store, name, f) for f in (part.base.tags[name].file, day.tags[name].file))
-        if target.exists() or not (source / "column.json").exists():
-            continue
-        try:
-            column = layout.open_column(name, source)
-        except (OSError, layout.BrokenColumn):  # of another format, perhaps: built from the file, then
-            continue
-        if column.size == population.size:
-            known = without_nan(changed)
-            patch_column(column, source, target, ordinals=part.ordinals, values=known, population=population)
+    if not _to_fold(store.manifest(), everything=everything):
+        return ()
+    with store.writing(now=now) as draft:
+        names = _to_fold(draft.manifest, everything=everything)
+        if names:
+            day = draft.manifest.dates[max(draft.manifest.dates)]
+            population = population_of(store, day)
+            for name in names:
+                before = day.tags[name]
+                column = column_of(store, name, before, size=population.size)
+                place = (*PurePosixPath(before.file).parent.parts, name)
+                day.tags[name] = write_whole(draft, place, column, population.words, before)
+                _fold_index(store, name, before, day.tags[name], population)
+            build_index(store, day, cuts=cuts, only=names)
+    return names
+
+
+def _to_fold(manifest: Manifest, *, everything: bool) -> tuple[str, ...]:
+    if not manifest.dates:
+        return ()
+    tags = manifest.dates[max(manifest.dates)].tags
+    most = 0 if everything else MOST_CHANGED * manifest.ordinals
+    return tuple(n for n, t in tags.items() if t.changed > most or len(t.changes) >= MOST_FILES)
+
+
+def _fold_index(store: Store, name: str, before: TagState, after: TagState, population: Population) -> None:
+    """Make a column of the index from the one before; where it cannot be (more customers than then) it is built from its file."""
+    source = folder_of(store, name, before.file)
+    try:
+        column = layout.open_column(name, source)
+    except (OSError, layout.BrokenColumn):
+        return
+    if column.size == population.size:
+        changes = ChangeFiles(store, before.changes)
+        patch_column(
+            column, source, folder_of(store, name, after.file), ordinals=changes.ordinals, values=changes.values(name),
+            population=population,
+        )  # fmt: skip

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from kequn.core.engine.duck import Engine
 from kequn.core.engine.store import DateState, Manifest, Store
+from kequn.core.engine.tagfiles import column_of
 from kequn.core.errors import InvalidSpec, NoData, UnknownTag
 from kequn.core.spec.tag import TagSpec
 from kequn.core.tags.ladder import TierHistory
@@ -133,8 +134,10 @@ def _codes(engine: Engine, spec: TagSpec, as_of: date) -> NDArray[np.int64]:
 
 
 def _column(store: Store, state: DateState, name: str | None) -> pa.Array:
-    file = state.tags[name].file if name else state.population
-    return pq.read_table(store.path(file)).column("value").combine_chunks()
+    population = store.path(state.population)
+    if name is None:
+        return pq.read_table(population).column("value").combine_chunks()
+    return column_of(store, name, state.tags[name], size=pq.read_metadata(population).num_rows).combine_chunks()
 
 
 def _counted(

@@ -105,7 +105,7 @@ def data_of(spec: SegmentSpec, as_of: date) -> str:
         return ""
     rule = understand(spec, tags=catalogue(), segments=segments)
     files = [day.population]
-    files += [day.tags[name].file for name in tags_within(spec, segments) if name in day.tags]
+    files += [f for name in tags_within(spec, segments) if name in day.tags for f in day.tags[name].files]
     files += [f for name in tables_in(rule) if name in manifest.tables for f in manifest.tables[name].files]
     files += sorted(lists_within(spec, segments).values())
     return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]

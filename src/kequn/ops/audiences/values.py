@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from kequn.core.engine.duck import quoted
 from kequn.core.engine.index import Column
 from kequn.core.engine.index.bits import has_bit
+from kequn.core.engine.index.changes import at
 from kequn.core.engine.index.layout import EPOCH
+from kequn.core.engine.tagfiles import value_of
 from kequn.core.spec.tag import TagSpec
 from kequn.ops.audiences.dictionary import Ordinals
 from kequn.ops.runtime import engine
@@ -54,10 +54,13 @@ def tags_of_one(ordinal: int, as_of: date) -> dict[str, Any]:
     if day is None:
         return {}
     columns = bank.index(as_of).columns
-    return {name: _one(columns[name], ordinal, bank.store.path(state.file)) for name, state in day.tags.items()}
+    return {
+        name: _one(*at(columns[name], ordinal), lambda n=name, t=state: value_of(bank.store, n, t, ordinal))
+        for name, state in day.tags.items()
+    }
 
 
-def _one(column: Column, ordinal: int, file: Path) -> Any:
+def _one(column: Column, ordinal: int, in_file: Callable[[], Any]) -> Any:
     if ordinal >= column.size or not has_bit(column.known, ordinal):
         return None
     match column.kind:
@@ -71,15 +74,4 @@ def _one(column: Column, ordinal: int, file: Path) -> Any:
             return EPOCH + timedelta(days=int(column.exact[ordinal]))
         case "number" if column.exact is not None:
             return column.exact[ordinal].item()
-    return _in_file(file, ordinal)
-
-
-def _in_file(path: Path, ordinal: int) -> Any:
-    with pq.ParquetFile(path) as file:
-        first = 0
-        for group in range(file.num_row_groups):
-            rows = file.metadata.row_group(group).num_rows
-            if ordinal < first + rows:
-                return file.read_row_group(group, columns=["value"])["value"][ordinal - first].as_py()
-            first += rows
-    return None
+    return in_file()

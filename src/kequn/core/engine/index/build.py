@@ -91,9 +91,9 @@ def build_column(source: Path, folder: Path, *, population: Population, cuts: Se
     write_column(folder, parts, histogram_of(parts, population), population)
 
 
-def column_in_memory(name: str, source: Path, population: Population) -> layout.Column:
-    """Return the index column of a tag column file without keeping it."""
-    parts = parts_of(_read(source))
+def column_in_memory(name: str, source: Path | pa.ChunkedArray, population: Population) -> layout.Column:
+    """Return the index column of a tag column file, or of its values, without keeping it."""
+    parts = parts_of(_read(source) if isinstance(source, Path) else source)
     edges, lows, highs = (None, None, None) if parts.bins is None else parts.bins
     return layout.Column(
         name, parts.kind, parts.size, parts.codes, None if parts.values is None else tuple(parts.values),
@@ -150,6 +150,12 @@ def parts_of(column: pa.ChunkedArray, *, cuts: Sequence[float] = ()) -> Parts:
 
 def histogram_of(parts: Parts | layout.Column, population: Population) -> npt.NDArray[np.int64]:
     """Return the customers of a population by code, those without a value first."""
+    if isinstance(parts, layout.Column) and parts.changes is not None:
+        who, digest = parts.changes.who, population.digest
+        here = who.taken(population.words)
+        rows = Population(packed(here), len(who), int(np.count_nonzero(here)), digest)
+        rest = Population(who.without(population.words), who.size, population.customers - rows.customers, digest)
+        return histogram_of(parts.changes.before, rest) + histogram_of(parts.changes.rows, rows)
     loops = kernel()
     if parts.codes is not None:
         most = len(parts.values) if parts.values is not None else _bins_in(parts)

@@ -8,7 +8,7 @@ looked at row by row (`few`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kequn.core.engine.index.bins import among_of, borders_of, bounds_of, marks_of, wanted_of
-from kequn.core.engine.index.bits import Words, from_sorted, within
+from kequn.core.engine.index.bits import Words, from_sorted, full, packed, unpacked, within
 from kequn.core.engine.index.cache import MaskCache
 from kequn.core.engine.index.few import Few
 from kequn.core.engine.index.kernel import Kernels
@@ -168,26 +168,47 @@ class Evaluator:
         column = self.columns[leaf.tag]
         marks = self._marks(leaf)
         if part is leaf:
-            return self._rows(column, tuple(np.flatnonzero(marks).tolist()), need)
-        inside = self._rows(column, tuple(np.flatnonzero(marks == 1).tolist()), need)
+            return self._by_code(column, tuple(np.flatnonzero(marks).tolist()), need)
+        inside = self._by_code(column, tuple(np.flatnonzero(marks == 1).tolist()), need)
         return np.bitwise_xor(need, inside, out=inside)
 
     def _decide(self, part: Plan, found: Words) -> None:
         leaf = _inner(part)
         assert isinstance(leaf, Range)
-        column = self.columns[leaf.tag]
+        column, borders = self.columns[leaf.tag], borders_of(self._marks(leaf))
+        if not borders.any():
+            return
+        changed = None if column.changes is None else packed(column.changes.who.taken(found))
+        self._check(leaf, column, borders, found, wanted=part is leaf)
+        if column.changes is not None and changed is not None:
+            self._check(leaf, column.changes.rows, borders, changed, wanted=part is leaf)
+            column.changes.who.put(unpacked(changed, len(column.changes.who)), found)
+
+    def _check(
+        self, leaf: Range, column: Column, borders: npt.NDArray[np.uint8], found: Words, *, wanted: bool
+    ) -> None:
         assert column.codes is not None
         assert column.exact is not None
-        borders = borders_of(self._marks(leaf))
-        if borders.any():
-            rows, exact = column.codes[: self.size], column.exact[: self.size]
-            bounds = bounds_of(column, leaf.low, leaf.high)
-            self.loops.bins_checked(rows, borders, exact, *bounds, part is leaf, found)
+        rows, exact = column.codes[: self.size], column.exact[: self.size]
+        self.loops.bins_checked(rows, borders, exact, *bounds_of(column, leaf.low, leaf.high), wanted, found)
 
     def _leaf(self, leaf: Leaf, need: Words) -> Words:
         if isinstance(leaf, Bits):
             return np.bitwise_and(within(leaf.load(), self.size), need) if need.any() else np.zeros_like(need)
-        column = self.columns[leaf.tag]
+        return self._with_changes(self.columns[leaf.tag], need, lambda column, rows: self._test(leaf, column, rows))
+
+    def _by_code(self, column: Column, codes: tuple[int, ...], need: Words) -> Words:
+        return self._with_changes(column, need, lambda own, rows: self._rows(own, codes, rows))
+
+    def _with_changes(self, column: Column, need: Words, test: Callable[[Column, Words], Words]) -> Words:
+        """What a column's arrays say, put right by what its changed rows say."""
+        found = test(column, need)
+        if column.changes is not None:
+            who, rows = column.changes.who, column.changes.rows
+            who.put(unpacked(test(rows, full(len(who)).copy()), len(who)), found, need)
+        return found
+
+    def _test(self, leaf: CodeIn | Range | Among | Known, column: Column, need: Words) -> Words:
         match leaf:
             case Known():
                 return self._plane(column.known, need)

@@ -9,7 +9,7 @@ bank the others are counted and taken from the bank's own figures.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import exp
 from typing import Any
@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kequn.core.engine.index.bits import Ordinals, Words, within
+from kequn.core.engine.index.bits import Ordinals, Words, packed, within
+from kequn.core.engine.index.changes import Who
 from kequn.core.engine.index.counter import Counter, counter
 from kequn.core.engine.index.layout import Column
 
@@ -45,6 +46,7 @@ class Crowd:
     size: int
     bank: Words | None = None
     using: Counter | None = None
+    _apart: dict[Who, tuple[Crowd, Crowd]] = field(default_factory=dict, repr=False)
 
     @property
     def loops(self) -> Counter:
@@ -67,6 +69,13 @@ class Crowd:
     def upto(self, size: int) -> Words:
         """The plane as far as a column of ``size`` rows reaches; a longer column's planes are as long."""
         return self.words if size == self.size else within(self.words, size)
+
+    def apart(self, who: Who) -> tuple[Crowd, Crowd]:
+        """Those whose rows did not change, and the others as changed rows; kept, since many columns changed together."""
+        if who not in self._apart:
+            rest = Crowd(who.without(self.words), self.size, None, self.using)
+            self._apart[who] = rest, Crowd(packed(who.taken(self.words)), len(who), None, self.using)
+        return self._apart[who]
 
     def rows(self) -> Iterable[tuple[int, Ordinals]]:
         """Yield (first ordinal of a block, places of the customers in the block)."""
@@ -128,6 +137,22 @@ def histograms(columns: Sequence[Column], crowd: Crowd) -> dict[str, Ints]:
     if crowd.others is not None:
         rest = histograms(columns, crowd.others)
         return {column.name: column.histogram - rest[column.name] for column in columns}
+    by_who: dict[Who, list[Column]] = {}
+    for column in columns:
+        if column.changes is not None:
+            by_who.setdefault(column.changes.who, []).append(column)
+    found = _tallied([column for column in columns if column.changes is None], crowd)
+    for who, changed in by_who.items():
+        rest, inside = crowd.apart(who)
+        one = _tallied([c.changes.before for c in changed if c.changes is not None], rest)
+        other = _tallied([c.changes.rows for c in changed if c.changes is not None], inside)
+        found |= {name: counts + other[name] for name, counts in one.items()}
+    return found
+
+
+def _tallied(columns: Sequence[Column], crowd: Crowd) -> dict[str, Ints]:
+    if not columns:
+        return {}
     counts = {
         column.name: np.zeros((crowd.loops.LANE_HISTOGRAMS, len(column.histogram)), dtype=np.int64)
         for column in columns
@@ -150,6 +175,9 @@ def regrouped(column: Column, crowd: Crowd, histogram: Ints, cuts: Cuts) -> Ints
 
 
 def _by_planes(column: Column, crowd: Crowd) -> Ints:
+    if column.changes is not None:
+        rest, inside = crowd.apart(column.changes.who)
+        return _by_planes(column.changes.before, rest) + _by_planes(column.changes.rows, inside)
     mask, loops = crowd.upto(column.size), crowd.loops
     known = crowd.count if column.is_full and column.size >= crowd.size else int(loops.shared(mask, column.known))
     counts = [int(loops.shared(mask, plane)) for plane in column.planes.values()]
@@ -161,6 +189,9 @@ def _by_planes(column: Column, crowd: Crowd) -> Ints:
 
 
 def _by_cuts(column: Column, crowd: Crowd, cuts: Cuts) -> Ints:
+    if column.changes is not None:
+        rest, inside = crowd.apart(column.changes.who)
+        return _by_cuts(column.changes.before, rest, cuts) + _by_cuts(column.changes.rows, inside, cuts)
     assert column.codes is not None
     assert column.lows is not None
     beyond = cuts.codes > len(column.lows)
@@ -191,6 +222,12 @@ def values_in(column: Column, crowd: Crowd, codes: Collection[int]) -> dict[int,
     """Return by code the exact values, sorted, of those of the customers who are in some bins; one look at the column."""
     if not codes:
         return {}
+    if column.changes is not None:
+        rest, inside = crowd.apart(column.changes.who)
+        kept, changed = (
+            values_in(c, w, codes) for c, w in ((column.changes.before, rest), (column.changes.rows, inside))
+        )
+        return {code: np.sort(np.concatenate([kept[code], changed[code]])) for code in kept}
     assert column.codes is not None
     assert column.exact is not None
     rows = np.empty(crowd.count, dtype=np.uint32)  # only what is written to takes memory
@@ -202,6 +239,18 @@ def values_in(column: Column, crowd: Crowd, codes: Collection[int]) -> dict[int,
 
 def totals(columns: Sequence[Column], crowd: Crowd) -> dict[str, int | float]:
     """Return by column the sum of the customers' exact values; of whole numbers it is exact however large."""
+    found = _summed([column for column in columns if column.changes is None], crowd)
+    for column in columns:
+        if column.changes is not None:
+            rest, rows = crowd.apart(column.changes.who)
+            parts = _summed([column.changes.before], rest), _summed([column.changes.rows], rows)
+            found[column.name] = sum(part[column.name] for part in parts)
+    return found
+
+
+def _summed(columns: Sequence[Column], crowd: Crowd) -> dict[str, int | float]:
+    if not columns:
+        return {}
     halves: dict[str, list[Any]] = {column.name: [0, 0] for column in columns}
     for start, rows in crowd.rows():
         for column in columns:

@@ -65,7 +65,11 @@ class Few:
                 return _padded(_in_plane(plane, rows[: rows.searchsorted(len(plane) << 6)]), len(rows))
             case leaf:
                 column = self.columns[leaf.tag]
-                return _padded(self._leaf(leaf, column, rows[: rows.searchsorted(column.size)]), len(rows))
+                flags = _padded(self._leaf(leaf, column, rows[: rows.searchsorted(column.size)]), len(rows))
+                if column.changes is not None:
+                    hits, places = column.changes.who.places(rows)
+                    flags[hits] = self._leaf(leaf, column.changes.rows, places)
+                return flags
 
     def _joined(self, parts: Sequence[Plan], rows: Rows, *, all_: bool) -> Flags:
         """A row that is decided is not looked at again."""

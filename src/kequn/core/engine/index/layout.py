@@ -1,6 +1,7 @@
 """One tag on one date as the index holds it: narrow codes, planes of bits and exact values, mapped from files.
 
-A tag's column file never changes, so what is derived from it is kept under that file's name::
+A tag's column file never changes, so what is derived from it is kept under that file's name (files of changes are laid over
+it in memory, `changes`)::
 
     <store>/index/<tag>/<stem of the column file>/
         column.json      kind, size, the meaning of codes, whether every row has a value
@@ -22,12 +23,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from kequn.core.engine.index.bits import Words, full, words_for
+
+if TYPE_CHECKING:
+    from kequn.core.engine.index.changes import Changes
 
 FORMAT = 1
 """Of the folder; a folder of another format is built anew."""
@@ -89,6 +93,8 @@ class Column:
     (none, true, false), a ``text`` (none, known)."""
     population: str
     """Of which population: the hash of its plane."""
+    changes: Changes | None = None
+    """Rows of which the arrays above (not ``lows``, ``highs`` and ``histogram``) are not true any more."""
 
     @property
     def is_full(self) -> bool:

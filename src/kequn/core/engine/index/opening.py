@@ -21,9 +21,11 @@ from kequn.core.engine.index.build import (
     histogram_of,
     open_population,
 )
+from kequn.core.engine.index.changes import Changed, DoesNotFit, Who, with_changes
 from kequn.core.engine.index.index import Index
 from kequn.core.engine.index.layout import BrokenColumn, Column
-from kequn.core.engine.store import DateState, Store
+from kequn.core.engine.store import DateState, Store, TagState
+from kequn.core.engine.tagfiles import ChangeFiles, column_of
 
 POPULATION = "_population"
 
@@ -31,7 +33,7 @@ POPULATION = "_population"
 def open_index(store: Store, state: DateState, as_of: date) -> Index:
     """Return the index of a date; what was not built with the date's tags is built when it is asked for."""
     population = population_of(store, state)
-    files = "\n".join(f"{name}={tag.file}" for name, tag in sorted(state.tags.items()))
+    files = "\n".join(f"{name}={' '.join(tag.files)}" for name, tag in sorted(state.tags.items()))
     key = hashlib.blake2b(f"{population.digest}\n{files}".encode(), digest_size=12).hexdigest()
     return Index(as_of, Columns(store, state, population), population, key=key)
 
@@ -78,16 +80,39 @@ class Columns(Mapping[str, Column]):
         self._state = state
         self._population = population
         self._opened: dict[str, Column] = {}
+        self._changes: dict[tuple[str, ...], tuple[ChangeFiles, Changed | None]] = {}
         self._lock = threading.Lock()
 
     def __getitem__(self, name: str) -> Column:
         opened = self._opened.get(name)
         if opened is None:
-            file = self._state.tags[name].file
+            tag = self._state.tags[name]
             with self._lock:
-                opened = self._opened.get(name) or _column(self._store, name, file, self._population)
+                opened = self._opened.get(name) or self._open(name, tag)
                 self._opened[name] = opened
         return opened
+
+    def _open(self, name: str, tag: TagState) -> Column:
+        column = _column(self._store, name, tag.file, self._population)
+        if not tag.changes:
+            return column
+        files, changed = self._changed(tuple(tag.changes))
+        if changed is None:
+            return column
+        try:
+            return with_changes(column, changed, files.values(name)[: len(changed.who)])
+        except DoesNotFit:  # a refresh writes such a column whole; this one was made beside it, perhaps
+            values = column_of(self._store, name, tag, size=max(column.size, self._population.size))
+            return column_in_memory(name, values, self._population)
+
+    def _changed(self, names: tuple[str, ...]) -> tuple[ChangeFiles, Changed | None]:
+        """Who changed is the same for all tags that were refreshed together."""
+        if names not in self._changes:
+            files = ChangeFiles(self._store, names)
+            here = files.ordinals[: np.searchsorted(files.ordinals, self._population.size)]
+            changed = Changed(Who(here, self._population.size), self._population) if len(here) else None
+            self._changes[names] = files, changed
+        return self._changes[names]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._state.tags)

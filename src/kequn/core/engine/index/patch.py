@@ -1,15 +1,13 @@
-"""A column of the day after: a copy of the day's in which the rows that changed are written anew.
+"""A column with the changes put in: a copy in which the rows that changed are written anew.
 
-Most tags of most customers are tomorrow what they are today. Copying a column and writing two rows in a hundred costs a small
-part of building it from its file. What the copy cannot hold (a text that was never there, a number too wide) is left to
-`build`.
+Copying a column and writing ten rows in a hundred costs a small part of building it from its file. What the copy cannot hold (a
+text that was never there, a number too wide) is left to `build`.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +17,11 @@ import pyarrow as pa
 
 from kequn.core.engine.index import layout
 from kequn.core.engine.index.bits import Words, from_ordinals, full, unpacked
-from kequn.core.engine.index.build import Population, histogram_of, publish, whole_numbers
+from kequn.core.engine.index.build import Parts, Population, histogram_of, publish
+from kequn.core.engine.index.changes import DoesNotFit, rows_of
 from kequn.core.engine.index.layout import Column
 
 Array = npt.NDArray[Any]
-
-
-class _DoesNotFit(Exception):
-    """The column's codes or numbers cannot hold a new value."""
 
 
 def patch_column(
@@ -49,7 +44,7 @@ def patch_column(
     ordinals = np.asarray(ordinals, dtype=np.int64)
     try:
         new = _fitting(column, values)
-    except _DoesNotFit:
+    except DoesNotFit:
         return False
     about = layout.described(source)
     if column.is_full and values.null_count:
@@ -74,59 +69,31 @@ def patch_column(
     return True
 
 
-def _fitting(column: Column, values: pa.Array) -> dict[str, Any]:
-    """Return the new rows in the column's own terms: known, codes or sets, exact."""
-    known = np.asarray(values.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)
-    if column.kind in ("number", "day"):
-        return _numbers(column, values, known)
-    if column.kind == "text":
-        return {"known": known}
-    code = {value: i for i, value in enumerate(column.values or (), start=1)}
-    if column.kind == "set":
-        rows = [[v for v in row or () if v is not None] for row in values.to_pylist()]
-        if any(v not in code for row in rows for v in row):
-            raise _DoesNotFit
-        return {
-            "known": known,
-            "sets": {k: np.array([v in row for row in rows], dtype=np.bool_) for v, k in code.items()},
-        }
-    encoded = values.dictionary_encode()
-    words = encoded.dictionary.to_pylist()
-    if any(word not in code for word in words):
-        raise _DoesNotFit
-    codes = np.array([0, *(code[word] for word in words)])[encoded.indices.fill_null(-1).to_numpy() + 1]
-    return {"known": known, "codes": codes}
+def _fitting(column: Column, values: pa.Array) -> Parts:
+    """Return the new rows in the column's own terms. Raises `DoesNotFit`."""
+    rows = rows_of(column, values)
+    if column.exact is not None and rows.exact is not None:
+        exact = rows.exact.astype(column.exact.dtype)
+        if not np.array_equal(exact.astype(rows.exact.dtype), rows.exact):
+            raise DoesNotFit
+    return rows
 
 
-def _numbers(column: Column, values: pa.Array, known: npt.NDArray[np.bool_]) -> dict[str, Any]:
-    assert column.exact is not None
-    assert column.edges is not None
-    wide = whole_numbers(pa.chunked_array([values]), column.kind)
-    exact = wide.astype(column.exact.dtype)
-    if not np.array_equal(exact.astype(wide.dtype), wide):
-        raise _DoesNotFit
-    typed = wide.astype(column.edges.dtype)
-    bins = np.searchsorted(column.edges[1:], typed, side="right")
-    return {"known": known, "codes": np.where(known, bins + 1, 0), "exact": exact, "bins": bins, "typed": typed}
-
-
-def _write_rows(into: Path, column: Column, ordinals: Array, new: Mapping[str, Any]) -> None:
-    known, changed = new["known"], from_ordinals(ordinals, column.size)
+def _write_rows(into: Path, column: Column, ordinals: Array, new: Parts) -> None:
+    changed, size = from_ordinals(ordinals, column.size), column.size
+    known = unpacked(new.known, new.size)
     if not column.is_full or not known.all():
-        before = full(column.size) if column.is_full else column.known
-        np.save(into / "known.npy", _replaced(before, changed, ordinals[known], column.size))
+        before = full(size) if column.is_full else column.known
+        np.save(into / "known.npy", _replaced(before, changed, ordinals[known], size))
     if column.codes is not None:
-        _rows(into / "codes.npy")[ordinals] = new["codes"]
+        _rows(into / "codes.npy")[ordinals] = new.codes
     if column.planes:
-        sets = new.get("sets") or {code: new["codes"] == code for code in column.planes}
         planes = _rows(into / "planes.npy")
         for i, code in enumerate(column.planes):
-            planes[i] = _replaced(column.planes[code], changed, ordinals[sets[code]], column.size)
+            planes[i] = _replaced(column.planes[code], changed, ordinals[unpacked(new.planes[code], new.size)], size)
     if column.exact is not None:
-        _rows(into / "exact.npy")[ordinals] = new["exact"]
-        bins = _rows(into / "bins.npy")
-        np.minimum.at(bins[1], new["bins"][known], new["typed"][known])
-        np.maximum.at(bins[2], new["bins"][known], new["typed"][known])
+        _rows(into / "exact.npy")[ordinals] = new.exact
+        np.save(into / "bins.npy", np.asarray(new.bins))
 
 
 def _replaced(plane: Words, changed: Words, those: Array, size: int) -> Words:
