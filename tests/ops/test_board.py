@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import transaction
+from django.db.models import F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,10 @@ from kequn.ops import runtime
 from kequn.ops.board import queries, services
 from kequn.ops.board.models import BoardDay, DayFigure
 from kequn.ops.board.periods import period_around
+from kequn.ops.customers.models import Reveal
 from kequn.ops.orgs.actor import system_actor
+from kequn.ops.orgs.models import Branch, User
+from kequn.ops.ownership.absences import record_absence
 from kequn.ops.workbench.models import FollowUp, Task
 from tests.ops.bank import Cast, approved_campaign, customer_id
 from tests.ops.conftest import NOW
@@ -153,7 +157,7 @@ def test_targets_are_broken_down_from_head_office_to_branch_to_rm(bank: runtime.
 @pytest.mark.parametrize("parts", [{"0001": 60, "0002": 39}, {"0001": 60, "0002": 41}])
 def test_parts_that_do_not_come_out_even_need_a_note(bank: runtime.Runtime, cast: Cast, parts: dict[str, int]) -> None:
     services.set_targets(cast["zhaomin"], "contacts", JULY, {"HO": 100})
-    with pytest.raises(Conflict, match="1 (less|more) than"):
+    with pytest.raises(Conflict, match=r"1 (less|more) than"):
         services.set_targets(cast["zhaomin"], "contacts", JULY, parts)
     assert not queries.targets_for(cast["liqiang"]).exists()
     services.set_targets(cast["zhaomin"], "contacts", JULY, parts, note="留一户机动")
@@ -211,3 +215,219 @@ def test_what_is_left_and_what_is_given_make_the_target(cast: Cast, parts: list[
         assert left is not None
         assert left.left + sum(parts) == left.amount == amount
         transaction.set_rollback(True)
+
+
+# -- quality signals ----------------------------------------------------------------------------------------------------
+
+
+def signals(cast: Cast, who: str = "liqiang", **asked: object) -> dict[str, queries.Signal]:
+    return {s.code: s for s in queries.signals_for(cast[who], YESTERDAY, YESTERDAY, **asked) if s.staff_no == "R001"}
+
+
+def records(n: int, **fields: object) -> None:
+    """Record ``n`` contacts of one morning, five minutes apart."""
+    for i in range(n):
+        each = {
+            "at": MORNING + timedelta(minutes=5 * i),
+            "note": f"第{i}次联系，客户{'甲乙丙丁戊己庚辛壬癸'[i % 10]}{i // 10 * '很'}在意收益",
+        }
+        contact(task(2 * i), **each | {k: v(i) if callable(v) else v for k, v in fields.items()})
+
+
+def test_a_small_sample_says_that_it_is_one(bank: runtime.Runtime, cast: Cast) -> None:
+    records(19, note="客户再考虑考虑")
+    found = signals(cast)
+    assert all(s.is_small or s.why_not for s in found.values())
+    assert all(s.share is None and not s.examples for s in found.values())
+
+
+def test_repeated_notes_are_counted_with_the_words_themselves(bank: runtime.Runtime, cast: Cast) -> None:
+    records(
+        30, note=lambda i: f"客户再考虑考虑。{i}" if i < 20 else f"约了周{'一二三四五六七八九十'[i - 20]}来网点面谈"
+    )
+    found = signals(cast)["same_note"]
+    assert (found.n, found.found, found.customers) == (30, 20, 20)
+    assert found.share is not None
+    assert found.share.low < 20 / 30 < found.share.high
+    assert "20 次" in found.examples[0].zh
+    assert queries.is_noted(found)
+
+
+def test_records_within_seconds_and_at_night_are_found(definitions: None, cast: Cast) -> None:
+    records(25, at=lambda i: MORNING + timedelta(seconds=5 * i))
+    assert signals(cast)["burst"].found == 24
+    Task.objects.update(key=F("pk"))
+    records(25, at=lambda i: MORNING + timedelta(hours=12, minutes=i))  # 22:00 in Shanghai
+    assert signals(cast)["off_hours"].found == 25
+
+
+def test_without_any_trace_of_calls_nothing_is_said_about_them(bank: runtime.Runtime, cast: Cast) -> None:
+    records(30)
+    found = signals(cast)["no_call"]
+    assert found.why_not is not None
+    assert found.found == 0
+
+
+def test_a_shown_number_is_the_trace_of_a_call(bank: runtime.Runtime, cast: Cast) -> None:
+    records(30)
+    for i in range(10):
+        Reveal.objects.create(
+            customer_id=customer_id(2 * i), field="phone", user_id=cast["wangfang"].user_id, reason="拨打", at=MORNING
+        )
+    found = signals(cast)["no_call"]
+    assert (found.n, found.found) == (30, 20)
+
+
+def test_everybody_not_answering_is_a_signal_only_in_a_large_sample(bank: runtime.Runtime, cast: Cast) -> None:
+    records(40, result="no_answer")
+    found = signals(cast)["no_answer"]
+    assert (found.found, queries.is_noted(found)) == (40, True)
+
+
+def test_signals_of_the_neighbouring_branch_stay_there(bank: runtime.Runtime, cast: Cast) -> None:
+    contact(task(1, staff="R002", branch="0002"))
+    assert queries.signals_for(cast["liqiang"], YESTERDAY, YESTERDAY) == []
+    with pytest.raises(NotAllowed):
+        queries.signals_for(cast["liqiang"], YESTERDAY, YESTERDAY, branch="0002")
+
+
+# -- handing work over --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def team(bank: runtime.Runtime, cast: Cast) -> Cast:
+    """Put two more RMs beside 王芳, with room for 3 and 10 tasks a day, and give her seven open tasks."""
+    branch = Branch.objects.get(code="0001")
+    for staff_no, name, room in (("R003", "周敏", 3), ("R004", "何平", 10)):
+        User.objects.create(
+            username=staff_no.lower(),
+            display_name=name,
+            role="rm",
+            branch=branch,
+            staff_no=staff_no,
+            password="!",
+            capacity=room,
+        )
+    for n in range(7):
+        task(2 * n, made=NOW - timedelta(days=1))
+    return cast
+
+
+def test_a_sick_colleagues_work_is_split_by_the_room_that_others_have(team: Cast) -> None:
+    plan = queries.plan_reassignment(team["liqiang"], "R001")
+    assert {staff: len(ids) for staff, ids in plan.moves.items()} == {"R004": 7}
+    for n in range(8):
+        task(100 + 2 * n, staff="R004", due_at=NOW + timedelta(hours=1), made=NOW - timedelta(days=1))
+    plan = queries.plan_reassignment(team["liqiang"], "R001")
+    assert {staff: len(ids) for staff, ids in plan.moves.items()} == {"R003": 4, "R004": 3}
+    assert plan.over == {"R003": 1, "R004": 1}
+    assert plan == queries.plan_reassignment(team["liqiang"], "R001")
+
+
+def test_moved_tasks_keep_their_history_and_can_be_given_back(team: Cast) -> None:
+    head = team["liqiang"]
+    first = Task.objects.filter(staff_no="R001").earliest("pk")
+    contact(first, result="no_answer")
+    made = services.reassign_work(head, "R001", key="k", reason="病假")
+    assert services.reassign_work(head, "R001", key="k", reason="病假") == made
+    assert not Task.objects.filter(staff_no="R001").exists()
+    assert first.follow_ups.count() == 1
+    Task.objects.filter(pk=first.pk).update(state="done", closed_at=NOW)
+    assert services.undo_reassignment(head, made.pk) == 6
+    assert services.undo_reassignment(head, made.pk) == 0
+    assert Task.objects.filter(staff_no="R001").count() == 6
+
+
+def test_who_is_away_gets_nothing_and_nothing_leaves_the_branch(team: Cast) -> None:
+    head = team["liqiang"]
+    record_absence(head, "R004", kind="sick", first_day=NOW.date(), last_day=NOW.date())
+    plan = queries.plan_reassignment(head, "R001")
+    assert {staff: len(ids) for staff, ids in plan.moves.items()} == {"R003": 7}
+    with pytest.raises(Conflict):
+        queries.plan_reassignment(head, "R001", to_staff="R004")
+    with pytest.raises(NotAllowed):
+        queries.plan_reassignment(head, "R001", to_staff="R002")
+    with pytest.raises(NotAllowed):
+        services.reassign_work(head, "R002", key="k", reason="看看")
+    theirs = task(1, staff="R002", branch="0002")
+    with pytest.raises(NotAllowed):
+        services.reassign_work(head, "R001", key="k", reason="看看", task_ids=[theirs.pk])
+    with pytest.raises(InvalidSpec):
+        services.reassign_work(head, "R001", key="k", reason=" ")
+
+
+# -- coaching -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_coaching_note_is_read_by_the_two_and_their_superior_alone(team: Cast) -> None:
+    head, rm = team["liqiang"], team["wangfang"]
+    note = services.write_note(
+        head, "R001", "备注请写客户原话，电话 13900001234 不要写", key="k", about="signal", subject="same_note"
+    )
+    assert services.write_note(head, "R001", "再点一次", key="k") == note
+    assert "13900001234" not in note.text
+    assert queries.unread_for(rm) == 1
+    services.answer_note(rm, note.pk, "明白，今天改", key="a")
+    assert queries.unread_for(rm) == 0
+    assert [a.text for a in queries.note_for(head, note.pk).answers.all()] == ["明白，今天改"]
+    city = User.objects.create(
+        username="city",
+        display_name="分行长",
+        role="branch_head",
+        branch=Branch.objects.get(code="C1"),
+        password="!",
+        staff_no="B900",
+    ).actor()
+    assert queries.note_for(city, note.pk) == note
+    with pytest.raises(NotAllowed):
+        services.answer_note(city, note.pk, "我也说一句", key="b")
+    peer = User.objects.create(
+        username="peer",
+        display_name="副职",
+        role="branch_head",
+        branch=Branch.objects.get(code="0001"),
+        password="!",
+        staff_no="B901",
+    ).actor()
+    third = User.objects.get(staff_no="R003").actor()
+    for stranger in (peer, third, team["chenjing"], team["zhaomin"], team["admin"]):
+        assert not queries.notes_for(stranger).exists()
+        with pytest.raises(NotAllowed):
+            queries.note_for(stranger, note.pk)
+
+
+def test_a_head_writes_to_rms_of_her_branches_about_what_she_may_see(team: Cast) -> None:
+    theirs = task(1, staff="R002", branch="0002")
+    with pytest.raises(NotAllowed):
+        services.write_note(team["liqiang"], "R002", "加油", key="k")
+    with pytest.raises(NotAllowed):
+        services.write_note(team["liqiang"], "R001", "加油", key="k", about="task", subject=str(theirs.pk))
+    with pytest.raises(NotAllowed):
+        services.write_note(team["wangfang"], "R001", "加油", key="k")
+    with pytest.raises(InvalidSpec):
+        services.write_note(team["liqiang"], "R001", " ", key="k")
+    note = services.write_note(team["liqiang"], "R001", "加油", key="k")
+    assert services.acknowledge_note(team["wangfang"], note.pk).read_at == NOW
+    with pytest.raises(NotAllowed):
+        services.acknowledge_note(team["liqiang"], note.pk)
+
+
+# -- escalations --------------------------------------------------------------------------------------------------------
+
+
+def test_a_large_outflow_stands_before_the_branch_head_until_the_customer_was_reached(team: Cast) -> None:
+    head = team["liqiang"]
+    mine = task(40, kind="large_out", value_cny=Decimal(800_000), made=NOW - timedelta(hours=2))
+    task(42, kind="large_out", value_cny=Decimal(100_000), made=NOW - timedelta(hours=2))
+    task(41, staff="R002", branch="0002", kind="large_out", value_cny=Decimal(900_000), made=NOW - timedelta(hours=2))
+    assert [(e.task_id, e.state) for e in queries.escalations_for(head)] == [(mine.pk, "waiting")]
+    contact(mine, result="no_answer", at=NOW - timedelta(hours=1))
+    assert queries.escalations_for(head)[0].state == "tried"
+    contact(mine, at=NOW)
+    assert queries.escalations_for(head)[0].state == "reached"
+    services.set_branch_fact(head, "0001", escalate_above_cny=Decimal(50_000))
+    assert len(queries.escalations_for(head)) == 2
+    with pytest.raises(NotAllowed):
+        services.set_branch_fact(head, "0002", floor_m2=Decimal(100))
+    with pytest.raises(InvalidSpec):
+        services.set_branch_fact(head, "0001", floor_m2=Decimal(0))

@@ -84,7 +84,7 @@ class Signal:
     share: Interval | None
     """``None`` where fewer were looked at than ``floor``."""
     floor: int
-    examples: tuple[str, ...] = ()
+    examples: tuple[Text, ...] = ()
     customers: int = 0
     why_not: Text | None = None
     """Why it is not told, where the data have no trace to compare with."""

@@ -183,6 +183,19 @@ def masked(row: Person) -> MaskedPerson:
     )
 
 
+def alike_in_reach(actor: Actor, customer_id: str, *, limit: int = 5) -> list[MaskedPerson]:
+    """Return other persons in reach who have a person's phone or document number, masked: perhaps the same recorded twice."""
+    rows = people_for(actor)
+    row = rows.filter(pk=customer_id).first()
+    if row is None:
+        return []
+    same = Q()
+    for column in ("phone_index", "document_no_index"):
+        if value := getattr(row, column):
+            same |= Q(**{column: value})
+    return [masked(r) for r in rows.filter(same).exclude(pk=customer_id).order_by("pk")[:limit]] if same else []
+
+
 def _matching(rows: QuerySet[Person], text: str, limit: int) -> list[MaskedPerson]:
     if not text.strip():
         return []
