@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -13,10 +14,15 @@ from hypothesis import strategies as st
 
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, SeveralErrors
 from kequn.ops import runtime
+from kequn.ops.audiences.services import take_export
 from kequn.ops.board import queries, services
 from kequn.ops.board.models import BoardDay, DayFigure
 from kequn.ops.board.periods import period_around
 from kequn.ops.customers.models import Reveal
+from kequn.ops.governance import services as governance
+from kequn.ops.governance.models import Approval
+from kequn.ops.governance.queries import approvals_for
+from kequn.ops.jobs.services import run_waiting
 from kequn.ops.orgs.actor import system_actor
 from kequn.ops.orgs.models import Branch, User
 from kequn.ops.ownership.absences import record_absence
@@ -431,3 +437,74 @@ def test_a_large_outflow_stands_before_the_branch_head_until_the_customer_was_re
         services.set_branch_fact(head, "0002", floor_m2=Decimal(100))
     with pytest.raises(InvalidSpec):
         services.set_branch_fact(head, "0001", floor_m2=Decimal(0))
+
+
+# -- taking lists out ---------------------------------------------------------------------------------------------------
+
+
+def test_a_small_list_is_written_at_once_and_a_large_one_waits_for_the_branch_head(team: Cast) -> None:
+    rm, head = team["wangfang"], team["liqiang"]
+    small = services.request_desk_export(rm, "tasks", key="a", purpose="外访带走")
+    assert (small.state, small.rows, small.export_id is not None) == ("approved", 7, True)
+    large = services.request_desk_export(rm, "customers", key="b", purpose="盘点")
+    assert services.request_desk_export(rm, "customers", key="b", purpose="盘点") == large
+    assert (large.state, large.rows, large.export_id) == ("waiting", 300, None)
+    waiting = approvals_for(head, state="waiting").get()
+    with pytest.raises(NotAllowed):
+        governance.decide(rm, waiting.pk, approve=True)
+    governance.decide(head, waiting.pk, approve=True)
+    large.refresh_from_db()
+    assert large.state == "approved"
+    assert run_waiting() == 2
+    path = take_export(rm, large.export_id)
+    text = "".join(
+        zipfile.ZipFile(path).read(n).decode() for n in zipfile.ZipFile(path).namelist() if n.endswith(".xml")
+    )
+    assert "盘点" in text
+    assert "R001" in text
+    assert "13900000002" not in text
+    with pytest.raises(NotAllowed):
+        take_export(head, large.export_id)
+
+
+def test_what_is_refused_does_not_leave_and_nobody_allows_her_own(team: Cast) -> None:
+    head = team["liqiang"]
+    asked = services.request_desk_export(head, "customers", key="a", purpose="核对")
+    waiting = Approval.objects.get(name=str(asked.pk), kind="desk_export")
+    with pytest.raises(NotAllowed):
+        governance.decide(head, waiting.pk, approve=True)
+    governance.decide(team["zhoulv"], waiting.pk, approve=False, reason="用途不清")
+    asked.refresh_from_db()
+    assert (asked.state, asked.export_id) == ("refused", None)
+    assert run_waiting() == 0
+    with pytest.raises(NotAllowed):
+        services.desk_sheets(head, {"request": asked.pk})
+
+
+def test_a_branch_head_allows_exports_of_her_branch_and_nothing_else(definitions: None, team: Cast) -> None:
+    head = team["liqiang"]
+    theirs = services.request_desk_export(team["chenjing"], "customers", key="a", purpose="盘点")
+    other = Approval.objects.get(name=str(theirs.pk), kind="desk_export")
+    submitted = Approval.objects.create(
+        kind="segment",
+        name="s",
+        fingerprint="f",
+        title="客群",
+        maker_id=team["wangfang"].user_id,
+        maker_name="王芳",
+        submitted_at=NOW,
+    )
+    for approval in (other, submitted):
+        with pytest.raises(NotAllowed):
+            governance.decide(head, approval.pk, approve=True)
+    assert not approvals_for(head).exists()
+    assert not queries.desk_exports_for(head).exists()
+
+
+def test_a_list_that_grew_after_it_was_allowed_is_not_written(team: Cast) -> None:
+    rm = team["wangfang"]
+    asked = services.request_desk_export(rm, "tasks", key="a", purpose="外访")
+    for n in range(60):
+        task(100 + 2 * n, made=NOW)
+    with pytest.raises(Conflict):
+        services.desk_sheets(rm, {"request": asked.pk})

@@ -10,7 +10,8 @@ from django.utils.translation import get_language
 
 from kequn.console.lateness import faults_behind
 from kequn.console.navigation import menu_for, tabs_for
-from kequn.ops.governance.queries import approvals_for
+from kequn.ops.feedback.queries import unseen_answers, waiting_feedback
+from kequn.ops.governance.queries import approvals_for, decides_any
 from kequn.ops.jobs.queries import jobs_for
 
 
@@ -25,7 +26,10 @@ def page(request: HttpRequest) -> dict[str, Any]:
         context["tabs"] = tabs_for(actor, current or "")
         context["data_faults"] = lambda: faults_behind(actor, request.resolver_match)
         context["n_waiting"] = lambda: (
-            approvals_for(actor, state="waiting").count() if actor.may("approval.decide") else 0
+            approvals_for(actor, state="waiting").exclude(maker_id=actor.user_id).count() if decides_any(actor) else 0
+        )
+        context["n_feedback"] = lambda: (
+            waiting_feedback(actor) if actor.may("feedback.answer") else unseen_answers(actor)
         )
         context["n_running"] = lambda: (
             jobs_for(actor).filter(owner_id=actor.user_id, state__in=["queued", "running"]).count()

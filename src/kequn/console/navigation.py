@@ -37,6 +37,7 @@ MENU: tuple[tuple[Words, tuple[Item, ...]], ...] = (
             Item("board", _("过程看板"), "bar-chart", ("task.assign",), "p", "board"),
             Item("team_tasks", _("网点任务"), "list-task", ("task.assign",), "w", "team"),
             Item("customers", _("我的客户"), "person-lines-fill", ("customer.view",), "u", "customer"),
+            Item("feedback", _("一线反馈"), "envelope", ("feedback.write", "feedback.answer"), "f", "feedback"),
         ),
     ),
     (
@@ -67,7 +68,7 @@ MENU: tuple[tuple[Words, tuple[Item, ...]], ...] = (
                 "approvals",
                 _("审批"),
                 "check2-square",
-                ("approval.decide", "campaign.submit", "segment.edit"),
+                ("approval.decide", "campaign.submit", "segment.edit", "export.approve"),
                 "a",
                 "approval",
             ),

@@ -16,7 +16,7 @@ from kequn.console.access import Request, done, page, refused
 from kequn.console.exports import listing
 from kequn.console.tables import Column, Table
 from kequn.core.errors import KequnError, NotAllowed
-from kequn.ops.governance.queries import approvals_for
+from kequn.ops.governance.queries import approvals_for, decides, decides_any
 from kequn.ops.governance.services import decide
 
 COLUMNS = (
@@ -29,7 +29,7 @@ COLUMNS = (
     Column(lazy("意见"), "reason"),
 )
 STATES = ("waiting", "approved", "refused", "withdrawn")
-SHOWN = ("approval.decide", "campaign.submit", "segment.edit")
+SHOWN = ("approval.decide", "campaign.submit", "segment.edit", "export.approve", "export.ask")
 PAGE_OF = {"segment": "segment", "campaign": "campaign"}
 PLAIN = 1_000
 
@@ -37,7 +37,7 @@ PLAIN = 1_000
 @page(*SHOWN)
 def approvals(request: Request) -> HttpResponse:
     """List approvals: the whole queue for a checker, one's own submissions for a maker."""
-    state = request.GET.get("state", "waiting" if request.actor.may("approval.decide") else "")
+    state = request.GET.get("state", "waiting" if decides_any(request.actor) else "")
     rows = approvals_for(request.actor, state=state if state in STATES else None)
     table = Table(
         request, rows, COLUMNS, name="approvals", default="submitted_at" if state == "waiting" else "-submitted_at"
@@ -45,7 +45,7 @@ def approvals(request: Request) -> HttpResponse:
     return listing(request, "approvals/list.html", table, _("审批"), {"state": state, "states": STATES})
 
 
-@page(*SHOWN, post="approval.decide")
+@page(*SHOWN)
 def approval(request: Request, approval_id: int) -> HttpResponse:
     """Show one approval with what the checker needs, and take her decision."""
     row = approvals_for(request.actor).filter(pk=approval_id).first()
@@ -62,6 +62,7 @@ def approval(request: Request, approval_id: int) -> HttpResponse:
         "changes": changes(before.summary if before else {}, row.summary),
         "before": before,
         "mine": row.maker_id == request.actor.user_id,
+        "decides": decides(request.actor, row.kind),
         "target": reverse(PAGE_OF[row.kind], args=[row.name]) if row.kind in PAGE_OF else "",
         "reason": request.POST.get("reason", ""),
     }

@@ -230,14 +230,14 @@ def export(request: Request, name: str) -> HttpResponse:
     return to_job(request, job_for(request.actor, row.job_id), reverse("exports"))
 
 
-@page("export.run", "audit.view")
+@page("export.run", "audit.view", "export.ask")
 def exports(request: Request) -> HttpResponse:
     """List one's exports."""
     table = Table(request, exports_for(request.actor), EXPORT_COLUMNS, name="exports", default="-id", exports=False)
     return listing(request, "segments/exports.html", table, _("导出"))
 
 
-@page("export.run")
+@page("export.run", "export.ask")
 @require_POST
 def take(request: Request, export_id: int) -> FileResponse:
     """Hand over the file of one's own export."""

@@ -22,6 +22,8 @@ WIDTH = 18
 Builder = Callable[[Actor, dict[str, Any]], Sequence[Sheet]]
 """Gives the sheets of one export, within the actor's scope; called again by the worker, as the same actor."""
 builders: dict[str, Builder] = {}
+rights: dict[str, str] = {}
+"""Kind of export -> the right to take one out."""
 
 
 def harmless(value: Any) -> Any:

@@ -272,9 +272,10 @@ def _read(kept: dict[str, Any]) -> Profile:
 # -- exports ------------------------------------------------------------------------------------------------------------
 
 
-def register_export(kind: str, builder: exports.Builder) -> None:
-    """Say who builds the sheets of one kind of export; called by an app when it is ready."""
+def register_export(kind: str, builder: exports.Builder, *, right: str = "export.run") -> None:
+    """Say who builds the sheets of one kind of export, and what right it takes; called by an app when it is ready."""
     exports.builders[kind] = builder
+    exports.rights[kind] = right
 
 
 def request_export(actor: Actor, kind: str, params: dict[str, Any], *, purpose: str, format: str = "xlsx") -> Export:
@@ -283,7 +284,7 @@ def request_export(actor: Actor, kind: str, params: dict[str, Any], *, purpose: 
     Raises:
         InvalidSpec: no purpose, an unknown kind or format.
     """
-    actor.must("export.run")
+    actor.must(exports.rights.get(kind, "export.run"))
     if not purpose.strip():
         raise InvalidSpec("Say what the file is for.", hint="The purpose is printed on it and kept.")
     if kind not in exports.builders or format not in ("xlsx", "csv"):
@@ -304,8 +305,8 @@ def request_export(actor: Actor, kind: str, params: dict[str, Any], *, purpose: 
 def export_job(running: Running) -> dict[str, Any]:
     """Do a queued export; the file is written beside and put in place when it is whole."""
     actor = running.actor
-    actor.must("export.run")
     row = Export.objects.get(pk=running.params["export"])
+    actor.must(exports.rights[row.kind])
     sheets = exports.builders[row.kind](actor, row.params)
     if sum(len(s.rows) for s in sheets) > exports.MOST_ROWS:
         raise Conflict(f"More than {exports.MOST_ROWS:,} rows.", hint="Narrow the segment.")
@@ -323,8 +324,8 @@ def export_job(running: Running) -> dict[str, Any]:
 
 def take_export(actor: Actor, export_id: int) -> Path:
     """Return the file of one's own export to be downloaded, and record that it was taken."""
-    actor.must("export.run")
     row, path = export_for(actor, export_id)
+    actor.must(exports.rights.get(row.kind, "export.run"))
     with transaction.atomic():
         Export.objects.filter(pk=row.pk).update(downloads=F("downloads") + 1)
         record(actor, "export.taken", row, kind=row.kind, rows=row.rows)

@@ -10,10 +10,14 @@ class BoardConfig(AppConfig):
     label = "board"
 
     def ready(self) -> None:
-        """Say who does the app's jobs, and compute a day's figures when its data are there."""
+        """Say who does the app's jobs and exports, and compute a day's figures when its data are there."""
+        from kequn.ops.audiences.services import register_export
         from kequn.ops.board import services
+        from kequn.ops.governance.services import on_decision
         from kequn.ops.jobs.services import register
         from kequn.ops.tags.services import on_refresh
 
         register("board.day", services.day_job)
+        register_export("desk", services.desk_sheets, right="export.ask")
+        on_decision("desk_export", services.decided_export, right="export.approve")
         on_refresh("board", services.queue_day)

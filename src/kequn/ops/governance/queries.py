@@ -12,13 +12,32 @@ from kequn.ops.governance.models import Approval, AuditEntry, AuditHead, Consent
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import branch_codes_for, user_ids_for
 
+_rights: dict[str, str] = {}
+"""Kind of approval -> a right that is enough to decide it, beside ``approval.decide``."""
+
+
+def tell_right(kind: str, right: str) -> None:
+    """Say that a right is enough to decide approvals of a kind; called by an app when it is ready."""
+    _rights[kind] = right
+
+
+def decides(actor: Actor, kind: str) -> bool:
+    """Whether an actor's role decides approvals of a kind."""
+    return actor.may("approval.decide") or (kind in _rights and actor.may(_rights[kind]))
+
+
+def decides_any(actor: Actor) -> bool:
+    """Whether an actor's role decides approvals of any kind."""
+    return actor.may("approval.decide") or any(map(actor.may, _rights.values()))
+
 
 def approvals_for(actor: Actor, *, state: str | None = None) -> QuerySet[Approval]:
-    """Return for a checker what was submitted within her branches, for others their own submissions."""
+    """Return what was submitted within the branches of who decides it, for others their own submissions."""
     mine = Q(maker_id=actor.user_id)
-    if actor.may("approval.decide"):
-        makers = user_ids_for(actor)
-        mine = Q() if actor.sees_all_branches else mine | Q(maker_id__in=makers)
+    if decides_any(actor):
+        kinds = Q() if actor.may("approval.decide") else Q(kind__in=[k for k in _rights if decides(actor, k)])
+        makers = Q() if actor.sees_all_branches else Q(maker_id__in=user_ids_for(actor))
+        mine = mine | (kinds & makers) if kinds or makers else Q()
     rows = Approval.objects.filter(mine)
     return rows.filter(state=state) if state else rows
 

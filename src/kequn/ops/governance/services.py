@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from kequn.core.errors import Conflict, NotAllowed
 from kequn.ops.governance.audit import record
 from kequn.ops.governance.models import Approval, ConsentEntry, Suppression
-from kequn.ops.governance.queries import approvals_for
+from kequn.ops.governance.queries import approvals_for, decides, decides_any, tell_right
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import now
 
@@ -33,9 +33,14 @@ _deciders: dict[str, Decided] = {}
 _followers: dict[str, Refused] = {}
 
 
-def on_decision(kind: str, decided: Decided) -> None:
-    """Say what happens, in the same transaction, when an approval of a kind is decided; called by an app when it is ready."""
+def on_decision(kind: str, decided: Decided, *, right: str = "") -> None:
+    """Say what happens, in the same transaction, when an approval of a kind is decided; called by an app when it is ready.
+
+    ``right`` is enough to decide this kind, beside ``approval.decide``.
+    """
     _deciders[kind] = decided
+    if right:
+        tell_right(kind, right)
 
 
 def on_refusal(source: str, follow: Refused) -> None:
@@ -67,12 +72,15 @@ def decide(actor: Actor, approval_id: int, *, approve: bool, reason: str = "") -
         NotAllowed: no right, not made within the actor's branches, or by the actor herself; or the actor is no person.
         Conflict: it was decided already; or refused without a reason.
     """
-    actor.must("approval.decide")
+    if not decides_any(actor):
+        actor.must("approval.decide")
     if actor.user_id is None:
         raise NotAllowed("A person decides, not the system.", hint="Log in as a checker.", right="approval.decide")
     approval = approvals_for(actor).filter(pk=approval_id).first()
     if approval is None:
         raise NotAllowed("There is no such approval.", approval=approval_id)
+    if not decides(actor, approval.kind):
+        actor.must("approval.decide")
     if approval.maker_id == actor.user_id:
         raise NotAllowed("Maker and checker are two people.", hint="Ask another checker.", right="approval.decide")
     if not approve and not reason.strip():

@@ -37,6 +37,7 @@ RIGHTS: dict[str, frozenset[str]] = {
             "segment.edit",
             "discovery.run",
             "note.write",
+            "feedback.answer",
             "list.upload",
             "audience.freeze",
             "catalog.edit",
@@ -53,7 +54,7 @@ RIGHTS: dict[str, frozenset[str]] = {
     ),
     "checker": frozenset(
         _LOOK
-        | {"approval.decide", "export.approve", "note.write", "campaign.stop", "audit.view", "consent.view", "consent.edit", "export.run"}
+        | {"approval.decide", "note.write", "campaign.stop", "audit.view", "consent.view", "consent.edit", "export.run"}
     ),
     "rm": frozenset(
         {
@@ -61,15 +62,18 @@ RIGHTS: dict[str, frozenset[str]] = {
             "insight.view",
             "task.view",
             "task.work",
+            "feedback.write",
             "customer.view",
             "customer.reveal",
             "customer.claim",
+            "stocktake.run",
+            "visit.plan",
             "consent.edit",
             "export.ask",
         }
     ),
     "remote_agent": frozenset(
-        {"home.view", "task.view", "task.work", "customer.view", "customer.reveal", "consent.edit", "remote.take"}
+        {"home.view", "task.view", "task.work", "feedback.write", "customer.view", "customer.reveal", "consent.edit", "remote.take"}
     ),
     "branch_head": frozenset(
         {
@@ -78,6 +82,7 @@ RIGHTS: dict[str, frozenset[str]] = {
             "segment.view",
             "discovery.view",
             "note.write",
+            "feedback.write",
             "campaign.view",
             "review.view",
             "task.view",
@@ -85,6 +90,8 @@ RIGHTS: dict[str, frozenset[str]] = {
             "customer.view",
             "customer.assign",
             "customer.handover",
+            "stocktake.run",
+            "visit.plan",
             "leave.edit",
             "board.view",
             "target.edit",
@@ -106,6 +113,7 @@ RIGHTS: dict[str, frozenset[str]] = {
             "discovery.run",
             "discovery.publish",
             "note.write",
+            "feedback.answer",
             "list.upload",
             "board.view",
             "review.run",

@@ -1,0 +1,231 @@
+"""Lists of the desk that leave the system: small ones at once, larger ones when a second person has allowed them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+
+from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
+from kequn.core.spec.base import Text
+from kequn.ops.audiences.contracts import Sheet
+from kequn.ops.audiences.queries import latest_date
+from kequn.ops.audiences.services import request_export
+from kequn.ops.board import states
+from kequn.ops.board.models import DeskExport
+from kequn.ops.customers.queries import masked, people_by_id, people_for
+from kequn.ops.governance.services import record, submit
+from kequn.ops.orgs.actor import Actor
+from kequn.ops.orgs.queries import actor_of
+from kequn.ops.runtime import engine, now
+from kequn.ops.workbench.queries import follow_ups_for, tasks_for
+from kequn.ops.workbench.states import CONTACTS, INTENTS
+
+AT_ONCE = 50
+"""Rows that somebody takes out on her own word; more need a second person's."""
+MOST = 20_000
+KIND = "desk_export"
+STATES = ("open", "done", "expired")
+
+Rows = QuerySet[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DeskList:
+    """One list that can be taken out: its name, its rows within an actor's scope, and its columns."""
+
+    title: Text
+    rows: Callable[[Actor, Mapping[str, Any]], Rows]
+    header: tuple[Text, ...]
+    cells: Callable[[Actor, Sequence[Any]], list[tuple[Any, ...]]]
+
+
+def _t(zh: str, en: str) -> Text:
+    return Text(zh=zh, en=en)
+
+
+def _tasks(actor: Actor, params: Mapping[str, Any]) -> Rows:
+    state = params.get("state", "open")
+    return tasks_for(
+        actor,
+        state=state if state in STATES else "open",
+        staff_no=params.get("staff") or None,
+        campaign=params.get("campaign") or None,
+    )
+
+
+def _task_cells(actor: Actor, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
+    people = people_by_id(actor, [t.customer_id for t in rows])
+    return [
+        (
+            p.customer_no if p else "",
+            p.name if p else "",
+            t.title_zh,
+            t.campaign,
+            t.staff_no,
+            t.state,
+            str(t.due_at)[:16],
+            t.attempts,
+        )
+        for t in rows
+        for p in [people.get(t.customer_id)]
+    ]
+
+
+def _customers(actor: Actor, params: Mapping[str, Any]) -> Rows:
+    rows = people_for(actor).order_by("customer_id")
+    return rows.filter(rm_no=params["staff"]) if params.get("staff") else rows
+
+
+def _customer_cells(actor: Actor, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
+    del actor
+    return [(p.customer_no, p.name, p.phone, p.branch_code, p.rm_no) for p in map(masked, rows)]
+
+
+def _records(actor: Actor, params: Mapping[str, Any]) -> Rows:
+    rows = follow_ups_for(actor)
+    return rows.filter(staff_no=params["staff"]) if params.get("staff") else rows
+
+
+def _record_cells(actor: Actor, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
+    people = people_by_id(actor, [f.customer_id for f in rows])
+    return [
+        (str(f.at)[:16], f.staff_no, people[f.customer_id].name if f.customer_id in people else "", CONTACTS[f.contact].zh,
+         INTENTS[f.intent].zh if f.intent else "", f.amount_cny, f.note)
+        for f in rows
+    ]  # fmt: skip
+
+
+LISTS: dict[str, DeskList] = {
+    "tasks": DeskList(
+        _t("任务名单", "Tasks"), _tasks,
+        (_t("客户号", "Customer"), _t("姓名", "Name"), _t("任务", "Task"), _t("活动", "Campaign"), _t("客户经理", "RM"),
+         _t("状态", "State"), _t("到期", "Due"), _t("联系次数", "Attempts")), _task_cells,
+    ),
+    "customers": DeskList(
+        _t("客户名单", "Customers"), _customers,
+        (_t("客户号", "Customer"), _t("姓名", "Name"), _t("手机", "Phone"), _t("网点", "Branch"), _t("客户经理", "RM")), _customer_cells,
+    ),
+    "records": DeskList(
+        _t("联系记录", "Contacts"), _records,
+        (_t("时间", "Time"), _t("客户经理", "RM"), _t("姓名", "Name"), _t("联系结果", "Result"), _t("客户意向", "Intent"),
+         _t("金额（元）", "Amount (CNY)"), _t("备注", "Note")), _record_cells,
+    ),
+}  # fmt: skip
+"""Names are masked, as on the pages."""
+
+
+def desk_exports_for(actor: Actor) -> QuerySet[DeskExport]:
+    """Return what one asked for; who allows exports sees what was asked for within her branches."""
+    if not (actor.may("export.approve") or actor.may("approval.decide")):
+        return DeskExport.objects.filter(owner_id=actor.user_id)
+    if actor.sees_all_branches:
+        return DeskExport.objects.all()
+    return DeskExport.objects.filter(branch_path__startswith=actor.branch_path)
+
+
+def request_desk_export(
+    actor: Actor, what: str, *, key: str, purpose: str, params: Mapping[str, Any] | None = None
+) -> DeskExport:
+    """Ask for a list as a file. Up to ``AT_ONCE`` rows are written at once; more wait for a second person. Same ``key``, same request.
+
+    Raises:
+        InvalidSpec: no such list, or no purpose.
+        Conflict: there are no rows, or too many for a file.
+    """
+    actor.must("export.ask")
+    if what not in LISTS:
+        raise InvalidSpec(f"There is no list {what!r}.", hint=", ".join(LISTS), where=Where(field="what"))
+    if not purpose.strip():
+        raise InvalidSpec(
+            "Say what the file is for.", hint="The purpose is printed on it and kept.", where=Where(field="purpose")
+        )
+    asked = {k: str(v)[:64] for k, v in (params or {}).items() if v and k in ("state", "staff", "campaign")}
+    rows = LISTS[what].rows(actor, asked).count()
+    if not rows:
+        raise Conflict("There is nothing on this list.", hint="Change what is filtered by.")
+    if rows > MOST:
+        raise Conflict(f"{rows:,} rows are too many for one file.", hint=f"Filter to at most {MOST:,}.")
+    own = f"{actor.username}:{key}"[:64]
+    fields = {
+        "what": what, "params": asked, "purpose": purpose.strip()[:200], "rows": rows, "owner_id": actor.user_id or 0,
+        "owner_name": actor.display_name[:40], "branch_path": actor.branch_path, "asked_at": now(),
+        "state": states.APPROVED if rows <= AT_ONCE else states.WAITING,
+    }  # fmt: skip
+    try:
+        with transaction.atomic():
+            row = DeskExport.objects.create(key=own, **fields)
+            record(actor, "desk_export.asked", row, what=what, rows=rows, purpose=row.purpose)
+            if row.state == states.APPROVED:
+                _release(actor, row)
+            else:
+                _submit(actor, row)
+    except IntegrityError:
+        return DeskExport.objects.get(key=own)
+    row.refresh_from_db()
+    return row
+
+
+def decided_export(actor: Actor, approval: Any) -> None:
+    """Follow a second person's decision: the file is written as its owner, within her scope, or nothing leaves."""
+    if approval.state not in (states.APPROVED, states.REFUSED):
+        return
+    waiting = DeskExport.objects.filter(pk=int(approval.name), state=states.WAITING)
+    if waiting.update(state=approval.state):
+        row = DeskExport.objects.get(pk=int(approval.name))
+        if row.state == states.APPROVED:
+            _release(actor_of(row.owner_id), row)
+        record(actor, f"desk_export.{row.state}", row, what=row.what, rows=row.rows)
+
+
+def desk_sheets(actor: Actor, params: dict[str, Any]) -> Sequence[Sheet]:
+    """Build the sheets of an allowed list: what it is and who allowed it first, then its rows.
+
+    Raises:
+        NotAllowed: it was not allowed, or not asked for by the actor.
+        Conflict: it has grown beyond what was allowed.
+    """
+    row = DeskExport.objects.filter(pk=params.get("request"), owner_id=actor.user_id, state=states.APPROVED).first()
+    if row is None:
+        raise NotAllowed("There is no such allowed export of yours.", right="export.approve")
+    about = LISTS[row.what]
+    found = list(about.rows(actor, row.params)[: MOST + 1])
+    if len(found) > max(row.rows, AT_ONCE):
+        raise Conflict(
+            f"The list has grown from {row.rows:,} rows.", hint="Ask again: more was not allowed.", rows=len(found)
+        )
+    told = [
+        ("名单 / list", f"{about.title.zh} / {about.title.en}"), ("范围 / scope", _scope(actor, row)), ("行数 / rows", len(found)),
+        ("数据日期 / data date", latest_date().isoformat() if engine().manifest.dates else ""), ("用途 / purpose", row.purpose),
+        ("申请人 / asked by", row.owner_name), ("申请时间 / asked at", str(row.asked_at)[:16]),
+    ]  # fmt: skip
+    header = tuple(f"{h.zh} {h.en}" for h in about.header)
+    return [Sheet("说明 about", ("", ""), told), Sheet(about.title.zh, header, about.cells(actor, found))]
+
+
+def _scope(actor: Actor, row: DeskExport) -> str:
+    names = " · ".join(f"{k}={v}" for k, v in sorted(row.params.items()))
+    return f"{actor.branch_code} {names}".strip() if actor.role != "rm" else f"{actor.staff_no} {names}".strip()
+
+
+def _submit(actor: Actor, row: DeskExport) -> None:
+    about = LISTS[row.what]
+    marks = json.dumps([row.what, row.params, row.pk], sort_keys=True)
+    submit(
+        actor, KIND, str(row.pk), hashlib.blake2b(marks.encode(), digest_size=8).hexdigest(),
+        title=f"{about.title.zh} · {row.rows} 行 / {about.title.en}, {row.rows} rows",
+        summary={
+            "what": row.what, "rows": row.rows, "purpose": row.purpose, "scope": _scope(actor, row),
+            "columns": [h.zh for h in about.header],
+        },
+    )  # fmt: skip
+
+
+def _release(owner: Actor, row: DeskExport) -> None:
+    made = request_export(owner, "desk", {"subject": LISTS[row.what].title.zh, "request": row.pk}, purpose=row.purpose)
+    DeskExport.objects.filter(pk=row.pk).update(export_id=made.pk)
