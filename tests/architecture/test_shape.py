@@ -29,6 +29,8 @@ MECHANISMS = {
     "catalog": None,
     "analysis": None,
     "board": None,
+    "feedback": set(),
+    "books": None,
     "insights": None,
     "ownership": None,
 }

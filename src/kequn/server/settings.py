@@ -120,8 +120,10 @@ INSTALLED_APPS = [
     "kequn.ops.insights",
     "kequn.ops.delivery",
     "kequn.ops.workbench",
+    "kequn.ops.books",
     "kequn.ops.campaigns",
     "kequn.ops.reviews",
+    "kequn.ops.feedback",
     "kequn.ops.board",
     "kequn.ops.analysis",
     "kequn.console",
@@ -137,6 +139,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "kequn.server.middleware.SessionLifeMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -204,7 +207,6 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_AGE = 15 * 60
-SESSION_SAVE_EVERY_REQUEST = True
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_HTTPONLY = True

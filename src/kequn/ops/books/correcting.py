@@ -1,0 +1,148 @@
+"""What RMs say is wrong in the bank's own records: proposed, listed, and handed back to the bank as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
+from kequn.ops.audiences.contracts import Sheet
+from kequn.ops.books import states
+from kequn.ops.books.models import Correction, StockTakeLine
+from kequn.ops.customers.queries import people_by_id, person_for
+from kequn.ops.customers.services import clean, numbers_of
+from kequn.ops.governance.services import record
+from kequn.ops.orgs.actor import Actor
+from kequn.ops.orgs.queries import branch_codes_for
+from kequn.ops.runtime import now
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One thing that is wrong of a customer: which field, what it should be, why one thinks so."""
+
+    field: str
+    value: str = ""
+    note: str = ""
+
+
+def corrections_for(actor: Actor, *, state: str | None = states.PROPOSED) -> QuerySet[Correction]:
+    """Return corrections, the latest first: an RM's own, of her branches for others."""
+    actor.must("stocktake.run")
+    rows = Correction.objects.all()
+    if actor.role == "rm":
+        rows = rows.filter(staff_no=actor.staff_no).exclude(staff_no="")
+    elif (codes := branch_codes_for(actor)) is not None:
+        rows = rows.filter(branch_code__in=codes)
+    return rows.filter(state=state) if state else rows
+
+
+def propose_correction(
+    actor: Actor, customer_id: str, wanted: Proposal, *, line: StockTakeLine | None = None
+) -> Correction:
+    """Say that the bank's record of one's own customer is wrong. kequn does not change the record.
+
+    What waits for the same field of the same customer is replaced: saying it twice is saying it once.
+
+    Raises:
+        NotAllowed: the customer is not in the actor's reach.
+        InvalidSpec: a field that is none, or one without the value it should have.
+    """
+    actor.must("stocktake.run")
+    person = person_for(actor, customer_id)
+    checked(wanted)
+    fields = {
+        "staff_no": actor.staff_no, "branch_code": person.branch_code, "value": clean(wanted.value, longest=120).text,
+        "note": clean(wanted.note, longest=500).text, "line": line, "at": now(),
+    }  # fmt: skip
+    with transaction.atomic():
+        row, _ = Correction.objects.update_or_create(
+            customer_id=customer_id, field=wanted.field, state=states.PROPOSED, defaults=fields
+        )
+        record(actor, "correction.proposed", row, customer=customer_id, field=wanted.field)
+    return row
+
+
+def checked(wanted: Proposal) -> None:
+    """Refuse a correction that says nothing.
+
+    Raises:
+        InvalidSpec: with the field.
+    """
+    if wanted.field not in states.FIELDS:
+        raise InvalidSpec(
+            f"There is no field {wanted.field!r} to correct: {', '.join(states.FIELDS)}.", where=Where(field="field")
+        )
+    if wanted.field in states.NEEDS_VALUE and not wanted.value.strip():
+        raise InvalidSpec("Say what it should be.", where=Where(field="value"))
+
+
+def dismiss_correction(actor: Actor, correction_id: int) -> Correction:
+    """Put a correction aside: it does not go to the bank (the RM herself, or her branch head).
+
+    Raises:
+        Conflict: it was handed over or put aside before.
+    """
+    row = corrections_for(actor, state=None).filter(pk=correction_id).first()
+    if row is None:
+        raise NotAllowed("There is no such correction in your scope.", correction=correction_id)
+    with transaction.atomic():
+        if not _settled(actor, [row.pk], states.DISMISSED):
+            raise Conflict(f"The correction is {row.state}.", hint="Reload.", correction=correction_id)
+        record(actor, "correction.dismissed", row, customer=row.customer_id)
+    row.refresh_from_db()
+    return row
+
+
+def hand_over_corrections(actor: Actor) -> list[dict[str, Any]]:
+    """Return what waits, under the bank's own customer numbers, and mark it as handed over (whoever feeds the bank's system).
+
+    Raises:
+        NotAllowed: not the system: numbers in clear go to no one's desk.
+    """
+    if not actor.may("delivery.run"):
+        raise NotAllowed(
+            "The list with customer numbers goes to the bank's system, not to people.", right="delivery.run"
+        )
+    with transaction.atomic():
+        rows = list(Correction.objects.select_for_update().filter(state=states.PROPOSED).order_by("id"))
+        _settled(actor, [r.pk for r in rows], states.SENT)
+        record(actor, "corrections.handed_over", ("correction", "all"), n=len(rows))
+    numbers = numbers_of(actor, {r.customer_id for r in rows})
+    return [
+        {
+            "customer_no": numbers.get(r.customer_id, ""), "field": r.field, "value": r.value, "note": r.note,
+            "staff_no": r.staff_no, "branch_code": r.branch_code, "at": r.at.isoformat(),
+        }
+        for r in rows
+    ]  # fmt: skip
+
+
+def correction_sheets(actor: Actor, params: dict[str, Any]) -> Sequence[Sheet]:
+    """Build the sheet of the corrections that wait, masked, for a branch head's file."""
+    rows = list(corrections_for(actor))
+    people = people_by_id(actor, {r.customer_id for r in rows})
+    language = "en" if str(params.get("language", "zh")).startswith("en") else "zh"
+    cells = [
+        [
+            r.customer_id, people[r.customer_id].name, people[r.customer_id].customer_no,
+            states.FIELDS[r.field].to(language), r.value, r.note, r.staff_no, r.branch_code, r.at.date(),
+        ]
+        for r in rows if r.customer_id in people
+    ]  # fmt: skip
+    return [Sheet({"zh": "更正建议", "en": "Corrections"}[language], list(_HEADER[language]), cells)]
+
+
+def _settled(actor: Actor, ids: Sequence[int], state: str) -> int:
+    rows = Correction.objects.filter(pk__in=list(ids), state=states.PROPOSED)
+    return rows.update(state=state, settled_by=actor.username, settled_at=now())
+
+
+_HEADER = {
+    "zh": ("客户标识", "姓名", "客户号", "项目", "应为", "说明", "客户经理", "网点", "提出日"),
+    "en": ("Customer id", "Name", "Customer no.", "Field", "Should be", "Note", "RM", "Branch", "Proposed on"),
+}
