@@ -141,7 +141,7 @@ def main() -> None:
         "KEQUN_HOME": str(chosen.home.resolve()),
         "DJANGO_SETTINGS_MODULE": "kequn.server.settings",
     }
-    command = [sys.executable, "-m", "kequn.cli.main", "serve", "--port", str(port), "--threads", "8"]
+    command = [sys.executable, "-m", "kequn.cli.main", "serve", "--port", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     try:

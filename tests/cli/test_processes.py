@@ -197,6 +197,7 @@ def test_stopping_the_server_stops_its_worker_and_its_web_processes(tmp_path: Pa
             assert time.monotonic() < end
             assert group.poll() is None
             time.sleep(0.2)
+        until_web_processes(group.pid, 1 + min(2, len(os.sched_getaffinity(0))), end)
         group.send_signal(signal.SIGTERM)
         group.wait(timeout=60)
         with pytest.raises(ProcessLookupError):  # nobody of its session is left
@@ -215,6 +216,20 @@ def test_a_database_of_an_earlier_version_is_told_and_brought_up_to_date(tmp_pat
     assert "Traceback" not in old.stderr
     kequn(tmp_path, "migrate")
     kequn(tmp_path, "segment", "list")
+
+
+def until_web_processes(session: int, wanted: int, end: float) -> None:
+    """Wait until so many processes of a session run gunicorn: its master and the web processes."""
+    while True:
+        found = 0
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError, ValueError):
+                of_session = int((process / "stat").read_text().rsplit(")", 1)[1].split()[3]) == session
+                found += of_session and b"gunicorn" in (process / "cmdline").read_bytes()
+        if found == wanted:
+            return
+        assert time.monotonic() < end, f"{found} processes"
+        time.sleep(0.2)
 
 
 def answers(port: int) -> bool:

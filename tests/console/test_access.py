@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import URLPattern, reverse
 
 from kequn.console.urls import urlpatterns
 from kequn.ops.orgs.rights import RIGHTS
+from kequn.server import middleware
 from tests.console.conftest import Things
 from tests.ops.bank import Cast, customer_id
 from tests.ops.conftest import CAST
@@ -59,7 +62,7 @@ def test_each_page_opens_for_whom_its_right_names_and_for_nobody_else(
             assert answer.status_code == 403, (username, pattern.name, answer.status_code)
             assert wanted[0] in answer.content.decode(), (username, pattern.name)
         elif username == "chenjing" and answer.status_code == 404:  # she is of another branch
-            assert {"customer_id", "task_id", "job_id"} & set(pattern.pattern.converters), pattern.name
+            assert {"customer_id", "task_id", "job_id", "feedback_id", "entry_id"} & set(pattern.pattern.converters), pattern.name
         else:
             may = {200, 302, 405} | ({404} if _not_hers(pattern.name, username) else set())
             assert answer.status_code in may, (username, pattern.name, answer.status_code)
@@ -115,3 +118,16 @@ def test_no_role_sees_a_menu_entry_that_is_closed_to_it(things: Things, desk: De
         page = client.get("/").content.decode()
         for url in re.findall(r'href="(/[^"#?]*)"', page.split("kq-nav", 1)[1].split("</nav>")[0]):
             assert client.get(url).status_code == 200, (username, url)
+
+
+def test_a_session_lives_on_while_its_owner_works_and_is_written_seldom(
+    definitions: None, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, started = desk("zhaomin"), time.time()
+    ends = []
+    for seconds in (0, 10, 29, 31, 900):
+        monkeypatch.setattr(middleware.time, "time", lambda s=seconds: started + s)  # type: ignore[attr-defined]
+        assert client.get("/segments/").status_code == 200
+        ends.append(Session.objects.get(pk=client.session.session_key).expire_date)
+    assert len(set(ends)) == 3
+    assert ends[0] == ends[2] < ends[3] < ends[4]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import signal
 import subprocess
@@ -20,8 +21,8 @@ user = typer.Typer(no_args_is_help=True, help="Who may log in. 用户。")
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
-    workers: Annotated[int, typer.Option(help="Web processes.")] = 1,
-    threads: Annotated[int, typer.Option(help="Threads of each process.")] = 4,
+    workers: Annotated[int, typer.Option(help="Web processes; 0: two, where there are two cores.")] = 0,
+    threads: Annotated[int, typer.Option(help="Threads of each process.")] = 8,
     background: Annotated[bool, typer.Option(help="Run the worker beside it. 同时运行后台作业。")] = True,
 ) -> None:
     """Serve the console and the REST interface. 启动控制台。
@@ -31,9 +32,10 @@ def serve(
     start()
     migrate()
     commands = [[sys.executable, "-m", "kequn.cli.main", "worker"]] if background else []
+    processes = workers or min(2, len(os.sched_getaffinity(0)))
     web = [
         sys.executable, "-m", "gunicorn", "kequn.server.wsgi:application", "--bind", f"{host}:{port}",
-        "--workers", str(workers), "--threads", str(threads), "--timeout", "120", "--log-level", "warning",
+        "--workers", str(processes), "--threads", str(threads), "--timeout", "120", "--log-level", "warning",
     ]  # fmt: skip
     signal.signal(signal.SIGTERM, _leave)
     running = [subprocess.Popen(command) for command in [*commands, web]]  # noqa: S603 - our own words and numbers

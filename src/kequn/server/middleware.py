@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -19,6 +20,9 @@ STATUS = {
 }
 """Error code -> HTTP status; 422 for what a person wrote. Not there and not yours look the same: 404."""
 
+RENEWED_AFTER = 30
+"""Seconds: by so much earlier than the settings say may a session end."""
+
 Handler = Callable[[HttpRequest], HttpResponse]
 
 
@@ -27,6 +31,19 @@ def status_of(error: KequnError) -> int:
     if error.code == "not_allowed" and "right" in error.facts:
         return 403
     return STATUS.get(error.code, 422)
+
+
+class SessionLifeMiddleware:
+    """Keeps a session alive while its owner works: written once in `RENEWED_AFTER`, since a write a request makes them queue."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        moment = int(time.time())
+        if request.user.is_authenticated and not 0 <= moment - request.session.get("seen", 0) < RENEWED_AFTER:
+            request.session["seen"] = moment
+        return self.get_response(request)
 
 
 class ActorMiddleware:

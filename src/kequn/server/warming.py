@@ -1,39 +1,52 @@
-"""What a web process reads before its first question: compiled loops, the newest index, a profile of one segment."""
+"""What a web process reads before its first question of each version of the data: compiled loops, the newest index, a profile
+of one segment, and who is in each saved segment, with which drafts are compared."""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 
 from django.db import connections
 
 from kequn.core.errors import KequnError
 from kequn.core.insight import profile
+from kequn.core.spec.segment import SegmentSpec
+from kequn.ops.audiences.drafts import look_at_draft
 from kequn.ops.audiences.queries import bank_for, latest_date, members_of, segment_specs
 from kequn.ops.orgs.actor import system_actor
+from kequn.ops.runtime import engine
 from kequn.ops.tags.queries import catalogue
 
+LOOKS_AGAIN = 5.0
+"""Seconds between looks whether the data have a new version."""
+MOST_LOOKS = 50
 log = logging.getLogger(__name__)
 
 
 def begin() -> threading.Thread:
     """Warm the process beside its work: whoever asks meanwhile is answered as without it."""
-    thread = threading.Thread(target=_warm, name="warming", daemon=True)
+    thread = threading.Thread(target=_stay_warm, name="warming", daemon=True)
     thread.start()
     return thread
 
 
-def _warm() -> None:
-    try:
-        warm()
-    except Exception:
-        log.exception("warming ended early")  # the next question does what was left
-    finally:
-        connections.close_all()
+def _stay_warm() -> None:
+    warmed = None
+    while True:
+        try:
+            if (version := engine().manifest.version) != warmed:
+                warm()
+                warmed = version
+        except Exception:
+            log.exception("warming ended early")  # the next question does what was left
+        finally:
+            connections.close_all()
+        time.sleep(LOOKS_AGAIN)
 
 
 def warm() -> bool:
-    """Ask one segment's profile; say whether there was one to ask."""
+    """Ask one segment's profile, and for all segments who is in them; say whether there was one to ask."""
     actor = system_actor()
     for spec in segment_specs().values():
         try:
@@ -42,5 +55,7 @@ def warm() -> bool:
             profile(bank_for(actor), members, tags=catalogue(), as_of=day)
         except KequnError:  # no data yet, or a rule that needs what was not loaded
             continue
-        return True
+        everybody = SegmentSpec.model_validate({"name": "everybody", "title": "-", "where": {"all": []}})
+        looks = (look_at_draft(actor, everybody) for _ in range(MOST_LOOKS))
+        return any(not look.waiting for look in looks)
     return False
