@@ -18,6 +18,7 @@ from kequn.ops.audiences.queries import segment_named
 from kequn.ops.campaigns import services as campaigns
 from kequn.ops.catalog import services as catalog
 from kequn.ops.delivery import services as delivery
+from kequn.ops.feedback import services as feedback
 from kequn.ops.governance.models import Approval
 from kequn.ops.insights import services as insights
 from kequn.ops.jobs.models import Job
@@ -87,6 +88,10 @@ def things(definitions: None, cast: Cast) -> Things:  # noqa: F811
     worked = Task.objects.filter(staff_no="R001", state="open").exclude(pk=task.pk).first()
     assert worked is not None
     follow_up = workbench.record_outcome(cast["wangfang"], worked.pk, key="k", contact="no_answer")
+    doubted = Task.objects.filter(staff_no="R001", state="open").exclude(pk__in=[task.pk, worked.pk]).first()
+    assert doubted is not None
+    entry = feedback.mark_wrong(cast["wangfang"], doubted.pk, "other", key="w", text=HOSTILE)
+    told = feedback.send_feedback(cast["wangfang"], "insight", HOSTILE, key="f", campaign=campaign.name, about=HOSTILE)
     hostile = SegmentSpec.model_validate(
         {"name": "hostile", "title": HOSTILE, "where": {"tag": "asset_aum_eod", "op": ">=", "value": 12_000}}
     )
@@ -107,7 +112,7 @@ def things(definitions: None, cast: Cast) -> Things:  # noqa: F811
     discovery = insights.create_discovery(cast["sunli"], search, name="value", title=HOSTILE)
     note = insights.add_note(cast["sunli"], "discovery", str(discovery.pk), HOSTILE)
     values = {
-        "discovery_id": discovery.pk, "note_id": note.pk,
+        "feedback_id": told.pk, "entry_id": entry.pk, "discovery_id": discovery.pk, "note_id": note.pk,
         "customer_id": customer_id(0), "task_id": task.pk, "follow_up_id": follow_up.pk, "approval_id": approval.pk,
         "version_id": playbook.pk, "load_id": load.load_id, "job_id": job.pk, "export_id": export.pk, "kind": "template",
         "username": "wangfang", "block": "products",
@@ -122,4 +127,4 @@ def things(definitions: None, cast: Cast) -> Things:  # noqa: F811
         "group": "seg_county",
     }
     by_route: dict[str, dict[str, Any]] = {section: {"name": name} for section, name in names.items()}
-    return Things(values, by_route | {"discovery": {"kind": "clusters"}})
+    return Things(values, by_route | {"discovery": {"kind": "clusters"}, "feedback": {"name": "fund_july"}})

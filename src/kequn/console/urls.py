@@ -11,6 +11,7 @@ from kequn.console.campaigns import views as campaigns
 from kequn.console.catalog import views as catalog
 from kequn.console.compliance import views as compliance
 from kequn.console.discovery import views as discovery
+from kequn.console.feedback import views as feedback
 from kequn.console.home import views as home
 from kequn.console.insight import files
 from kequn.console.insight import views as insight
@@ -98,6 +99,15 @@ urlpatterns = [
     path("c/<slug:customer_id>/", work.customer, name="customer"),
     path("c/<slug:customer_id>/reveal", work.show_value, name="customer_reveal"),
     path("c/<slug:customer_id>/contact", work.contact, name="customer_contact"),
+    path("tasks/<int:task_id>/wrong", feedback.wrong, name="task_wrong"),
+    path("feedback/", feedback.feedback, name="feedback"),
+    path("feedback/new", feedback.new, name="feedback_new"),
+    path("feedback/lists", feedback.lists, name="feedback_lists"),
+    path("feedback/lists/<slug:name>/", feedback.entries, name="feedback_entries"),
+    path("feedback/wrong/<int:entry_id>/undo", feedback.unmark, name="feedback_unmark"),
+    path("feedback/<int:feedback_id>/", feedback.one, name="feedback_one"),
+    path("feedback/<int:feedback_id>/answer", feedback.answer, name="feedback_answer"),
+    path("feedback/<int:feedback_id>/draft", feedback.draft, name="feedback_draft"),
     # learning
     path("reviews/", reviews.reviews, name="reviews"),
     path("reviews/<slug:name>/", reviews.review, name="review"),

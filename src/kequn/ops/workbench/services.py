@@ -23,6 +23,7 @@ from kequn.ops.workbench.moving import assign_task, reassign_tasks
 from kequn.ops.workbench.portrait import advice_for, customer_360, money_for, past_for
 from kequn.ops.workbench.recording import masked_note, own_key, record_outcome, undo_outcome
 from kequn.ops.workbench.transport import RmTaskTransport, tell_campaigns
+from kequn.ops.workbench.withdrawing import reopen_task, withdraw_task
 
 __all__ = [
     "Blocked",
@@ -38,9 +39,11 @@ __all__ = [
     "past_for",
     "reassign_tasks",
     "record_outcome",
+    "reopen_task",
     "start_contact",
     "tell_campaigns",
     "undo_outcome",
+    "withdraw_task",
 ]
 
 BY_RM = ("call", "wecom", "visit")

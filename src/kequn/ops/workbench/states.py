@@ -53,6 +53,7 @@ CLOSINGS: dict[str, Text] = {
     "over": Text(zh="时机已过", en="The occasion is over"),
     "refused": Text(zh="客户拒绝联系", en="The customer refused contacts"),
     "campaign": Text(zh="活动已结束", en="The campaign is over"),
+    "wrong_entry": Text(zh="名单不准", en="The entry on the list was wrong"),
     "folded": Text(zh="已随主任务一并处理", en="Dealt with in the contact on the main task"),
 }
 """Why the system closed a task, in words (关闭原因)."""
