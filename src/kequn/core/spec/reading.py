@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 from kequn.core.errors import InvalidSpec, KequnError, SeveralErrors, Where
 from kequn.core.spec.base import Definition, Text
 from kequn.core.spec.campaign import CampaignSpec, ContactPolicySpec, PlaybookSpec
+from kequn.core.spec.desk import DeskPolicySpec
 from kequn.core.spec.document import MAX_BYTES, Node, documents, scalar_kind
 from kequn.core.spec.group import GroupSpec
 from kequn.core.spec.metric import MetricSpec
@@ -32,6 +33,7 @@ KINDS: dict[str, type[Definition]] = {
     for kind in (
         SourceSpec, TagSpec, SegmentSpec, MetricSpec, OfferSpec, TemplateSpec, TalkTrackSpec,
         PlaybookSpec, CampaignSpec, ContactPolicySpec, GroupSpec, OwnershipPolicySpec, AssignmentSpec, PoolSpec,
+        DeskPolicySpec,
     )
 }  # fmt: skip
 

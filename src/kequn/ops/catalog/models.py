@@ -8,13 +8,14 @@ from django.db import models
 from pydantic import Field
 
 from kequn.core.spec.campaign import ContactPolicySpec, PlaybookSpec
+from kequn.core.spec.desk import DeskPolicySpec
 from kequn.core.spec.metric import MetricSpec
 from kequn.core.spec.offer import OfferSpec, TalkTrackSpec, TemplateSpec
 from kequn.core.spec.ownership import AssignmentSpec, OwnershipPolicySpec, PoolSpec
 from kequn.ops.catalog import states
 from kequn.ops.fields import SpecField
 
-OwnershipSpec = OwnershipPolicySpec | AssignmentSpec | PoolSpec
+OwnershipSpec = OwnershipPolicySpec | AssignmentSpec | PoolSpec | DeskPolicySpec
 CatalogSpec = OfferSpec | TemplateSpec | TalkTrackSpec | MetricSpec | PlaybookSpec | ContactPolicySpec | OwnershipSpec
 AnyCatalogSpec = Annotated[CatalogSpec, Field(discriminator="kind")]
 

@@ -29,6 +29,7 @@ KINDS = (
     "ownership_policy",
     "assignment",
     "pool",
+    "desk_policy",
 )
 
 
@@ -80,6 +81,11 @@ def current_of_kind(kind: str) -> list[Any]:
     """Return the specs of a kind that are in use, the latest decided first."""
     rows = DefinitionVersion.objects.filter(kind=kind, is_current=True).order_by("-decided_at", "-id")
     return [row.spec for row in rows]
+
+
+def in_use(*kinds: str) -> list[DefinitionVersion]:
+    """Return the approved versions in use of some kinds, by name."""
+    return list(DefinitionVersion.objects.filter(kind__in=kinds, is_current=True).order_by("kind", "name"))
 
 
 def newest(kind: str, name: str) -> DefinitionVersion | None:

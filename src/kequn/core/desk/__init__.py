@@ -1,0 +1,29 @@
+"""The desk: which customers give a reason to be called today, in what order, by whom, and what settles the matter."""
+
+from kequn.core.desk.distribution import DAY, NEXT, OVER, Places, distribute, room_for
+from kequn.core.desk.occasions import KINDS, Found, balances_by_family, occasions
+from kequn.core.desk.ranking import main_of, score, urgency
+from kequn.core.desk.settling import RULES, Matter, Settled, settled
+from kequn.core.desk.words import Words, words_for
+
+__all__ = [
+    "DAY",
+    "KINDS",
+    "NEXT",
+    "OVER",
+    "RULES",
+    "Found",
+    "Matter",
+    "Places",
+    "Settled",
+    "Words",
+    "balances_by_family",
+    "distribute",
+    "main_of",
+    "occasions",
+    "room_for",
+    "score",
+    "settled",
+    "urgency",
+    "words_for",
+]
