@@ -26,7 +26,7 @@ from kequn.ops.jobs.services import run_waiting
 from kequn.ops.orgs.actor import system_actor
 from kequn.ops.orgs.models import Branch, User
 from kequn.ops.ownership.absences import record_absence
-from kequn.ops.workbench.models import FollowUp, Task
+from kequn.ops.workbench.models import Credit, FollowUp, Task
 from tests.ops.bank import Cast, approved_campaign, customer_id
 from tests.ops.conftest import NOW
 
@@ -71,6 +71,10 @@ def worked(bank: runtime.Runtime, cast: Cast) -> Cast:
     Task.objects.filter(pk=mine[0].pk).update(state="done", closed_at=MORNING)
     theirs = task(1, staff="R002", branch="0002", made=MORNING - timedelta(days=9), due_at=MORNING)
     contact(theirs)
+    Credit.objects.create(
+        task=mine[0], customer_id=mine[0].customer_id, product_code="FD201", amount_cny=Decimal(40_000), day=YESTERDAY, staff_no="R001",
+        branch_code="0001", reason="contact", at=NOW,
+    )  # fmt: skip
     services.compute_day(system_actor(), YESTERDAY)
     return cast
 
@@ -79,7 +83,8 @@ def test_a_day_is_counted_by_member_of_staff(worked: Cast) -> None:
     board = day(worked)
     mine = next(line for line in board.lines if line.key == "R001")
     assert mine.name == "王芳"
-    wanted = {"assigned": 6, "done": 1, "contacts": 3, "effective": 2, "appointments": 1, "sales": 1, "sales_fen": 5_000_050,
+    wanted = {"assigned": 6, "done": 1, "contacts": 3, "effective": 2, "appointments": 1, "deals": 1, "deals_fen": 5_000_050, "sales": 1,
+              "sales_fen": 4_000_000,
               "book": 300, "covered_30": 2, "age_0": 5, "age_8": 0, "overdue": 0}  # fmt: skip
     assert {code: mine.figures[code] for code in wanted} == wanted
     assert mine.figures["aum_fen"] == sum(1_000_000 + n * 10_000 for n in range(0, 600, 2))

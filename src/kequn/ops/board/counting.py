@@ -17,7 +17,7 @@ from kequn.ops.board.figures import AGES
 from kequn.ops.customers.queries import people_for
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine
-from kequn.ops.workbench.queries import follow_ups_for
+from kequn.ops.workbench.queries import credits_for, follow_ups_for
 
 Place = tuple[str, str]
 """(staff number, branch code); both may be empty."""
@@ -71,10 +71,22 @@ def worked(contacts: QuerySet[Any], *by: str) -> Iterator[dict[str, Any]]:
     deal = Q(intent="deal")
     for row in rows.annotate(
         contacts=Count("pk"), effective=Count("pk", filter=Q(contact="connected")),
-        appointments=Count("pk", filter=Q(intent="appointment")), sales=Count("pk", filter=deal),
+        appointments=Count("pk", filter=Q(intent="appointment")), deals=Count("pk", filter=deal),
         amount=Sum("amount_cny", filter=deal),
     ):  # fmt: skip
-        yield row | {"sales_fen": int((row.pop("amount") or 0) * 100)}
+        yield row | {"deals_fen": fen_of(row.pop("amount"))}
+
+
+def credited(actor: Actor, day: date) -> Counts:
+    """Return the sales of a business date, each as it was credited, once."""
+    rows = credits_for(actor).filter(day=day).order_by().values("staff_no", "branch_code")
+    found = rows.annotate(sales=Count("pk"), amount=Sum("amount_cny"))
+    return {(r["staff_no"], r["branch_code"]): {"sales": r["sales"], "sales_fen": fen_of(r["amount"])} for r in found}
+
+
+def fen_of(cny: Any) -> int:
+    """Return yuan as whole fen; nothing is 0."""
+    return round((cny or 0) * 100)
 
 
 def add(counts: Counts, place: Place, more: dict[str, Any]) -> None:

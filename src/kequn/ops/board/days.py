@@ -9,7 +9,7 @@ from django.db import transaction
 
 from kequn.core.errors import InvalidSpec, Where
 from kequn.ops.audiences.queries import bank_today
-from kequn.ops.board.counting import add, booked, counted
+from kequn.ops.board.counting import add, booked, counted, credited
 from kequn.ops.board.models import BoardDay, DayFigure
 from kequn.ops.governance.services import record
 from kequn.ops.jobs.services import Running, enqueue
@@ -34,7 +34,7 @@ def compute_day(actor: Actor, day: date) -> BoardDay:
         )
     counts = counted(day, tasks_for(actor, state=None), follow_ups_for(actor))
     books, known, data_on = booked(actor, day)
-    for place, figures in books.items():
+    for place, figures in (*books.items(), *credited(actor, day).items()):
         add(counts, place, figures)
     rows = [
         DayFigure(day=day, staff_no=staff_no, branch_code=branch_code, **figures)

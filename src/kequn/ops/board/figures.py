@@ -42,7 +42,9 @@ FIGURES: dict[str, Figure] = {
         _f("effective", "flow", "有效联系", "Effective contacts", "联系到客户本人的次数", "Contacts that reached the customer",
            target=True),
         _f("appointments", "flow", "预约", "Appointments", "约定了时间的联系", "Contacts that ended with an appointment", target=True),
-        _f("sales", "flow", "成交笔数", "Sales", "记入业绩的成交，一笔只记一次", "Sales credited, each once", target=True),
+        _f("deals", "flow", "登记成交", "Deals recorded", "客户经理登记的成交，还没有和账务核对", "Deals as RMs recorded them, not yet seen in the data"),
+        _f("deals_fen", "flow", "登记成交金额", "Deals amount", "客户经理登记的成交金额", "Amount of the deals as recorded", money=True),
+        _f("sales", "flow", "成交笔数", "Sales", "数据里确有、记入业绩的成交，一笔只记一次", "Purchases seen in the data, each credited once", target=True),
         _f("sales_fen", "flow", "成交金额", "Sales amount", "记入业绩的成交金额", "Amount of the sales credited", money=True, target=True),
         _f("matured_fen", "flow", "到期资金", "Matured", "7 天前到期的资金：到这一天才知道留没留下",
            "Money that matured 7 days before: only now is known what stayed", money=True, needs="matured"),
@@ -71,7 +73,7 @@ AGES = ("age_0", "age_2", "age_4", "age_8")
 TARGETS = tuple(f.code for f in FIGURES.values() if f.takes_target)
 OF_CAMPAIGNS = ("contacts", "effective", "appointments", "sales", "sales_fen")
 """Figures that are known per campaign, and so take a campaign's targets."""
-LIVE = ("assigned", "done", "contacts", "effective", "appointments", "sales", "sales_fen", *AGES, "overdue")
+LIVE = ("assigned", "done", "contacts", "effective", "appointments", "deals", "deals_fen", *AGES, "overdue")
 """Figures that the day so far has; the others come with the bank's data."""
 
 RATES: dict[str, tuple[str, str, Text, Text]] = {

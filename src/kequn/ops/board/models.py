@@ -50,6 +50,8 @@ class DayFigure(models.Model):
     contacts = models.PositiveIntegerField(default=0)
     effective = models.PositiveIntegerField(default=0)
     appointments = models.PositiveIntegerField(default=0)
+    deals = models.PositiveIntegerField(default=0)
+    deals_fen = models.BigIntegerField(default=0)
     sales = models.PositiveIntegerField(default=0)
     sales_fen = models.BigIntegerField(default=0)
     matured_fen = models.BigIntegerField(default=0)

@@ -18,7 +18,7 @@ from kequn.ops.orgs.queries import branch_codes_for
 from kequn.ops.orgs.rights import OWN_BOOK
 from kequn.ops.runtime import engine, now
 from kequn.ops.workbench import states
-from kequn.ops.workbench.models import FollowUp, Task
+from kequn.ops.workbench.models import Credit, FollowUp, Task
 
 PROTECTED = timedelta(days=14)
 """An opportunity is worked for so long after the last word on it; other campaigns keep away."""
@@ -173,3 +173,12 @@ def last_words(task_ids: Sequence[int]) -> dict[int, FollowUp]:
 def _parts(customer_ids: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(customer_ids), AT_ONCE):
         yield customer_ids[start : start + AT_ONCE]
+
+
+def credits_for(actor: Actor) -> QuerySet[Credit]:
+    """Return the purchases credited within the actor's scope, the latest first: an RM's own, others those of their branches."""
+    actor.must("task.view")
+    if actor.role in OWN_BOOK:
+        return Credit.objects.filter(staff_no=actor.staff_no).exclude(staff_no="")
+    codes = branch_codes_for(actor)
+    return Credit.objects.all() if codes is None else Credit.objects.filter(branch_code__in=codes)
