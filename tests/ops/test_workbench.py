@@ -145,7 +145,7 @@ def test_a_refusal_withdraws_consent_everywhere_and_stops_what_is_queued(tasks: 
     assert {w.channel for w in words} >= {"sms", "email", "app_push", "wecom", "call", "rm_task"}
     with pytest.raises(Conflict, match="at once"):
         services.undo_outcome(tasks["wangfang"], one.pk)
-    channels = services.customer_360(tasks["wangfang"], task.customer_id).channels
+    channels = services.advice_for(tasks["wangfang"], task.customer_id).channels
     assert not any(c.is_allowed for c in channels)
     assert all("OPTED_OUT" in c.codes for c in channels)
 
@@ -155,7 +155,7 @@ def test_a_complaint_stops_marketing_for_the_cooling_off(tasks: Cast) -> None:
     outcome(tasks, task, intent="complaint")
     row = Suppression.objects.get(customer_id=task.customer_id)
     assert (row.reason, row.until) == ("complaint", NOW + timedelta(days=90))
-    codes = {code for c in services.customer_360(tasks["wangfang"], task.customer_id).channels for code in c.codes}
+    codes = {code for c in services.advice_for(tasks["wangfang"], task.customer_id).channels for code in c.codes}
     assert {"SUPPRESSED", "COMPLAINT"} <= codes
 
 
@@ -186,7 +186,7 @@ def test_a_contact_made_counts_against_the_caps(tasks: Cast) -> None:
 def test_an_open_opportunity_keeps_other_campaigns_away_but_not_the_rm(tasks: Cast) -> None:
     task = first(tasks)
     outcome(tasks, task, intent="interested")
-    channels = services.customer_360(tasks["wangfang"], task.customer_id).channels
+    channels = services.advice_for(tasks["wangfang"], task.customer_id).channels
     assert all("IN_PROGRESS" in c.codes for c in channels)
     assert services.start_contact(tasks["wangfang"], task.customer_id, key="again", why="约面谈").kind == "contact"
 
@@ -195,9 +195,10 @@ def test_the_customers_page_is_masked_and_the_look_is_recorded(tasks: Cast) -> N
     page = services.customer_360(tasks["wangfang"], customer_id(12))
     assert page.person.name.startswith("张*")
     assert page.person.phone == "139****0012"
-    assert page.positions[0].balance_cny == Decimal("11200.00")
-    assert {t.tag for t in page.tags["asset"]} == {"asset_aum_eod"}
-    assert page.tags["asset"][0].shown_zh == "11,200 元"
+    assert page.standing.aum_cny == Decimal("11200.00")
+    assert services.money_for(tasks["wangfang"], customer_id(12)).positions[0].balance_cny == Decimal("11200.00")
+    tags = services.past_for(tasks["wangfang"], customer_id(12)).tags
+    assert [(t.tag, t.shown_zh) for t in tags["asset"]] == [("asset_aum_eod", "11,200 元")]
     assert AuditEntry.objects.filter(act="customer.viewed", object_id=customer_id(12)).count() == 1
 
 

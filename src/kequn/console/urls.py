@@ -16,6 +16,7 @@ from kequn.console.home import views as home
 from kequn.console.insight import files
 from kequn.console.insight import views as insight
 from kequn.console.jobs import views as jobs
+from kequn.console.ownership import urls as ownership
 from kequn.console.people import views as people
 from kequn.console.reviews import views as reviews
 from kequn.console.segments import groups, lists, live, past
@@ -23,11 +24,13 @@ from kequn.console.segments import views as segments
 from kequn.console.sources import views as sources
 from kequn.console.tags import history as tag_history
 from kequn.console.tags import views as tags
+from kequn.console.work import customer as work_customer
 from kequn.console.work import views as work
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("search/", home.search, name="search"),
+    path("alive/", home.alive, name="alive"),
     # account
     path("login/", account.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
@@ -90,15 +93,16 @@ urlpatterns = [
     path("campaigns/<slug:name>/touches", campaigns.touches, name="campaign_touches"),
     # doing
     path("tasks/", work.tasks, name="tasks"),
-    path("tasks/<int:task_id>/", work.task, name="task"),
+    path("tasks/<int:task_id>/", work_customer.task, name="task"),
     path("tasks/<int:task_id>/assign", work.assign, name="task_assign"),
-    path("outcomes/<int:follow_up_id>/undo", work.undo, name="task_undo"),
+    path("outcomes/<int:follow_up_id>/undo", work_customer.undo, name="task_undo"),
     path("team/tasks/", work.team_tasks, name="team_tasks"),
     path("team/", work.board, name="board"),
     path("c/", work.customers, name="customers"),
-    path("c/<slug:customer_id>/", work.customer, name="customer"),
-    path("c/<slug:customer_id>/reveal", work.show_value, name="customer_reveal"),
-    path("c/<slug:customer_id>/contact", work.contact, name="customer_contact"),
+    path("c/<slug:customer_id>/", work_customer.customer, name="customer"),
+    path("c/<slug:customer_id>/part/<slug:name>", work_customer.part, name="customer_part"),
+    path("c/<slug:customer_id>/reveal", work_customer.show_value, name="customer_reveal"),
+    path("c/<slug:customer_id>/contact", work_customer.contact, name="customer_contact"),
     path("tasks/<int:task_id>/wrong", feedback.wrong, name="task_wrong"),
     path("feedback/", feedback.feedback, name="feedback"),
     path("feedback/new", feedback.new, name="feedback_new"),
@@ -108,6 +112,7 @@ urlpatterns = [
     path("feedback/<int:feedback_id>/", feedback.one, name="feedback_one"),
     path("feedback/<int:feedback_id>/answer", feedback.answer, name="feedback_answer"),
     path("feedback/<int:feedback_id>/draft", feedback.draft, name="feedback_draft"),
+    *ownership.patterns,
     # learning
     path("reviews/", reviews.reviews, name="reviews"),
     path("reviews/<slug:name>/", reviews.review, name="review"),

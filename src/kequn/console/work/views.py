@@ -2,46 +2,28 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Sequence
-from datetime import datetime, time, timedelta
-from decimal import Decimal, InvalidOperation
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
-from django.urls import reverse
-from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
-from django.utils.translation import get_language
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_POST
 
 from kequn.console import charts
-from kequn.console.access import Request, done, page, status_of
+from kequn.console.access import Request, done, page
 from kequn.console.exports import listing
 from kequn.console.tables import Column, Table
-from kequn.console.words import word_for
-from kequn.core.data.tables import ASSETS, LIABILITIES
-from kequn.core.errors import InvalidSpec, KequnError, Where
 from kequn.ops.customers.queries import find, masked, people_by_id, people_for
-from kequn.ops.customers.services import reveal
 from kequn.ops.orgs.queries import staff_for
 from kequn.ops.runtime import now
-from kequn.ops.workbench.contracts import Position
-from kequn.ops.workbench.queries import follow_ups_for, offer_of, talk_track_of, task_counts, task_for, tasks_for
-from kequn.ops.workbench.services import assign_task, customer_360, record_outcome, start_contact, undo_outcome
+from kequn.ops.workbench.queries import follow_ups_for, task_counts, tasks_for
+from kequn.ops.workbench.services import assign_task
 
-OUTCOMES = (
-    ("1", "connected", "interested"), ("2", "connected", "considering"), ("3", "connected", "appointment"),
-    ("4", "connected", "not_interested"), ("5", "no_answer", ""), ("6", "connected", "deal"), ("7", "declined", ""),
-    ("8", "dead_number", ""), ("9", "wrong_person", ""), ("", "connected", "opt_out"), ("", "connected", "complaint"),
-)  # fmt: skip
-"""(key, how the contact went, what the customer wants): one tap each."""
 DUES = ("today", "overdue", "later")
 SHOWN = 30
 TASKS = (
@@ -56,7 +38,6 @@ PEOPLE = (
     Column(lazy("姓名"), "name"), Column(lazy("手机"), "phone"), Column(lazy("客户号"), "customer_no"),
     Column(lazy("网点"), "branch_code"), Column(lazy("客户经理"), "rm_no"),
 )  # fmt: skip
-REVEALED = "revealed"
 
 
 # -- tasks --------------------------------------------------------------------------------------------------------------
@@ -73,38 +54,6 @@ def tasks(request: Request) -> HttpResponse:
         "counts": task_counts(request.actor), "query": urlencode({k: v for k, v in request.GET.items() if k in ("due", "state")}),
     }  # fmt: skip
     return render(request, "work/tasks.html", context)
-
-
-@page("task.view", post="task.work")
-def task(request: Request, task_id: int) -> HttpResponse:
-    """Show one task with its customer and what to say; a POST records the outcome and goes to the next one."""
-    row = task_for(request.actor, task_id)
-    if request.method != "POST":
-        return render(request, "work/task.html", _of_task(request, row))
-    form = request.POST
-    contact, _colon, intent = form.get("outcome", "").partition(":")
-    try:
-        follow_up = record_outcome(
-            request.actor, task_id, key=form.get("key", ""), contact=contact, intent=intent, amount_cny=_amount(form.get("amount", "")),
-            next_at=_moment(form.get("next_at", "")), note=form.get("note", ""),
-        )  # fmt: skip
-    except KequnError as error:
-        context = _of_task(request, row) | {"error": error, "given": form, "key": form.get("key", "")}
-        return render(request, "work/task.html", context, status=status_of(error))
-    messages.success(
-        request, _("已记录：%s") % (word_for("intent", intent) if intent else word_for("contact", contact))
-    )
-    following = tasks_for(request.actor, due=None).exclude(pk=task_id).first()
-    target = reverse("task", args=[following.pk]) if following else reverse("tasks")
-    return redirect(f"{target}?{urlencode({'undo': follow_up.pk})}")
-
-
-@page("task.work")
-@require_POST
-def undo(request: Request, follow_up_id: int) -> HttpResponse:
-    """Take back what was recorded within the last seconds."""
-    back = undo_outcome(request.actor, follow_up_id)
-    return done(request, "task", _("已撤销"), task_id=back.pk)
 
 
 @page("task.assign")
@@ -205,111 +154,3 @@ def customers(request: Request) -> HttpResponse:
         found = Paginator(people_for(request.actor).order_by("customer_id"), SHOWN).get_page(request.GET.get("page"))
         people = [masked(row) for row in found]
     return render(request, "work/customers.html", {"found": found, "people": people, "q": q, "find": q})
-
-
-@page("customer.view")
-def customer(request: Request, customer_id: str) -> HttpResponse:
-    """Show one customer as a whole."""
-    return render(request, "work/customer.html", _of_customer(request, customer_id))
-
-
-@page("customer.reveal")
-@require_POST
-def show_value(request: Request, customer_id: str) -> HttpResponse:
-    """Show one masked value in clear, once, for a reason; it is counted and written to the trail."""
-    field, reason = request.POST.get("field", ""), request.POST.get("reason", "")
-    value = reveal(request.actor, customer_id, field, reason=reason)
-    context = _of_customer(request, customer_id) | {REVEALED: (field, value)}
-    return render(request, "work/customer.html", context)
-
-
-@page("task.work")
-@require_POST
-def contact(request: Request, customer_id: str) -> HttpResponse:
-    """Start a contact of one's own; it passes the gate."""
-    form = request.POST
-    try:
-        made = start_contact(
-            request.actor,
-            customer_id,
-            key=form.get("key", ""),
-            why=form.get("why", "").strip() or _("主动联系"),
-            channel=form.get("channel", "call"),
-        )
-    except KequnError as error:
-        return render(
-            request,
-            "work/customer.html",
-            _of_customer(request, customer_id) | {"error": error},
-            status=status_of(error),
-        )
-    return done(request, "task", _("已过闸门，可以联系"), task_id=made.pk)
-
-
-# -- what the pages show ------------------------------------------------------------------------------------------------
-
-
-def _of_task(request: Request, row: Any) -> dict[str, Any]:
-    actor = request.actor
-    others = tasks_for(actor)[:SHOWN] if actor.may("task.work") else []
-    soon = timezone.localtime(now() + timedelta(days=1)).replace(hour=10, minute=0)
-    return {
-        "task": row, "talk": talk_track_of(row), "offer": offer_of(row), "outcomes": OUTCOMES, "key": secrets.token_hex(12),
-        "others": others, "people": people_by_id(actor, [t.customer_id for t in others]), "given": {},
-        "soon": soon.strftime("%Y-%m-%dT%H:%M"),
-        "following": next((t for t in others if t.pk != row.pk), None), "undo": request.GET.get("undo", ""),
-        **_of_customer(request, row.customer_id),
-    }  # fmt: skip
-
-
-def _of_customer(request: Request, customer_id: str) -> dict[str, Any]:
-    found = customer_360(request.actor, customer_id)
-    english = (get_language() or "").startswith("en")
-    months = [m.month.strftime("%Y-%m") for m in found.months]
-    context: dict[str, Any] = {
-        "c": found, "holdings": _holdings(found.positions), "english": english, "key": secrets.token_hex(12),
-        "families": [(word_for("family", f), values) for f, values in found.tags.items()],
-        "maturing": [p for p in found.positions if p.matures_on][:5],
-    }  # fmt: skip
-    if months:
-        context["flows"] = charts.columns(
-            _("近 12 个月资金流入与流出（元）"),
-            months,
-            (_("流入"), [float(m.in_cny) for m in found.months]),
-            (_("流出"), [float(m.out_cny) for m in found.months]),
-        )
-    return context
-
-
-def _holdings(positions: Sequence[Position]) -> list[tuple[str, str, list[Position], Decimal]]:
-    """Return assets, liabilities and the rest apart, each with its sum: what one owes adds nothing to what one has."""
-    groups = (
-        ("assets", _("资产"), [p for p in positions if p.family in ASSETS]),
-        ("liabilities", _("负债"), [p for p in positions if p.family in LIABILITIES]),
-        ("other", _("其他"), [p for p in positions if p.family not in (*ASSETS, *LIABILITIES)]),
-    )
-    return [(key, title, rows, sum((p.balance_cny for p in rows), Decimal(0))) for key, title, rows in groups]
-
-
-def _amount(text: str) -> Decimal | None:
-    try:
-        return Decimal(text.replace(",", "")) if text.strip() else None
-    except InvalidOperation:
-        raise InvalidSpec(
-            f"{text!r} is not an amount.", hint="Write digits only.", where=Where(field="amount_cny")
-        ) from None
-
-
-def _moment(text: str) -> datetime | None:
-    if not text.strip():
-        return None
-    try:
-        moment = parse_datetime(text)
-        day = parse_date(text) if moment is None else None
-    except ValueError:
-        moment = day = None
-    if day is not None:
-        moment = datetime.combine(day, time(10))
-    if moment is None:
-        raise InvalidSpec(f"{text!r} is not a time.", hint="Choose a day and a time.", where=Where(field="next_at"))
-    return timezone.make_aware(moment) if timezone.is_naive(moment) else moment

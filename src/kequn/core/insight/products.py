@@ -94,6 +94,45 @@ def holdings_of(engine: Engine, members: npt.NDArray[Any], population: npt.NDArr
 
 
 @dataclass(frozen=True, slots=True)
+class TierRate:
+    """One product family among the customers of one tier."""
+
+    family: str
+    rate: float
+    """Share who hold it, 0–1."""
+    customers: int
+    """Of the tier."""
+    typical_fen: int | None
+    """The median position of those who hold it; ``None`` where they are too few."""
+
+
+def rates_by_tier(engine: Engine, population: npt.NDArray[Any], *, as_of: date) -> tuple[tuple[TierRate, ...], ...]:
+    """Return by tier of month-average assets (T0 … T6) what its customers hold at the latest holdings by ``as_of``.
+
+    A tier of fewer than 30 customers says nothing, nor does a family that fewer than 5 of a tier hold.
+
+    Raises:
+        NoData: there are no holdings by then.
+    """
+    found = whole_months(ledger(engine, as_of))
+    tiers = np.searchsorted(np.array(TIER_FLOORS_FEN), found.level, side="right").astype(np.uint8)
+    among = found.chosen(population)
+    people = np.bincount(tiers[among], minlength=len(TIERS))
+    made: list[list[TierRate]] = [[] for _ in TIERS]
+    for code, family in enumerate(FAMILIES):
+        if family in NOT_SOLD:
+            continue
+        ordinal, balance = found.held.among(among, code)
+        of = tiers[ordinal]
+        holders = np.bincount(of, minlength=len(TIERS))
+        for tier, (n, k) in enumerate(zip(people.tolist(), holders.tolist(), strict=True)):
+            if n >= MINIMUM and k and not withhold(k):
+                typical = int(np.median(balance[of == tier])) if k >= MINIMUM else None
+                made[tier].append(TierRate(family, k / n, n, typical))
+    return tuple(tuple(sorted(rates, key=lambda r: -r.rate)) for rates in made)
+
+
+@dataclass(frozen=True, slots=True)
 class _Counts:
     """Customers by tier, of the segment and of the others."""
 

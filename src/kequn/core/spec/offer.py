@@ -36,6 +36,10 @@ class TemplateSpec(Definition):
     body: str = Field(min_length=1, max_length=4000)
     opt_out: str = ""
     """How to refuse further messages; required for marketing on sms and email."""
+    product: Name | None = None
+    """The offer it is about; none: it is about nothing in particular, and may be sent to anybody who agreed."""
+    valid_until: date | None = None
+    """The last day on which it may be sent by hand."""
 
 
 class Objection(Spec):
@@ -57,3 +61,6 @@ class TalkTrackSpec(Definition):
     objections: tuple[Objection, ...] = ()
     forbidden: tuple[str, ...] = ()
     product: Name | None = None
+    """The offer it is about."""
+    valid_until: date | None = None
+    """The last day on which it may be said."""

@@ -13,7 +13,7 @@ from kequn.core.engine.duck import Engine
 from kequn.core.gate import CHANNELS, Content, Facts, Overlay, Proposal, empty, facts_from, rows
 from kequn.core.spec.campaign import ContactPolicySpec
 from kequn.ops.audiences.dictionary import Ordinals, customer_ids_of, ordinals_of
-from kequn.ops.customers.services import reachable
+from kequn.ops.customers.services import reachable, reachable_few
 from kequn.ops.governance.queries import consent_words, suppressions_at
 
 ADDRESSED = ("sms", "email", "call")
@@ -22,6 +22,9 @@ SERVICE_ONLY = frozenset({"complaint", "refused"})
 """Reasons of a suppression that stop marketing, not service."""
 FEW = 2_000
 """Up to so many customers are asked for by id; above, everybody's rows are read once."""
+
+AT_ONCE = 400
+"""Up to so many, one question finds all their addresses."""
 
 OPEN_TALK = Proposal(product_known=True, content={c: Content(approved=True, has_opt_out=True) for c in CHANNELS})
 """A talk about nothing in particular: no product, no prepared text. What it meets are the rules about the customer alone."""
@@ -119,9 +122,10 @@ def _reachable(finder: _Finder, ids: list[str] | None) -> Any:
     ordinals: list[int] = []
     channels: list[str] = []
     flags: list[bool] = []
-    everybody = reachable("wecom", ids)
+    few = reachable_few(ids) if ids is not None and len(ids) <= AT_ONCE else None
+    everybody = few["wecom"] if few else reachable("wecom", ids)
     for channel in ADDRESSED:
-        there = reachable(channel, ids)
+        there = few[channel] if few else reachable(channel, ids)
         for flag, group in ((True, there), (False, everybody - there)):
             found, _ = _placed(finder, sorted(group))
             ordinals += found

@@ -9,6 +9,10 @@ from decimal import Decimal
 from typing import Protocol
 
 
+BY_HAND = "@hand"
+"""In the place of a campaign's name: a touch that a member of staff sends herself. No campaign can be called so."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewTouch:
     """A touch to be created (计划触达). ``body`` and ``subject`` are the rendered text, unless ``values`` is given:

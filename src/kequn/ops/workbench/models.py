@@ -44,7 +44,11 @@ class Task(models.Model):
     is_main = models.BooleanField(default=False)
     """The one open task under which the customer stands in the day's list; her others are folded under it."""
     planned_for = models.DateField(null=True)
-    """The business day it was given a place on."""
+    """The business day it has a place on, or waits for."""
+    waits_since = models.DateField(null=True)
+    """Since when there was no room for it."""
+    is_held = models.BooleanField(default=False)
+    """Whether nothing may be done about it now: the gate closes every way to the customer."""
     due_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)
     """After this it makes no sense any more."""
@@ -115,7 +119,8 @@ class Credit(models.Model):
     task = models.OneToOneField(Task, on_delete=models.PROTECT, related_name="credit")
     customer_id = models.CharField(max_length=32)
     product_code = models.CharField(max_length=40)
-    """Of the position that was opened or grew; a family's name where money was kept within it."""
+    """Of the largest position that was opened or grew."""
+    family = models.CharField(max_length=20, blank=True)
     amount_cny = models.DecimalField(max_digits=16, decimal_places=2)
     day = models.DateField()
     """The business date of the data that shows it."""
@@ -128,10 +133,76 @@ class Credit(models.Model):
     class Meta:
         ordering = ["-day", "-id"]
         constraints = [
-            models.UniqueConstraint(fields=["customer_id", "product_code", "day"], name="credit_once_a_purchase"),
+            models.UniqueConstraint(fields=["customer_id", "family", "day"], name="credit_once_a_purchase"),
             models.CheckConstraint(condition=models.Q(amount_cny__gt=0), name="credit_amount_positive"),
         ]
         indexes = [
             models.Index(fields=["staff_no", "day"], name="credit_of_staff"),
             models.Index(fields=["branch_code", "day"], name="credit_of_branch"),
         ]
+
+
+class ContactDetail(models.Model):
+    """What else a recorded contact says: by which channel, about which product, how it came here."""
+
+    follow_up = models.OneToOneField(FollowUp, primary_key=True, on_delete=models.CASCADE, related_name="detail")
+    channel = models.CharField(max_length=12)
+    post = models.CharField(max_length=20, blank=True)
+    """The role of who recorded it, as it was then."""
+    product = models.CharField(max_length=32, blank=True)
+    """Code of the product that an appointment or a deal is about."""
+    source = models.CharField(max_length=8, choices=[(s, s) for s in ("form", "grid", "file")], default="form")
+    flags = models.CharField(max_length=40, blank=True)
+    """What was found in the note, with commas between: ``numbers`` (masked), ``markup`` (shown as text)."""
+
+
+class ResultFile(models.Model):
+    """A file of results that was taken in: the same file a second time does nothing (结果文件)."""
+
+    staff_no = models.CharField(max_length=20)
+    digest = models.CharField(max_length=64)
+    file_name = models.CharField(max_length=200)
+    rows = models.PositiveIntegerField()
+    recorded = models.PositiveIntegerField()
+    refused = models.PositiveIntegerField()
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["staff_no", "digest"], name="result_file_once")]
+
+
+class DayPlan(models.Model):
+    """One morning's distribution: from which data, by which rules, and what came of it (晨间分派)."""
+
+    day = models.DateField(unique=True)
+    as_of = models.DateField()
+    """The business date of the data."""
+    fingerprint = models.CharField(max_length=12)
+    """Of the desk policy."""
+    found = models.JSONField(default=dict)
+    """Occasions by kind."""
+    missing = models.JSONField(default=dict)
+    """Kinds that were not looked for, with the reason."""
+    counts = models.JSONField(default=dict)
+    """New, today, later, over, held, unowned, closed."""
+    planned_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-day"]
+
+
+class StaffDay(models.Model):
+    """What the distribution gave one person on a day, and what the gate kept from her (个人分派)."""
+
+    day = models.DateField()
+    staff_no = models.CharField(max_length=20)
+    capacity = models.PositiveIntegerField()
+    given = models.PositiveIntegerField()
+    later = models.PositiveIntegerField()
+    held = models.JSONField(default=dict)
+    """Occasions that may not be followed, by the rule of the gate."""
+
+    class Meta:
+        ordering = ["-day", "staff_no"]
+        constraints = [models.UniqueConstraint(fields=["day", "staff_no"], name="staff_day_once")]

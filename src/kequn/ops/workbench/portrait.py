@@ -1,57 +1,243 @@
-"""One customer as a whole, masked (客户全景)."""
+"""One customer as a whole, masked, in parts that a page loads one after the other (客户全景)."""
 
 from __future__ import annotations
 
-from kequn.ops.audiences.queries import ordinals
-from kequn.ops.customers.queries import person_for
+from collections.abc import Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+import numpy as np
+
+from kequn.core.insight.cube import TIER_FLOORS_FEN, TIERS
+from kequn.core.spec.base import Text
+from kequn.core.spec.tag import TagSpec
+from kequn.ops.audiences.queries import bank_today, customer_ids, ordinals
+from kequn.ops.customers.contracts import MaskedPerson
+from kequn.ops.customers.queries import people_by_id, person_for
+from kequn.ops.customers.services import REVEALS_A_DAY, reveals_within_a_day
+from kequn.ops.delivery.contracts import BY_HAND
+from kequn.ops.delivery.models import Touch
 from kequn.ops.delivery.queries import touches_for
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
+from kequn.ops.orgs.models import User
+from kequn.ops.orgs.queries import staff_numbered
 from kequn.ops.runtime import now
-from kequn.ops.workbench.contracts import Customer360, PastContact
+from kequn.ops.tags.queries import catalogue
+from kequn.ops.workbench import states
+from kequn.ops.workbench.contracts import (
+    Advice,
+    Contacted,
+    Customer360,
+    Household,
+    Matter,
+    Money,
+    Past,
+    Standing,
+    TagValue,
+)
 from kequn.ops.workbench.customer import (
     CONTACTS_SHOWN,
-    channels_of,
     contacts_of,
-    months_of,
-    positions_of,
+    document_expiry,
+    household_of,
+    service_of,
     tags_shown,
 )
-from kequn.ops.workbench.queries import follow_ups_for, tasks_for
+from kequn.ops.workbench.models import FollowUp
+from kequn.ops.workbench.money import missing_of, money_of, yuan_of
+from kequn.ops.workbench.queries import tasks_for
+from kequn.ops.workbench.recording import masked_note
+from kequn.ops.workbench.steps import Known, advice_of
+
+SOON = timedelta(days=30)
+LEFT = frozenset({"closed", "deceased"})
+Tags = Mapping[str, TagValue]
 
 
 def customer_360(actor: Actor, customer_id: str) -> Customer360:
-    """Return one customer of the actor's own reach, masked; that she looked is recorded.
+    """Return the head of one customer's page and why to contact her now; that she looked is recorded.
 
     Raises:
         NotAllowed: not there, or not in her book or branches; the two look the same.
     """
-    actor.must("customer.view")
-    person = person_for(actor, customer_id)
-    ordinal = int(ordinals([customer_id])[0])
-    known = ordinal >= 0
-    as_of, tags = tags_shown(ordinal) if known else (None, {})
+    person, ordinal = _reached(actor, customer_id)
+    specs = catalogue()
+    as_of, tags = tags_shown(ordinal, specs)
     page = Customer360(
         person=person,
         as_of=as_of,
-        tags=tags,
-        positions=positions_of(ordinal) if known else (),
-        months=months_of(ordinal) if known else (),
-        contacts=_contacts(actor, customer_id, ordinal),
-        channels=channels_of(ordinal, now=now()) if known else (),
-        tasks=list(tasks_for(actor, state=None, customer_id=customer_id)[:CONTACTS_SHOWN])
-        if actor.may("task.view")
-        else [],
-        follow_ups=list(follow_ups_for(actor, customer_id=customer_id)[:CONTACTS_SHOWN])
-        if actor.may("task.view")
-        else [],
+        standing=standing_of(tags, bank_today(), specs),
+        tasks=list(tasks_for(actor, customer_id=customer_id)[:CONTACTS_SHOWN]) if actor.may("task.view") else [],
+        reveals=reveals_within_a_day(actor),
+        reveals_limit=REVEALS_A_DAY,
     )
     record(actor, "customer.viewed", ("customer", customer_id))
     return page
 
 
-def _contacts(actor: Actor, customer_id: str, ordinal: int) -> tuple[PastContact, ...]:
+def money_for(actor: Actor, customer_id: str) -> Money:
+    """Return what a customer has, had and moves. Raises as `customer_360`."""
+    _person, ordinal = _reached(actor, customer_id)
+    return money_of(ordinal, tags_shown(ordinal, catalogue())[1])
+
+
+def advice_for(actor: Actor, customer_id: str) -> Advice:
+    """Return how a customer may be reached now, and the next best steps. Raises as `customer_360`."""
+    _person, ordinal = _reached(actor, customer_id)
+    if ordinal < 0:
+        return Advice((), ())
+    specs, today = catalogue(), bank_today()
+    tags = tags_shown(ordinal, specs)[1]
+    known = Known(
+        ordinal=ordinal,
+        tags=tags,
+        standing=standing_of(tags, today, specs),
+        missing=missing_of(ordinal, tags),
+        has_complaint=any(kind == "complaint" and status == "open" for _on, kind, _t, status in service_of(ordinal)),
+        document_on=document_expiry(ordinal),
+        today=today,
+        now=now(),
+    )
+    return advice_of(known)
+
+
+def past_for(actor: Actor, customer_id: str) -> Past:
+    """Return every contact of every post, what is open, complaints, household and tags. Raises as `customer_360`."""
+    _person, ordinal = _reached(actor, customer_id)
+    tags = tags_shown(ordinal, catalogue())[1]
+    follow_ups = list(
+        FollowUp.objects.filter(customer_id=customer_id, undone_at__isnull=True).select_related("task", "detail")[
+            :CONTACTS_SHOWN
+        ]
+    )
+    service = service_of(ordinal) if ordinal >= 0 else []
+    complaints = [(on, topic, status) for on, kind, topic, status in service if kind == "complaint"]
+    complaints += [(f.at.date(), "", "recorded") for f in follow_ups if f.intent == "complaint"]
+    by_family: dict[str, tuple[TagValue, ...]] = {}
+    for tag in tags.values():
+        by_family[tag.family] = (*by_family.get(tag.family, ()), tag)
+    return Past(
+        contacts=_contacts(actor, customer_id, ordinal, follow_ups),
+        matters=_matters(ordinal, tags, follow_ups, service),
+        complaints=tuple(sorted(complaints, reverse=True)),
+        household=_household(actor, ordinal),
+        tags=by_family,
+    )
+
+
+def _reached(actor: Actor, customer_id: str) -> tuple[MaskedPerson, int]:
+    actor.must("customer.view")
+    return person_for(actor, customer_id), int(ordinals([customer_id])[0])
+
+
+# -- where she stands ---------------------------------------------------------------------------------------------------
+
+
+def standing_of(tags: Tags, today: date, specs: Mapping[str, TagSpec]) -> Standing:
+    """Return where a customer stands, from her tags; the distance to the next tier is of this month's average."""
+
+    def value(name: str) -> Any:
+        return tags[name].value if name in tags else None
+
+    def money(name: str) -> Decimal | None:
+        return yuan_of(value(name)) if name in tags else None
+
+    expires = value("risk_c_expire")
+    tier, average = tags.get("asset_tier"), value("asset_aum_mavg")
+    step = TIERS.index(tier.value) if tier and tier.value in TIERS else len(TIERS)
+    has_next = step < len(TIER_FLOORS_FEN)
+    titles = specs["asset_tier"].values if "asset_tier" in specs else {}
+    return Standing(
+        tier=tier,
+        next_tier=titles.get(TIERS[step + 1]) if has_next else None,
+        gap_cny=yuan_of(max(0, TIER_FLOORS_FEN[step] - average)) if has_next and average is not None else None,
+        daily_cny=money("asset_tier_gap_up"),
+        may_fall=bool(value("asset_near_downgrade")),
+        stage=tags.get("life_stage"),
+        days_in_stage=value("life_days_in_stage"),
+        risk=tags.get("risk_c_level"),
+        risk_state=_risk_state("risk_c_level" in tags, expires, today),
+        risk_expires_on=expires,
+        aum_cny=money("asset_aum_eod"),
+        change_cny=money("asset_aum_chg_30d"),
+        has_left=value("acct_status") in LEFT,
+    )
+
+
+def _risk_state(is_tested: bool, expires: date | None, today: date) -> Literal["valid", "soon", "expired", "missing"]:
+    if not is_tested or expires is None:
+        return "missing"
+    if expires < today:
+        return "expired"
+    return "soon" if expires <= today + SOON else "valid"
+
+
+# -- what was and is between them ---------------------------------------------------------------------------------------
+
+
+def _contacts(actor: Actor, customer_id: str, ordinal: int, follow_ups: list[FollowUp]) -> tuple[Contacted, ...]:
+    """Return one line of what RMs recorded, what kequn sent and what the bank's systems report."""
     loaded = contacts_of(ordinal) if ordinal >= 0 else ()
-    touches = touches_for(actor, customer_id=customer_id)[:CONTACTS_SHOWN]
-    own = [PastContact((t.at or t.created_at).date(), t.channel, t.sending.campaign, t.state) for t in touches]
-    return tuple(sorted((*loaded, *own), key=lambda c: c.on, reverse=True)[:CONTACTS_SHOWN])
+    touches = [t for t in touches_for(actor, customer_id=customer_id)[:CONTACTS_SHOWN] if t.channel != "rm_task"]
+    staff_nos = {f.staff_no for f in follow_ups} | {c.staff_no for c in loaded} | {sender_of(t) for t in touches}
+    staff = {u.staff_no: u for u in staff_numbered(staff_nos)}
+    found = [_recorded(f, staff.get(f.staff_no)) for f in follow_ups]
+    found += [_sent(t, staff.get(sender_of(t))) for t in touches]
+    for c in loaded:
+        who = staff[c.staff_no].display_name if c.staff_no in staff else c.staff_no
+        what, note = Text(zh=c.campaign or "–"), masked_note(c.note)[0]
+        found.append(Contacted(c.on, None, c.channel, c.post, who, what, c.outcome, "state", note))
+    found.sort(key=lambda c: (c.on, c.at is not None, c.at.timestamp() if c.at else 0.0), reverse=True)
+    return tuple(found[:CONTACTS_SHOWN])
+
+
+def sender_of(touch: Touch) -> str:
+    """Return the staff number of who sent a touch by hand; empty for a campaign's."""
+    return touch.sending.ref.split(":")[1] if touch.sending.campaign == BY_HAND else ""
+
+
+def _sent(touch: Any, by: User | None) -> Contacted:
+    moment = touch.at or touch.created_at
+    what = Text(zh="客户经理发送素材", en="Material sent by the RM") if by else Text(zh=touch.sending.campaign or "–")
+    post, who = (by.role, by.display_name) if by else ("", "")
+    return Contacted(moment.date(), moment, touch.channel, post, who, what, touch.state, "state")
+
+
+def _recorded(f: FollowUp, by: User | None) -> Contacted:
+    task, detail = f.task, getattr(f, "detail", None)
+    return Contacted(
+        on=f.at.date(), at=f.at, channel=detail.channel if detail else task.channel,
+        post=detail.post if detail else by.role if by else "", who=by.display_name if by else f.staff_no,
+        what=Text(zh=task.title_zh, en=task.title_en), result=f.intent or f.contact,
+        vocabulary="intent" if f.intent else "contact", note=f.note, amount_cny=f.amount_cny, next_at=f.next_at,
+        task_id=task.pk,
+    )  # fmt: skip
+
+
+def _matters(ordinal: int, tags: Tags, follow_ups: list[FollowUp], service: list[Any]) -> tuple[Matter, ...]:
+    found, today, seen = list[Matter](), bank_today(), set[int]()
+    for f in follow_ups:  # the latest first: only the last word on a task counts
+        if f.task_id not in seen and f.next_at and f.task.state == states.OPEN:
+            found.append(Matter("promise", f.next_at.date(), Text(zh=f.task.title_zh, en=f.task.title_en)))
+        seen.add(f.task_id)
+    for on, kind, topic, status in service:
+        if status == "open" and kind in ("complaint", "request"):
+            found.append(Matter(kind, on, Text(zh=topic) if topic else None))
+    expires = tags["risk_c_expire"].value if "risk_c_expire" in tags else None
+    document = document_expiry(ordinal) if ordinal >= 0 else None
+    matures = tags["asset_maturity_next"].value if "asset_maturity_next" in tags else None
+    for kind, day in (("risk_test", expires), ("document", document), ("maturing", matures)):
+        if day and day <= today + SOON and (kind != "maturing" or day >= today):
+            found.append(Matter(kind, day))
+    return tuple(sorted(found, key=lambda m: m.on))
+
+
+def _household(actor: Actor, ordinal: int) -> Household | None:
+    """Of the others only those within the actor's reach: whom she does not reach she does not count either."""
+    together = household_of(ordinal) if ordinal >= 0 else None
+    if together is None:
+        return None
+    others = np.array([o for o in together if o != ordinal], dtype=np.uint32)
+    return Household(tuple(people_by_id(actor, customer_ids(others)).values()))

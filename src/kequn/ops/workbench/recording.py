@@ -19,7 +19,7 @@ from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import now
 from kequn.ops.workbench import states
 from kequn.ops.workbench.closing import as_it_was, fold_after, put_back
-from kequn.ops.workbench.models import FollowUp, Task
+from kequn.ops.workbench.models import ContactDetail, FollowUp, Task
 from kequn.ops.workbench.queries import bank_day, follow_ups_for, task_for
 
 UNDO_WITHIN = timedelta(seconds=10)
@@ -28,6 +28,7 @@ PROMISE_STANDS = timedelta(days=14)
 NOTE_LENGTH = 500
 PRIVATE = re.compile(r"\d{7,}|\d(?:[\s.·–—-]{0,2}\d){10,}")
 """A number that could be somebody's: also one written in groups, as phone and card numbers are."""
+MARKUP = re.compile(r"<\s*/?\s*[a-zA-Z!]|javascript:", re.IGNORECASE)
 NEEDS_DATE = frozenset({"appointment"})
 
 
@@ -41,32 +42,44 @@ def record_outcome(
     amount_cny: Decimal | None = None,
     next_at: datetime | None = None,
     note: str = "",
+    product: str = "",
+    source: str = "form",
+    at: datetime | None = None,
+    seen: int | None = None,
 ) -> FollowUp:
     """Record one contact on a task. The same ``key`` again gives the first record.
+
+    ``product`` is the code of what an appointment or a deal is about; ``at`` when the contact was, where that was not now;
+    ``seen`` the last record on the task that the writer had before her (0: none), so that a colleague's is not overlooked.
 
     A refusal of further contacts withdraws the consent to marketing on every channel and stops what is queued; a complaint
     stops marketing for the policy's cooling-off. Both take effect at once.
 
     Raises:
         NotAllowed: the task is not in the actor's scope.
-        InvalidSpec: a code that is not in the lists, a deal without an amount, an appointment without a time.
-        Conflict: the task is closed.
+        InvalidSpec: a code that is not in the lists, a deal without an amount, an appointment without a time, a product
+            that the bank does not have.
+        Conflict: the task is closed, a colleague recorded something meanwhile, or this form was sent before with another
+            result.
     """
     actor.must("task.work")
     task = task_for(actor, task_id)
     if (before := FollowUp.objects.filter(key=own_key(actor, key)).first()) is not None:
-        return before
-    _check_outcome(contact, intent, amount_cny, next_at)
-    if task.state != states.OPEN:
-        raise Conflict(f"The task is {task.state}.", hint="Reload.", task=task_id)
-    moment = now()
+        return _same(before, contact, intent)
+    check_outcome(contact, intent, amount_cny, next_at, product)
+    _check_open(task, seen)
+    moment = at or now()
+    kept, flags = flagged_note(note)
     try:
         with transaction.atomic():
             follow_up = FollowUp.objects.create(
                 key=own_key(actor, key), task=task, customer_id=task.customer_id, staff_no=actor.staff_no, contact=contact,
-                intent=intent, amount_cny=amount_cny, next_at=next_at, note=masked_note(note)[0], at=moment,
+                intent=intent, amount_cny=amount_cny, next_at=next_at, note=kept, at=moment,
                 before=as_it_was(task),
             )  # fmt: skip
+            ContactDetail.objects.create(
+                follow_up=follow_up, channel=task.channel, post=actor.role, product=product, source=source, flags=flags
+            )
             _advance(task, contact, intent, next_at, moment)
             if task.state == states.DONE and (after := fold_after(task, reached=contact == "connected", at=moment)):
                 follow_up.before |= after
@@ -76,8 +89,32 @@ def record_outcome(
                 record_contact(actor, task.customer_id, task.channel, ref=f"task:{task.key}"[:80])
             _obey(actor, task, intent, moment)
     except IntegrityError:
-        return FollowUp.objects.get(key=own_key(actor, key))
+        return _same(FollowUp.objects.get(key=own_key(actor, key)), contact, intent)
     return follow_up
+
+
+def _same(before: FollowUp, contact: str, intent: str) -> FollowUp:
+    """A form that comes twice is one record; the same form with another result is somebody's mistake, and said so."""
+    if (before.contact, before.intent) != (contact, intent) or before.undone_at is not None:
+        raise Conflict(
+            f"This form was recorded before as {before.intent or before.contact}.",
+            hint="Open the task again to record something else.",
+            follow_up=before.pk,
+        )
+    return before
+
+
+def _check_open(task: Task, seen: int | None) -> None:
+    last = task.follow_ups.filter(undone_at__isnull=True).first()
+    if task.state != states.OPEN:
+        done = f" {last.staff_no} recorded {last.intent or last.contact}." if last else ""
+        raise Conflict(f"The task is {task.state}.{done}", hint="Reload.", task=task.pk)
+    if seen is not None and last is not None and last.pk != seen:
+        raise Conflict(
+            f"{last.staff_no} recorded {last.intent or last.contact} meanwhile.",
+            hint="Look at it; send the form again to record yours as well.",
+            follow_up=last.pk,
+        )
 
 
 def undo_outcome(actor: Actor, follow_up_id: int) -> Task:
@@ -114,7 +151,11 @@ def own_key(actor: Actor, key: str) -> str:
     return f"{actor.staff_no}:{key}"[:64]
 
 
-def _check_outcome(contact: str, intent: str, amount_cny: Decimal | None, next_at: datetime | None) -> None:
+def check_outcome(
+    contact: str, intent: str, amount_cny: Decimal | None, next_at: datetime | None, product: str = ""
+) -> None:
+    """Refuse what does not go together. Raises as `record_outcome`."""
+
     def wrong(message: str, field: str) -> InvalidSpec:
         return InvalidSpec(message, where=Where(field=field))
 
@@ -132,6 +173,8 @@ def _check_outcome(contact: str, intent: str, amount_cny: Decimal | None, next_a
         raise wrong("An appointment needs a time.", "next_at")
     if next_at is not None and next_at <= now():
         raise wrong("The next contact lies in the past.", "next_at")
+    if product and product not in catalog.products():
+        raise wrong(f"The bank has no product {product!r}.", "product")
 
 
 def _advance(task: Task, contact: str, intent: str, next_at: datetime | None, moment: datetime) -> None:
@@ -144,8 +187,8 @@ def _advance(task: Task, contact: str, intent: str, next_at: datetime | None, mo
         fields |= {"state": states.DONE, "closed_at": moment, "closed_by": states.STAFF}
     elif next_at is not None:
         fields |= {"due_at": next_at, "expires_at": next_at + PROMISE_STANDS, "planned_for": bank_day(next_at)}
-    if not Task.objects.filter(pk=task.pk, state=states.OPEN).update(**fields):
-        raise Conflict("The task was closed meanwhile.", hint="Reload.", task=task.pk)
+    if not Task.objects.filter(pk=task.pk, state=states.OPEN, attempts=task.attempts).update(**fields):
+        raise Conflict("Somebody else worked on this task meanwhile.", hint="Reload.", task=task.pk)
     task.refresh_from_db()
 
 
@@ -161,6 +204,13 @@ def _obey(actor: Actor, task: Task, intent: str, moment: datetime) -> None:
         days = catalog.policy().complaint_days
         suppress(actor, customer_id, reason="complaint", until=moment + timedelta(days=days))
     cancel_for_customer(actor, customer_id, reason="opted_out" if intent == "opt_out" else "complaint")
+
+
+def flagged_note(note: str) -> tuple[str, str]:
+    """Return a note as it is kept, and what its writer has to be told of it (``numbers``, ``markup``)."""
+    kept, had_numbers = masked_note(note)
+    flags = [name for name, found in (("numbers", had_numbers), ("markup", MARKUP.search(note))) if found]
+    return kept, ",".join(flags)
 
 
 def masked_note(note: str) -> tuple[str, bool]:
