@@ -8,7 +8,6 @@ the next writer.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 import uuid
@@ -141,6 +140,14 @@ class Store:
         except FileNotFoundError:
             return Manifest()
 
+    def stamp(self) -> tuple[int, int, int]:
+        """Return what is another whenever another manifest counts; it costs no reading."""
+        try:
+            found = (self.root / "manifest.json").stat()
+        except FileNotFoundError:
+            return 0, 0, 0
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
     def path(self, relative: str) -> Path:
         """Return the absolute path of a file named in a manifest."""
         return self.root / relative
@@ -174,7 +181,7 @@ class Store:
                 raise NoData(f"The store's new manifest names a file that was not written: {relative}.")
         temporary = self.root / "manifest.json.new"
         with temporary.open("wb") as file:
-            file.write(json.dumps(manifest.model_dump(mode="json"), ensure_ascii=False, indent=1).encode())
+            file.write(manifest.model_dump_json(indent=1).encode())
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self.root / "manifest.json")
@@ -191,10 +198,14 @@ class Store:
         """
         keep = set(_named_files(manifest)) | set(manifest.extra.get("previous_files", []))
         manifest.extra["previous_files"] = sorted(_named_files(manifest))
-        for path in self.root.rglob("*.parquet"):
-            relative = path.relative_to(self.root)
-            if relative.as_posix() not in keep and relative.parts[0] != "rejects":
-                path.unlink(missing_ok=True)
+        for top in self.root.iterdir():
+            if top.is_dir() and top.name not in (
+                "rejects",
+                "index",
+            ):  # no parquet is in the index, but very many folders
+                for path in top.rglob("*.parquet"):
+                    if path.relative_to(self.root).as_posix() not in keep:
+                        path.unlink(missing_ok=True)
         for folder in [*self.root.glob("tmp/load-*"), *self._orphans(keep)]:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -27,8 +27,7 @@ class ChangeFiles:
     """Files of changes as one: who changed, and to what. Empty for no files."""
 
     def __init__(self, store: Store, files: Sequence[str]) -> None:
-        self._paths = [store.path(file) for file in reversed(files)]
-        self._about = [pq.read_metadata(path) for path in self._paths]
+        self._files = [pq.ParquetFile(store.path(file)) for file in reversed(files)]
 
     @property
     def ordinals(self) -> Ordinals:
@@ -37,7 +36,7 @@ class ChangeFiles:
 
     def values(self, tag: str) -> pa.Array:
         """Return the latest values of a tag, one for each of `ordinals`; the tag is in every file."""
-        parts = [part for place in range(len(self._paths)) for part in self._read(place, tag).chunks]
+        parts = [part for file in self._files for part in _read(file, tag).chunks]
         column = parts[0] if len(parts) == 1 else pa.concat_arrays(parts)
         rows = self._merged[1]
         return column if rows is None else column.take(pa.array(rows))
@@ -45,15 +44,11 @@ class ChangeFiles:
     @cached_property
     def _merged(self) -> tuple[Ordinals, npt.NDArray[np.int64] | None]:
         """Who, and the row of each in the files put together, the latest file first."""
-        found = [self._read(place, ORDINAL).to_numpy() for place in range(len(self._paths))]
+        found = [_read(file, ORDINAL).to_numpy() for file in self._files]
         if len(found) == 1:
             return found[0], None
         ordinals, rows = np.unique(np.concatenate([np.zeros(0, dtype=np.uint32), *found]), return_index=True)
         return ordinals, rows
-
-    def _read(self, place: int, column: str) -> pa.ChunkedArray:
-        with pq.ParquetFile(self._paths[place], metadata=self._about[place]) as file:
-            return file.read(columns=[column], use_threads=False).column(0)
 
 
 def write_changes(path: Path, ordinals: Ordinals, values: Mapping[str, pa.Array | pa.ChunkedArray]) -> None:
@@ -64,6 +59,10 @@ def write_changes(path: Path, ordinals: Ordinals, values: Mapping[str, pa.Array 
     table = pa.table({ORDINAL: pa.array(ordinals, pa.uint32()), **values})
     texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
     pq.write_table(table, path, compression="lz4", use_dictionary=texts, write_statistics=[ORDINAL])
+
+
+def _read(file: pq.ParquetFile, column: str) -> pa.ChunkedArray:
+    return file.read(columns=[column], use_threads=False).column(0)
 
 
 def column_of(store: Store, name: str, tag: TagState, *, size: int | None = None) -> pa.ChunkedArray:

@@ -83,7 +83,7 @@ class Patch:
     def _known(self, name: str, values: pa.Array) -> int:
         """How many of the population have a value: those who had one, except where it was changed."""
         column, who = self.before[name], self.part.ordinals
-        here = Who(who, self.population.size).taken(self.population.words)
+        here = unpacked(Who(who, self.population.size).taken(self.population.words), len(who))
         had = self.population.customers - int(column.histogram[0])
         valid = values.is_valid().to_numpy(zero_copy_only=False)
         return had + int(np.count_nonzero(valid & here)) - int(np.count_nonzero(known_of(column, who) & here))

@@ -150,13 +150,13 @@ def parts_of(column: pa.ChunkedArray, *, cuts: Sequence[float] = ()) -> Parts:
 
 def histogram_of(parts: Parts | layout.Column, population: Population) -> npt.NDArray[np.int64]:
     """Return the customers of a population by code, those without a value first."""
+    loops = kernel()
     if isinstance(parts, layout.Column) and parts.changes is not None:
         who, digest = parts.changes.who, population.digest
         here = who.taken(population.words)
-        rows = Population(packed(here), len(who), int(np.count_nonzero(here)), digest)
+        rows = Population(here, len(who), loops.count(here), digest)
         rest = Population(who.without(population.words), who.size, population.customers - rows.customers, digest)
         return histogram_of(parts.changes.before, rest) + histogram_of(parts.changes.rows, rows)
-    loops = kernel()
     if parts.codes is not None:
         most = len(parts.values) if parts.values is not None else _bins_in(parts)
         return loops.histogram(parts.codes[: population.size], population.words, most)

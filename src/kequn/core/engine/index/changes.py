@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kequn.core.engine.index.bits import Ordinals, Words, full, packed, within, words_for
+from kequn.core.engine.index.bits import Ordinals, Words, empty, full, packed, within, words_for
 from kequn.core.engine.index.build import Parts, Population, histogram_of, whole_numbers
 from kequn.core.engine.index.kernel import kernel
 from kequn.core.engine.index.layout import Column
@@ -37,33 +37,28 @@ class Who:
     """
 
     def __init__(self, ordinals: Ordinals, size: int) -> None:
-        self.ordinals = ordinals
+        self.ordinals: Ordinals = _frozen(ordinals)
         self.size = size
-        self._at = ordinals >> np.uint32(6)
-        self._shift = (ordinals & np.uint32(63)).astype(np.uint64)
-        self._starts = np.flatnonzero(np.diff(self._at, prepend=np.uint32(words_for(size)))).astype(np.intp)
-        self._words = self._at[self._starts].astype(np.intp)
-        self._kept = ~np.bitwise_or.reduceat(np.uint64(1) << self._shift, self._starts)
+        self.everybody = full(len(ordinals)).copy()
+        """The plane of all changed rows."""
 
     def __len__(self) -> int:
         return len(self.ordinals)
 
-    def taken(self, words: Words) -> Flags:
-        """Return of each changed row whether it is in a plane of the index."""
-        bits = within(words, self.size)[self._at] >> self._shift
-        return np.asarray((bits & np.uint64(1)).astype(np.bool_))
+    def taken(self, words: Words) -> Words:
+        """Return the plane of the changed rows that are in a plane of the index."""
+        found = empty(len(self))
+        kernel().take_bits(self.ordinals, _reaching(words, self.size), found)
+        return found
 
-    def put(self, flags: Flags, plane: Words, need: Words | None = None) -> None:
-        """Write the changed rows' bits into a plane; of those outside of ``need`` nobody is in it."""
-        bits = np.bitwise_or.reduceat(flags.astype(np.uint64) << self._shift, self._starts)
-        if need is not None:
-            bits &= need[self._words]
-        plane[self._words] = (plane[self._words] & self._kept) | bits
+    def put(self, rows: Words, plane: Words, need: Words | None = None) -> None:
+        """Write a plane of changed rows into one of the index; of those outside of ``need`` nobody is in it."""
+        kernel().put_bits(self.ordinals, rows, plane if need is None else need, plane, need is None)
 
     def without(self, words: Words) -> Words:
         """Return a plane of the index without the changed rows."""
         found = within(words, self.size).copy()
-        found[self._words] &= self._kept
+        self.put(empty(len(self)), found)
         return found
 
     def places(self, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -89,11 +84,10 @@ class Changed:
 
     def __init__(self, who: Who, population: Population) -> None:
         self.who = who
-        here = who.taken(population.words)
-        customers = int(np.count_nonzero(here))
-        plane = np.zeros_like(within(population.words, who.size))
+        here, plane = who.taken(population.words), empty(who.size)
+        customers = kernel().count(here)
         who.put(here, plane)
-        self.rows = Population(packed(here), len(who), customers, population.digest)
+        self.rows = Population(here, len(who), customers, population.digest)
         """Of the changed rows."""
         self.gone = Population(plane, population.size, customers, population.digest)
         """The same customers as ordinals of the index."""
@@ -172,6 +166,11 @@ def _sets(column: Column, values: pa.Array, parts: Parts) -> None:
                 raise DoesNotFit
             flags[code[value]][row] = True
     parts.planes = {place: _frozen(packed(own)) for place, own in flags.items()}
+
+
+def _reaching(words: Words, size: int) -> Words:
+    """A plane that is long enough to be looked at for every ordinal."""
+    return words if len(words) >= words_for(size) else within(words, size)
 
 
 def _frozen(array: Array) -> Any:

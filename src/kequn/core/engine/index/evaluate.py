@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kequn.core.engine.index.bins import among_of, borders_of, bounds_of, marks_of, wanted_of
-from kequn.core.engine.index.bits import Words, from_sorted, full, packed, unpacked, within
+from kequn.core.engine.index.bits import Words, from_sorted, within
 from kequn.core.engine.index.cache import MaskCache
 from kequn.core.engine.index.few import Few
 from kequn.core.engine.index.kernel import Kernels
@@ -178,11 +178,11 @@ class Evaluator:
         column, borders = self.columns[leaf.tag], borders_of(self._marks(leaf))
         if not borders.any():
             return
-        changed = None if column.changes is None else packed(column.changes.who.taken(found))
+        changed = None if column.changes is None else column.changes.who.taken(found)
         self._check(leaf, column, borders, found, wanted=part is leaf)
         if column.changes is not None and changed is not None:
             self._check(leaf, column.changes.rows, borders, changed, wanted=part is leaf)
-            column.changes.who.put(unpacked(changed, len(column.changes.who)), found)
+            column.changes.who.put(changed, found)
 
     def _check(
         self, leaf: Range, column: Column, borders: npt.NDArray[np.uint8], found: Words, *, wanted: bool
@@ -204,8 +204,8 @@ class Evaluator:
         """What a column's arrays say, put right by what its changed rows say."""
         found = test(column, need)
         if column.changes is not None:
-            who, rows = column.changes.who, column.changes.rows
-            who.put(unpacked(test(rows, full(len(who)).copy()), len(who)), found, need)
+            who = column.changes.who
+            who.put(test(column.changes.rows, who.everybody), found, need)
         return found
 
     def _test(self, leaf: CodeIn | Range | Among | Known, column: Column, need: Words) -> Words:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kequn.core.engine.index.bits import Ordinals, Words, packed, within
+from kequn.core.engine.index.bits import Ordinals, Words, within
 from kequn.core.engine.index.changes import Who
 from kequn.core.engine.index.counter import Counter, counter
 from kequn.core.engine.index.layout import Column
@@ -74,7 +74,7 @@ class Crowd:
         """Those whose rows did not change, and the others as changed rows; kept, since many columns changed together."""
         if who not in self._apart:
             rest = Crowd(who.without(self.words), self.size, None, self.using)
-            self._apart[who] = rest, Crowd(packed(who.taken(self.words)), len(who), None, self.using)
+            self._apart[who] = rest, Crowd(who.taken(self.words), len(who), None, self.using)
         return self._apart[who]
 
     def rows(self) -> Iterable[tuple[int, Ordinals]]:
@@ -143,8 +143,8 @@ def histograms(columns: Sequence[Column], crowd: Crowd) -> dict[str, Ints]:
             by_who.setdefault(column.changes.who, []).append(column)
     found = _tallied([column for column in columns if column.changes is None], crowd)
     for who, changed in by_who.items():
-        rest, inside = crowd.apart(who)
-        one = _tallied([c.changes.before for c in changed if c.changes is not None], rest)
+        others, inside = crowd.apart(who)
+        one = _tallied([c.changes.before for c in changed if c.changes is not None], others)
         other = _tallied([c.changes.rows for c in changed if c.changes is not None], inside)
         found |= {name: counts + other[name] for name, counts in one.items()}
     return found

@@ -249,6 +249,31 @@ def decode(words: Words) -> Ordinals:
 
 
 @compiled
+def take_bits(ordinals: Ordinals, words: Words, out: Words) -> None:
+    """As `plain.take_bits`."""
+    for w in range(len(out)):
+        bits = NONE
+        for i in range(w << 6, min((w << 6) + 64, len(ordinals))):
+            bits |= ((words[ordinals[i] >> 6] >> np.uint64(ordinals[i] & 63)) & ONE) << np.uint64(i & 63)
+        out[w] = bits
+
+
+@compiled
+def put_bits(ordinals: Ordinals, rows: Words, need: Words, plane: Words, everybody: bool) -> None:
+    """As `plain.put_bits`. Rows are written one by one without a branch: which of them share a word cannot be foreseen."""
+    if everybody:
+        for i in range(len(ordinals)):
+            w, place = ordinals[i] >> np.uint32(6), np.uint64(ordinals[i] & np.uint32(63))
+            bit = rows[i >> 6] >> np.uint64(i & 63)
+            plane[w] ^= (((plane[w] >> place) ^ bit) & ONE) << place
+    else:
+        for i in range(len(ordinals)):
+            w, place = ordinals[i] >> np.uint32(6), np.uint64(ordinals[i] & np.uint32(63))
+            bit = (rows[i >> 6] >> np.uint64(i & 63)) & (need[w] >> place)
+            plane[w] ^= (((plane[w] >> place) ^ bit) & ONE) << place
+
+
+@compiled
 def _histogram(codes: Array, words: Words, counts: npt.NDArray[np.int64]) -> None:
     for w in range((len(codes) + 63) >> 6):
         bits = words[w]

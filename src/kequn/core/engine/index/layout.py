@@ -18,10 +18,13 @@ not looked at is not in memory.
 
 from __future__ import annotations
 
+import io
 import json
+import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -115,11 +118,27 @@ def days_of(day: date) -> int:
 
 
 def mapped(path: Path) -> npt.NDArray[Any]:
-    """Return an array file as a read-only map."""
+    """Return an array file as a read-only map. `numpy.load` takes ten times as long, and a date has a thousand of them."""
     try:
-        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    except (ValueError, EOFError) as error:
+        with path.open("rb") as file:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # lives as long as the array
+        start = 10 + int.from_bytes(data[8:10], "little")
+        shape, dtype = _described_array(data[:start])
+        return np.ndarray(shape, dtype, buffer=data, offset=start)
+    except (ValueError, TypeError, EOFError) as error:
         raise BrokenColumn(str(path)) from error
+
+
+@lru_cache(maxsize=4096)
+def _described_array(head: bytes) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """What the head of an array file of format 1.0 says."""
+    file = io.BytesIO(head)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("another format")
+    shape, in_columns, dtype = np.lib.format.read_array_header_1_0(file)
+    if in_columns or dtype.hasobject:
+        raise ValueError("another layout")
+    return shape, dtype
 
 
 def open_column(name: str, folder: Path) -> Column:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kequn.core.engine.index.bits import Ordinals, Words, packed
+from kequn.core.engine.index.bits import Ordinals, Words, packed, unpacked
 
 Array = npt.NDArray[Any]
 BLOCK = 1 << 18
@@ -123,6 +123,28 @@ def decode(words: Words) -> Ordinals:
     for first in range(0, len(words), BLOCK >> 6):
         parts.append((_set(words[first : first + (BLOCK >> 6)]) + (first << 6)).astype(np.uint32))
     return np.concatenate(parts)
+
+
+def take_bits(ordinals: Ordinals, words: Words, out: Words) -> None:
+    """Find of ascending ordinals the places of those in ``words``."""
+    bits = words[ordinals >> np.uint32(6)] >> (ordinals & np.uint32(63)).astype(np.uint64)
+    out[:] = packed((bits & np.uint64(1)).astype(np.bool_))
+
+
+def put_bits(ordinals: Ordinals, rows: Words, need: Words, plane: Words, everybody: bool) -> None:
+    """Write into ``plane`` of each ordinal (ascending) whether its place is in ``rows`` and it is in ``need``, or ``everybody`` is."""
+    hits, flags = unpacked(rows, len(ordinals)), np.zeros(BLOCK, dtype=np.bool_)
+    cuts = ordinals.searchsorted(np.arange(0, (len(plane) << 6) + BLOCK, BLOCK))
+    for block in np.flatnonzero(np.diff(cuts)).tolist():
+        mine = ordinals[cuts[block] : cuts[block + 1]].astype(np.intp) - block * BLOCK
+        words = slice((block * BLOCK) >> 6, ((block + 1) * BLOCK) >> 6)
+        part = plane[words]
+        flags[mine] = True
+        np.bitwise_and(part, ~packed(flags)[: len(part)], out=part)
+        flags[mine] = hits[cuts[block] : cuts[block + 1]]
+        bits = packed(flags)[: len(part)]
+        np.bitwise_or(part, bits if everybody else bits & need[words], out=part)
+        flags[mine] = False
 
 
 def histogram(codes: Array, words: Words, codes_known: int) -> npt.NDArray[np.int64]:
