@@ -248,9 +248,9 @@ def _look_over(
         what, _, channel = fact.partition(".")
         if share >= MOSTLY_UNKNOWN and (not channel or channel in channels):
             words = FACTS.get(what, Text(zh=what, en=what))
-            on = CHANNEL_WORDS[channel] if channel else Text(zh="", en="")
-            add("unknown_facts", "caution", f"{share:.0%} 的客户缺少{on.zh}{words.zh}",
-                f"{share:.0%} of the customers lack {words.to('en')}{f' ({on.en})' if channel else ''}")  # fmt: skip
+            on = CHANNEL_WORDS.get(channel)
+            add("unknown_facts", "caution", f"{share:.0%} 的客户缺少{on.zh if on else ''}{words.zh}",
+                f"{share:.0%} of the customers lack {words.to('en')}{f' ({on.en})' if on else ''}")  # fmt: skip
 
 
 def _quota(product: Product, found: Definitions, *, n_treated: int, past: Baseline | None) -> list[Finding]:
