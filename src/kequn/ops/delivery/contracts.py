@@ -8,7 +8,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
-
 BY_HAND = "@hand"
 """In the place of a campaign's name: a touch that a member of staff sends herself. No campaign can be called so."""
 

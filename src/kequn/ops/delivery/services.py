@@ -20,6 +20,7 @@ from kequn.ops.customers.services import addresses as customer_addresses
 from kequn.ops.delivery import accounts, quarantine, receipts
 from kequn.ops.delivery.clocks import bank_day
 from kequn.ops.delivery.contracts import (
+    BY_HAND,
     Addresses,
     Allow,
     Block,
@@ -113,13 +114,15 @@ def create_touches(actor: Actor, wave_ref: str, rows: Iterable[NewTouch]) -> int
     was cut off is simply repeated.
 
     Raises:
-        NotAllowed: no right ``campaign.launch``.
+        NotAllowed: no right ``campaign.launch``; for what is sent by hand, ``material.send``.
         InvalidSpec: a merge field without a value, or an unknown one.
         Conflict: the wave belongs to another campaign.
     """
-    actor.must("campaign.launch")
+    if not actor.may("material.send"):
+        actor.must("campaign.launch")
     added, source, compiled = 0, iter(rows), {}
     while chunk := list(islice(source, CHUNK)):
+        actor.must("material.send" if {row.campaign for row in chunk} == {BY_HAND} else "campaign.launch")
         added += _create_chunk(actor, wave_ref, chunk, compiled)
     if added:
         record(actor, "touches.created", ("wave", wave_ref), added=added)

@@ -29,6 +29,11 @@ def staff_for(actor: Actor, *, role: str | None = None) -> QuerySet[User]:
     return staff.filter(role=role) if role else staff
 
 
+def branches_numbered(codes: Iterable[str]) -> dict[str, str]:
+    """Return the names of some branches by code, for other services."""
+    return dict(Branch.objects.filter(code__in=[c for c in codes if c]).values_list("code", "name"))
+
+
 def staff_numbered(staff_nos: Iterable[str]) -> QuerySet[User]:
     """Return the users of some staff numbers, those who left included, for other services."""
     return User.objects.filter(staff_no__in=[s for s in staff_nos if s]).select_related("branch")

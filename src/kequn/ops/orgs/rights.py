@@ -65,6 +65,7 @@ RIGHTS: dict[str, frozenset[str]] = {
             "feedback.write",
             "customer.view",
             "customer.reveal",
+            "material.send",
             "customer.claim",
             "stocktake.run",
             "visit.plan",

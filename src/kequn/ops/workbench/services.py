@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
-from kequn.core.errors import Conflict, InvalidSpec, Where
-from kequn.core.gate import ALLOW, BY_CODE, HOLD, Content, proposal_from
+from kequn.core.errors import InvalidSpec, Where
+from kequn.core.gate import Content, proposal_from
 from kequn.ops.audiences.queries import OPEN_TALK, ordinals
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.customers.queries import person_for
@@ -18,10 +17,14 @@ from kequn.ops.runtime import engine, now
 from kequn.ops.workbench.closing import cancel_tasks, close_refused, expire_tasks
 from kequn.ops.workbench.creating import create_task
 from kequn.ops.workbench.customer import decide_for_rm
+from kequn.ops.workbench.material import Blocked, materials_for, preview_material, refuse_blocked, send_material
 from kequn.ops.workbench.models import Task
+from kequn.ops.workbench.morning import request_morning
 from kequn.ops.workbench.moving import assign_task, reassign_tasks
+from kequn.ops.workbench.planning import plan_day
 from kequn.ops.workbench.portrait import advice_for, customer_360, money_for, past_for
 from kequn.ops.workbench.recording import masked_note, own_key, record_outcome, undo_outcome
+from kequn.ops.workbench.settling import settle_tasks
 from kequn.ops.workbench.transport import RmTaskTransport, tell_campaigns
 from kequn.ops.workbench.withdrawing import reopen_task, withdraw_task
 
@@ -35,11 +38,17 @@ __all__ = [
     "customer_360",
     "expire_tasks",
     "masked_note",
+    "materials_for",
     "money_for",
     "past_for",
+    "plan_day",
+    "preview_material",
     "reassign_tasks",
     "record_outcome",
     "reopen_task",
+    "request_morning",
+    "send_material",
+    "settle_tasks",
     "start_contact",
     "tell_campaigns",
     "undo_outcome",
@@ -50,12 +59,6 @@ BY_RM = ("call", "wecom", "visit")
 """Channels by which an RM starts a contact."""
 GATE_ASKS = {"visit": "call"}
 """A visit needs what a call needs: the gate's channels have none for it."""
-
-
-class Blocked(Conflict):
-    """The compliance gate says no; the codes are all the rules that do."""
-
-    code = "blocked"
 
 
 def start_contact(
@@ -105,15 +108,6 @@ def _pass_gate(customer_id: str, channel: str, offer: str, talk_track: str, mome
         content = {channel: Content(approved=version is not None or not talk_track, has_opt_out=True)}
         proposal = proposal_from(engine(), catalog.spec_of("offer", offer), content)
     policy = catalog.policy()
-    found = decide_for_rm(max(ordinal, 0), channel, proposal, policy=policy, now=moment)
-    codes = ("UNKNOWN_CUSTOMER",) if ordinal < 0 else found.codes(0)
-    if ordinal < 0 or found.verdict[0] != ALLOW:
-        until = found.held_until(0) if ordinal >= 0 and found.verdict[0] == HOLD else None
-        raise Blocked(
-            "; ".join(BY_CODE[code].title.to("en") for code in codes) + ".",
-            hint=f"Wait until {until.astimezone(ZoneInfo(policy.zone)):%m-%d %H:%M}."
-            if until
-            else BY_CODE[codes[0]].cure.to("en"),
-            codes=",".join(codes),
-        )
+    found = decide_for_rm(ordinal, channel, proposal, policy=policy, now=moment) if ordinal >= 0 else None
+    refuse_blocked(found, policy)
     return fingerprint
