@@ -34,6 +34,8 @@ class Runtime:
 
 _installed: Runtime | None = None
 _engines: dict[tuple[str, int], Engine] = {}
+_stamped: dict[object, Engine] = {}
+"""The engine of the manifest that was there at the last look."""
 _lock = threading.Lock()
 
 
@@ -43,6 +45,7 @@ def install(runtime: Runtime) -> None:
     _installed = runtime
     with _lock:
         _engines.clear()
+        _stamped.clear()
 
 
 def runtime() -> Runtime:
@@ -64,10 +67,16 @@ def now() -> datetime:
 def engine() -> Engine:
     """Return an engine over the store's current version; one is kept per version."""
     store = runtime().store
+    stamp = (str(store.root), store.stamp())
+    with _lock:
+        if stamp in _stamped:
+            return _stamped[stamp]
     manifest = store.manifest()
     key = (str(store.root), manifest.version)
     with _lock:
         if key not in _engines:
             _engines.clear()
             _engines[key] = Engine(store, manifest)
+        _stamped.clear()
+        _stamped[stamp] = _engines[key]
         return _engines[key]

@@ -15,19 +15,19 @@ interval. It is a comparison of equals in what is adjusted for and in nothing el
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from math import sqrt
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from kequn.core.engine.duck import Engine
-from kequn.core.engine.index import Index
+from kequn.core.engine.index import Column, Index
 from kequn.core.engine.index.bits import Ordinals, from_ordinals, unpacked
-from kequn.core.insight.sampled import Trait, bands_of, traits_of
+from kequn.core.insight.sampled import bands_of, traits_of
 from kequn.core.insight.tgi import familywise
 from kequn.core.spec.base import Text
 from kequn.core.spec.tag import TagSpec
@@ -93,12 +93,14 @@ class Drivers:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sample:
-    """Ordinals of members and others, which are members, and each one's stratum."""
+    """Ordinals of members and others, the places of either, and each one's stratum."""
 
     ordinals: Ordinals
-    is_member: npt.NDArray[np.bool_]
+    inside: Ints
+    outside: Ints
     strata: Ints
-    many: int = field(default=0)
+    many: int
+    """Strata."""
 
 
 def find_drivers(
@@ -124,22 +126,18 @@ def find_drivers(
     index = engine.index(as_of)
     used = tuple(name for name in adjust if name in tags and name in index.columns and _has_bands(index, name))
     sample = _sampled(index, members, used, seed)
-    at_hand = int(sample.is_member.sum())
+    at_hand = len(sample.inside)
     nothing = Drivers(as_of, used, at_hand, 0.0, (), 0, too_few=True)
     if at_hand < FLOOR or len(sample.ordinals) - at_hand < FLOOR:
         return nothing
     found: list[Driver] = []
-    considered = 0
     left_out = {*defining, *used}
     for name, tag in tags.items():
         asked = tag.sensitivity != "X" if only is None else name in only
         if asked and name not in left_out and name in index.columns:
-            for trait in traits_of(tag, index.columns[name], sample.ordinals):
-                driver = _driver(tag, trait, sample)
-                considered += driver is not None
-                found += [driver] if driver else []
-    told = _most(found, considered, most)
-    return Drivers(as_of, used, at_hand, _compared(sample), told, considered)
+            found += _drivers(tag, index.columns[name], sample)
+    told = _most(found, len(found), most)
+    return Drivers(as_of, used, at_hand, _compared(sample), told, len(found))
 
 
 def _has_bands(index: Index, name: str) -> bool:
@@ -158,63 +156,109 @@ def _sampled(index: Index, members: npt.NDArray[Any], adjust: Sequence[str], see
     for name in adjust:
         bands = bands_of(index.columns[name], ordinals, BANDS)
         _, strata = np.unique(strata * (int(bands.max(initial=0)) + 1) + bands, return_inverse=True)
-    is_member = np.arange(len(ordinals)) < len(parts[0])
-    return _Sample(ordinals, is_member, strata, int(strata.max(initial=-1)) + 1)
+    inside, outside = np.split(np.arange(len(ordinals)), [len(parts[0])])
+    return _Sample(ordinals, inside, outside, strata, int(strata.max(initial=-1)) + 1)
 
 
 def _compared(sample: _Sample) -> float:
-    inside, outside = (_by_stratum(sample, who) for who in (sample.is_member, ~sample.is_member))
+    inside, outside = (
+        np.bincount(sample.strata[who], minlength=sample.many) for who in (sample.inside, sample.outside)
+    )
     return float(inside[outside > 0].sum() / inside.sum())
 
 
-def _by_stratum(sample: _Sample, who: npt.NDArray[np.bool_], weights: Any = None) -> npt.NDArray[Any]:
-    own = None if weights is None else weights[who]
-    return np.bincount(sample.strata[who], weights=own, minlength=sample.many)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Comparison:
+    """Of the sample those whose value of a tag is known, and who can be compared: places in it, and strata as a few numbers."""
+
+    inside: Ints
+    """Members with comparable others."""
+    outside: Ints
+    strata: Ints
+    """Of ``outside``."""
+    there: npt.NDArray[np.bool_]
+    """Strata with members and others."""
+    others: Ints
+    """How many others are in each stratum that is there."""
+    weights: npt.NDArray[np.float64]
+    """Share of the members in it."""
+    effective: float
+
+    @classmethod
+    def of(cls, known: npt.NDArray[np.bool_], sample: _Sample) -> _Comparison | None:
+        """``None`` where too few can be compared."""
+        inside, outside = sample.inside[known[sample.inside]], sample.outside[known[sample.outside]]
+        mine, strata = sample.strata[inside], sample.strata[outside]
+        n, m = (np.bincount(each, minlength=sample.many) for each in (strata, mine))
+        there = (n > 0) & (m > 0)
+        members = int(m[there].sum())
+        if members < FLOOR:
+            return None
+        weights = m[there] / members
+        effective = float(1 / (weights**2 / n[there]).sum())
+        return (
+            None
+            if effective < FLOOR
+            else cls(inside[there[mine]], outside, strata, there, n[there], weights, effective)
+        )
+
+    def comparable(self, figures: npt.NDArray[Any]) -> float:
+        """The mean of the others' figures, as if their strata were the members'."""
+        sums = np.bincount(self.strata, weights=figures, minlength=len(self.there))[self.there]
+        return float((self.weights * (sums / self.others)).sum())
 
 
-def _driver(tag: TagSpec, trait: Trait, sample: _Sample) -> Driver | None:
-    """The difference in one trait; ``None`` where too few can be compared, or a group of persons would be shown."""
-    inside, outside = sample.is_member & trait.known, ~sample.is_member & trait.known
-    n, m = _by_stratum(sample, outside), _by_stratum(sample, inside)
-    there = (n > 0) & (m > 0)
-    inside = inside & there[sample.strata]
-    members = int(m[there].sum())
-    if members < FLOOR or not there.any():
+def _drivers(tag: TagSpec, column: Column, sample: _Sample) -> Iterator[Driver]:
+    """Yield the differences in what a tag says, but where too few can be compared, or a group of persons would be shown."""
+    known, comparison = None, None
+    for trait in traits_of(tag, column, sample.ordinals):
+        if trait.known is not known:  # the values of one tag share it
+            known, comparison = trait.known, _Comparison.of(trait.known, sample)
+        if comparison is None:
+            continue
+        found = (_in_share if trait.value else _in_rank)(trait.figures, comparison)
+        if found is not None:
+            mine, comparable, others, difference = found
+            yield Driver(
+                tag.name, tag.title, tag.family, trait.value, trait.title, "share" if trait.value else "rank",
+                100 * mine, 100 * comparable, 100 * others, difference.scaled(100), len(comparison.inside),
+                comparison.effective,
+            )  # fmt: skip
+
+
+_Figures: TypeAlias = tuple[float, float, float, Interval]
+"""Of members, of comparable others, of the others; and the difference."""
+
+
+def _in_share(figures: npt.NDArray[np.float64], of: _Comparison) -> _Figures | None:
+    mine, theirs = figures[of.inside], figures[of.outside]
+    sums = float(mine.sum()), float(theirs.sum())
+    if any(0 < n < SMALL or 0 < whole - n < SMALL for n, whole in zip(sums, (len(mine), len(theirs)), strict=True)):
         return None
-    weights = m[there] / members
-    effective = float(1 / (weights**2 / n[there]).sum())
-    is_rank = not trait.value
-    figures = _ranks(trait.figures, outside) if is_rank else trait.figures
-    if effective < FLOOR or (not is_rank and _is_small(figures, inside, outside)):
-        return None
-    mine = float(figures[inside].mean())
-    means = _by_stratum(sample, outside, figures)[there] / n[there]
-    comparable = float((weights * means).sum())
-    if is_rank:
-        spread = _by_stratum(sample, outside, figures**2)[there] / n[there]
-        around = float((weights * spread).sum()) - comparable**2
-        se = sqrt(float(figures[inside].var()) / members + max(around, 0.0) / effective)
-        half = normal_quantile(LEVEL) * se
-        difference = Interval(mine - comparable, mine - comparable - half, mine - comparable + half, se, LEVEL)
-    else:
-        rate = min(comparable, 1.0)  # a weighted mean of ones may come out above by rounding
-        difference = difference_interval(mine * members, members, rate * effective, effective, LEVEL)
-    others = float(figures[outside].mean())
-    return Driver(
-        tag.name, tag.title, tag.family, trait.value, trait.title, "rank" if is_rank else "share",
-        100 * mine, 100 * comparable, 100 * others, difference.scaled(100), members, effective,
-    )  # fmt: skip
+    rate = min(of.comparable(theirs), 1.0)  # a weighted mean of ones may come out above by rounding
+    difference = difference_interval(sums[0], len(mine), rate * of.effective, of.effective, LEVEL)
+    return sums[0] / len(mine), rate, sums[1] / len(theirs), difference
 
 
-def _is_small(figures: npt.NDArray[np.float64], inside: npt.NDArray[np.bool_], outside: npt.NDArray[np.bool_]) -> bool:
-    return any(0 < figures[who].sum() < SMALL or 0 < (1 - figures[who]).sum() < SMALL for who in (inside, outside))
+def _in_rank(figures: npt.NDArray[np.float64], of: _Comparison) -> _Figures:
+    mine, theirs = _ranks(figures[of.inside], figures[of.outside])
+    comparable = of.comparable(theirs)
+    around = of.comparable(theirs**2) - comparable**2
+    se = sqrt(float(mine.var()) / len(mine) + max(around, 0.0) / of.effective)
+    point, half = float(mine.mean()) - comparable, normal_quantile(LEVEL) * se
+    return float(mine.mean()), comparable, float(theirs.mean()), Interval(point, point - half, point + half, se, LEVEL)
 
 
-def _ranks(figures: npt.NDArray[np.float64], outside: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+def _ranks(mine: npt.NDArray[np.float64], theirs: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], ...]:
     """Place of each value among the others, 0–1; equal values share the middle of their places."""
-    ordered = np.sort(figures[outside])
-    places = np.searchsorted(ordered, figures, side="left") + np.searchsorted(ordered, figures, side="right")
-    return np.asarray(places / (2 * len(ordered)))
+    both = np.concatenate([mine, theirs])
+    order = np.argsort(both)
+    values, below = both[order], np.concatenate([[0], np.cumsum(order >= len(mine))])
+    starts = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
+    ends = np.append(starts[1:], len(both))
+    places = np.empty(len(both))
+    places[order] = np.repeat((below[starts] + below[ends]) / (2 * len(theirs)), ends - starts)
+    return places[: len(mine)], places[len(mine) :]
 
 
 def _most(found: list[Driver], considered: int, most: int) -> tuple[Driver, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import exp, inf, sqrt
 
 import numpy as np
@@ -35,6 +36,7 @@ class Sample:
     n: int
 
 
+@lru_cache(maxsize=64)
 def normal_quantile(level: float) -> float:
     """Return z such that a standard normal lies within ±z with probability ``level``."""
     return float(stats.norm.ppf(0.5 + level / 2))

@@ -9,7 +9,6 @@ from datetime import date
 from typing import Any
 from weakref import WeakValueDictionary
 
-import numpy as np
 from pydantic import TypeAdapter
 
 from kequn.core.engine.index.bits import from_ordinals
@@ -100,9 +99,8 @@ def pinned(spec: SegmentSpec) -> str:
 
 def population_of(actor: Actor, day: date) -> Ordinals:
     """Return the ordinals of all customers the actor reaches."""
-    bank = bank_for(actor)
-    found = bank.columns(f"SELECT ordinal FROM ({bank.tags_query(day, [])}) ORDER BY 1")["ordinal"]
-    return np.asarray(found, dtype=np.uint32)
+    index = bank_for(actor).index(day)
+    return index.loops.decode(index.population)
 
 
 def bank_money(actor: Actor, day: date) -> BankMoney:
