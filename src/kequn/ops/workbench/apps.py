@@ -15,9 +15,12 @@ class WorkbenchConfig(AppConfig):
         from kequn.ops.customers.queries import tell_reach
         from kequn.ops.delivery.services import register
         from kequn.ops.governance.services import on_refusal
+        from kequn.ops.jobs.services import register as register_job
         from kequn.ops.ownership.services import on_cover, on_owner_change
         from kequn.ops.ownership.services import tell_work as tell_owners_of_work
+        from kequn.ops.tags.services import on_refresh
         from kequn.ops.workbench import working
+        from kequn.ops.workbench.morning import morning_job, queue_morning
         from kequn.ops.workbench.moving import follow_cover, follow_owner, lent_to
         from kequn.ops.workbench.queries import complaints_of, worked_on
         from kequn.ops.workbench.services import RmTaskTransport, close_refused
@@ -33,3 +36,5 @@ class WorkbenchConfig(AppConfig):
             tasks=working.with_tasks,
         )  # fmt: skip
         tell_reach("workbench", lent_to)
+        register_job("plan_day", morning_job)
+        on_refresh("workbench", queue_morning)

@@ -1,0 +1,44 @@
+"""The morning's job, run after each refresh of the tags: settle what the data settle, then give everybody her day."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from kequn.ops.audiences.queries import bank_today, latest_date
+from kequn.ops.jobs.services import Job, Running, enqueue
+from kequn.ops.orgs.actor import Actor, system_actor
+from kequn.ops.workbench.planning import plan_day
+from kequn.ops.workbench.settling import settle_tasks
+
+
+def request_morning(actor: Actor, *, as_of: date | None = None) -> Job:
+    """Queue the settling and the distribution of the bank's day by the data of ``as_of`` (the latest by default).
+
+    Raises:
+        NoData: no tags were computed.
+    """
+    actor.must("tag.refresh")
+    on, day = (as_of or latest_date()).isoformat(), bank_today().isoformat()
+    return enqueue(actor, "plan_day", {"as_of": on, "day": day}, key=f"{day} {on}")
+
+
+def queue_morning(as_of: date) -> None:
+    """Follow a refresh: of the latest date alone, for nobody's day is planned by the past."""
+    if as_of == latest_date():
+        request_morning(system_actor(), as_of=as_of)
+
+
+def morning_job(running: Running) -> dict[str, Any]:
+    """Settle, then plan; each may be done again."""
+    as_of, day = (date.fromisoformat(running.params[name]) for name in ("as_of", "day"))
+    settled = settle_tasks(running.actor, as_of=as_of)
+    running.progress(1, 2)
+    plan = plan_day(running.actor, as_of=as_of, day=day)
+    return {
+        "day": day.isoformat(),
+        "as_of": as_of.isoformat(),
+        "found": plan.found,
+        "counts": plan.counts,
+        "settled": settled,
+    }
