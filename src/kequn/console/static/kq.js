@@ -100,13 +100,18 @@ class KqChart extends HTMLElement {
   static observedAttributes = ["data-chart"];
   connectedCallback() {
     this.setAttribute("role", "img");
+    this.setAttribute("aria-label", JSON.parse(this.dataset.chart).label || document.title);
     this.observer = new ResizeObserver(() => this.chart?.resize());
     this.observer.observe(this);
-    this.draw();
+    /* On a phone the library (as large as all the rest) comes when a chart comes into sight, or is to be printed. */
+    if (!matchMedia("(max-width: 720px)").matches) { this.draw(); return; }
+    this.sight = new IntersectionObserver((seen) => { if (seen.some((s) => s.isIntersecting)) this.draw(); }, { rootMargin: "80px" });
+    this.sight.observe(this);
   }
-  disconnectedCallback() { this.observer?.disconnect(); this.chart?.dispose(); this.chart = null; }
-  attributeChangedCallback() { if (this.isConnected) this.draw(); }
+  disconnectedCallback() { this.observer?.disconnect(); this.sight?.disconnect(); this.chart?.dispose(); this.chart = null; }
+  attributeChangedCallback() { if (this.isConnected && this.chart) this.draw(); }
   async draw() {
+    this.sight?.disconnect();
     const echarts = await echartsReady(), given = JSON.parse(this.dataset.chart);
     if (!this.isConnected) return;
     this.chart ??= echarts.init(this, null, { renderer: "svg" });
@@ -117,6 +122,7 @@ class KqChart extends HTMLElement {
   }
 }
 customElements.define("kq-chart", KqChart);
+window.addEventListener("beforeprint", () => document.querySelectorAll("kq-chart:not([data-drawn])").forEach((c) => c.draw()));
 
 /* ---- the tag picker: a text field with the catalogue's list below it; the list is in the page */
 class KqTagPick extends HTMLElement {
@@ -235,7 +241,88 @@ document.addEventListener("submit", async (e) => {
   link.download = (answer.headers.get("Content-Disposition")?.match(/filename="([^"]+)\.svg"/)?.[1] ?? "chart") + ".png";
   link.click();
 });
+/* What scrolls sideways within the page can be scrolled with the keyboard too. */
+const scrollable = () => { for (const box of document.querySelectorAll(".kq-table-wrap, .kq-code")) if (box.scrollWidth > box.clientWidth) box.tabIndex = 0; };
+window.addEventListener("load", scrollable);
+document.addEventListener("htmx:after:swap", scrollable);
 document.addEventListener("change", (e) => { if (e.target.dataset?.submits !== undefined) e.target.form.requestSubmit(); });
+/* ---- forms on a bad line: what was typed stays until the server has it; sent again with the same key it counts once */
+const show = (id, is) => document.getElementById(id)?.toggleAttribute("hidden", !is);
+const kept = (form) => form instanceof HTMLFormElement && form.method === "post" && form.closest(".kq-main")
+  && (form.dataset.main !== undefined || form.elements.namedItem("key"))
+  && !["hx-post", "hx-get", "hx-trigger", "target"].some((a) => form.hasAttribute(a)) && !form.querySelector("[hx-post], [type=file]");
+const draftName = (form) => `kq:${location.pathname}:${form.getAttribute("action") || ""}`;
+/* Choices and dates alone: words and amounts about a customer do not belong in a browser's store. */
+const choices = (form) => [...form.elements].filter((f) => f.name && (f.tagName === "SELECT" || ["radio", "checkbox", "date", "datetime-local"].includes(f.type)));
+const keepDrafts = () => { for (const form of document.forms) if (kept(form)) sessionStorage.setItem(draftName(form),
+  JSON.stringify(choices(form).filter((f) => !("checked" in f) || !["radio", "checkbox"].includes(f.type) || f.checked).map((f) => [f.name, f.value]))); };
+let waiting = 0;
+const lineCut = () => { waiting ||= setTimeout(keepDrafts, 30000); };
+const lineBack = () => { clearTimeout(waiting); waiting = 0; show("unsent", false); };
+const take = (form) => {
+  const found = sessionStorage.getItem(draftName(form));
+  if (!found) return;
+  sessionStorage.removeItem(draftName(form));
+  for (const [name, value] of JSON.parse(found)) for (const f of choices(form)) if (f.name === name) {
+    if (["radio", "checkbox"].includes(f.type)) f.checked ||= f.value === value; else f.value = value;
+  }
+  if (found !== "[]") show("restored", true);
+};
+const fresh = async (form) => { /* the token of a form that outlived a sign-in */
+  const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
+  const token = page.querySelector("[name=csrfmiddlewaretoken]"), old = form.querySelector("[name=csrfmiddlewaretoken]");
+  if (token && old) old.value = token.value;
+  return Boolean(token && old);
+};
+const post = (form, by) => fetch(form.getAttribute("action") || location.href,
+  { method: "POST", body: new FormData(form, by), headers: { "X-Kq-Form": "1" }, signal: AbortSignal.timeout(30000) });
+const send = async (form, by) => {
+  if (form.ariaBusy === "true") return;
+  form.ariaBusy = "true";
+  try {
+    let answer = await post(form, by);
+    if (answer.status === 403 && await fresh(form)) answer = await post(form, by);
+    const next = answer.headers.get("X-Kq-Location");
+    if (answer.status >= 502) throw new TypeError("no answer");
+    lineBack();
+    if (next?.startsWith("/login/")) { show("idle", false); show("out", true); return; }
+    sessionStorage.removeItem(draftName(form));
+    if (next) { location.assign(next); return; }
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    document.title = page.title;
+    document.body.replaceWith(document.adoptNode(page.body));
+    window.htmx?.process(document.body);
+    window.scrollTo(0, 0);
+    (document.querySelector("[role=alert]:not([hidden])") ?? document.querySelector("h1"))?.scrollIntoView({ block: "center" });
+  } catch {
+    show("unsent", true);
+    lineCut();
+  } finally { form.ariaBusy = "false"; }
+};
+document.addEventListener("submit", (e) => {
+  if (e.defaultPrevented || !kept(e.target)) return;
+  e.preventDefault();
+  send(e.target, e.submitter);
+});
+window.addEventListener("offline", lineCut);
+window.addEventListener("online", lineBack);
+window.addEventListener("pageshow", () => { for (const form of document.forms) if (kept(form)) take(form); });
+
+/* ---- a desk left alone: a word two minutes before the server signs it out; every tab of the desk counts */
+const idle = Number(root.dataset.idle) * 1000;
+const awake = () => { localStorage.kqAwake = String(Date.now()); show("idle", false); };
+if (idle) {
+  awake();
+  setInterval(() => {
+    const rest = Number(localStorage.kqAwake) + idle - Date.now();
+    show("idle", rest <= 120000 && rest > 0);
+    if (rest <= 0) show("out", true);
+  }, 5000);
+  document.addEventListener("htmx:after:request", awake);
+  document.addEventListener("click", async (e) => {
+    if (e.target.closest?.("[data-do=continue]") && (await fetch(root.dataset.alive)).url.endsWith(root.dataset.alive)) awake();
+  });
+}
 const offline = () => document.querySelector("#offline")?.toggleAttribute("hidden", navigator.onLine);
 window.addEventListener("online", offline);
 window.addEventListener("offline", offline);
