@@ -11,18 +11,23 @@ from django.test import Client
 
 from kequn.core.spec.campaign import PlaybookSpec
 from kequn.core.spec.discovery import ClusterSearch
+from kequn.core.spec.ownership import PoolSpec
 from kequn.core.spec.segment import SegmentSpec
 from kequn.core.spec.source import SourceSpec
 from kequn.ops.audiences import services as audiences
 from kequn.ops.audiences.queries import segment_named
 from kequn.ops.campaigns import services as campaigns
 from kequn.ops.catalog import services as catalog
+from kequn.ops.catalog.models import DefinitionVersion
+from kequn.ops.customers.models import Person
 from kequn.ops.delivery import services as delivery
 from kequn.ops.feedback import services as feedback
 from kequn.ops.governance.models import Approval
 from kequn.ops.insights import services as insights
 from kequn.ops.jobs.models import Job
+from kequn.ops.orgs.actor import system_actor
 from kequn.ops.orgs.models import User
+from kequn.ops.ownership import services as ownership
 from kequn.ops.reviews import services as reviews
 from kequn.ops.sources import services as sources
 from kequn.ops.sources.models import Load
@@ -111,7 +116,15 @@ def things(definitions: None, cast: Cast) -> Things:  # noqa: F811
     search = ClusterSearch(tags=("asset_aum_eod", "demo_age"), most=3)
     discovery = insights.create_discovery(cast["sunli"], search, name="value", title=HOSTILE)
     note = insights.add_note(cast["sunli"], "discovery", str(discovery.pk), HOSTILE)
+    Person.objects.filter(pk=customer_id(598)).update(rm_no="", bank_rm_no="")
+    plan = ownership.draw_assignment(cast["liqiang"], note=HOSTILE)
+    pool = PoolSpec(name="retention", title={"zh": HOSTILE}, segment="rich")
+    DefinitionVersion.objects.create(
+        kind="pool", name=pool.name, fingerprint=pool.fingerprint(), spec=pool, state="approved", is_current=True, created_at=NOW
+    )
+    ownership.refresh_pool(system_actor(), pool)
     values = {
+        "assignment_id": plan.pk, "staff_no": "R001",
         "feedback_id": told.pk, "entry_id": entry.pk, "discovery_id": discovery.pk, "note_id": note.pk,
         "customer_id": customer_id(0), "task_id": task.pk, "follow_up_id": follow_up.pk, "approval_id": approval.pk,
         "version_id": playbook.pk, "load_id": load.load_id, "job_id": job.pk, "export_id": export.pk, "kind": "template",
@@ -125,6 +138,7 @@ def things(definitions: None, cast: Cast) -> Things:  # noqa: F811
         "source": "customers",
         "list": "nothing",
         "group": "seg_county",
+        "pool": "retention",
     }
     by_route: dict[str, dict[str, Any]] = {section: {"name": name} for section, name in names.items()}
     return Things(values, by_route | {"discovery": {"kind": "clusters"}, "feedback": {"name": "fund_july"}})

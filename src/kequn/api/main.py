@@ -16,6 +16,7 @@ from kequn.api import (
     history,
     insight,
     jobs,
+    owners,
     people,
     receipts,
     reviews,
@@ -49,6 +50,7 @@ for prefix, module in (
     ("/v1/tasks", tasks),
     ("/v1/customers", customers),
     ("/v1/feedback", feedback),
+    ("/v1/owners", owners),
     ("/v1/reviews", reviews),
     ("/v1/jobs", jobs),
     ("/v1/people", people),
@@ -56,4 +58,6 @@ for prefix, module in (
     api.add_router(prefix, module.router)
 api.add_router("/v1/segments", history.router)
 api.add_router("/v1/migrations", history.migrations)
+api.add_router("/v1/pools", owners.pools)
+api.add_router("/v1/remote", owners.remote)
 api.add_router("/v1/notes", discoveries.notes)

@@ -37,6 +37,10 @@ MENU: tuple[tuple[Words, tuple[Item, ...]], ...] = (
             Item("board", _("过程看板"), "bar-chart", ("task.assign",), "p", "board"),
             Item("team_tasks", _("网点任务"), "list-task", ("task.assign",), "w", "team"),
             Item("customers", _("我的客户"), "person-lines-fill", ("customer.view",), "u", "customer"),
+            Item("pools", _("客户池"), "people", ("customer.view", "insight.view"), "", "pool"),
+            Item("unclaimed", _("待分配客户"), "person", ("customer.claim",), "", "unclaimed"),
+            Item("owners", _("管户"), "people", ("leave.edit",), "", "owners"),
+            Item("remote", _("远程队列"), "telephone", ("remote.take",), "", "remote"),
             Item("feedback", _("一线反馈"), "envelope", ("feedback.write", "feedback.answer"), "f", "feedback"),
         ),
     ),
@@ -87,7 +91,7 @@ MENU: tuple[tuple[Words, tuple[Item, ...]], ...] = (
     ),
 )
 
-PHONE = {"rm": ("tasks", "customers"), "branch_head": ("board", "team_tasks", "customers")}
+PHONE = {"remote_agent": ("tasks", "remote"), "rm": ("tasks", "customers"), "branch_head": ("board", "team_tasks", "customers")}
 """The tabs at the foot of a phone, between Today and Me."""
 
 

@@ -1,4 +1,4 @@
-"""What has to be tidied once a day: campaigns that are over, tasks past their day, lists and files past theirs."""
+"""What has to be done once a day: campaigns that are over, leave that begins or ends, who is long unworked, what is past its day."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from kequn.ops.audiences.queries import bank_today
 from kequn.ops.audiences.services import remove_expired_exports, remove_expired_lists
 from kequn.ops.campaigns.services import finish_due_campaigns
 from kequn.ops.orgs.actor import Actor, system_actor
+from kequn.ops.ownership.services import settle_absences, settle_moves, watch_owners
 from kequn.ops.workbench.services import expire_tasks
 
 CHORES: tuple[Callable[[Actor], int], ...] = (
     finish_due_campaigns,
+    settle_absences,
+    watch_owners,
+    settle_moves,
     expire_tasks,
     remove_expired_lists,
     remove_expired_exports,

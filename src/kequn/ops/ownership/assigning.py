@@ -73,6 +73,11 @@ def assignment_for(actor: Actor, assignment_id: int) -> Assignment:
     return row
 
 
+def outcomes_of(row: Assignment) -> dict[str, int]:
+    """Return what became of a plan's customers, by outcome; those nobody had room for are not among them."""
+    return dict(Counter(row.lines.exclude(to_staff="").order_by().values_list("outcome", flat=True)))
+
+
 def draw_assignment(
     actor: Actor, *, rules_name: str = "", branch_code: str = "", most: int | None = None, note: str = ""
 ) -> Assignment:
@@ -187,7 +192,7 @@ def assign_job(running: Running) -> dict[str, Any]:
         with transaction.atomic():
             _apply_chunk(running.actor, row, first.to_staff, chunk)
         running.progress(total - waiting.count(), total)
-    outcomes = dict(Counter(row.lines.exclude(to_staff="").values_list("outcome", flat=True)))
+    outcomes = outcomes_of(row)
     with transaction.atomic():
         if Assignment.objects.filter(pk=row.pk, state=states.APPLYING).update(state=states.APPLIED, applied_at=now()):
             record(running.actor, "assignment.applied", row, assignment=row.pk, **outcomes)

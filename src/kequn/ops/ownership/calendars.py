@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from kequn.core.tags.workdays import EPOCH, workdays
 from kequn.ops.orgs.queries import staff_numbered
 from kequn.ops.ownership.models import Absence, CalendarDay, Capacity
+from kequn.ops.ownership.policies import policy
 from kequn.ops.runtime import engine, now
 
 
@@ -64,6 +65,21 @@ def capacity_of(staff_nos: Collection[str], day: date) -> dict[str, int]:
     return {s: own.get(s, bank.get(s, 0)) if there[s] else 0 for s in staff_nos}
 
 
+def capacity_until(staff_no: str, first: date, last: date) -> int:
+    """Return how many tasks somebody can be given from ``first`` to ``last``, both included: leave and days off count nothing."""
+    user = next((u for u in staff_numbered([staff_no]) if u.is_active), None)
+    if user is None:
+        return 0
+    rows = Capacity.objects.filter(staff_no=staff_no, tasks_a_day__isnull=False)
+    own = rows.values_list("tasks_a_day", flat=True).first()
+    away = Absence.objects.filter(
+        staff_no=staff_no, first_day__lte=last, last_day__gte=first, cancelled_at__isnull=True
+    )
+    spans = list(away.values_list("first_day", "last_day"))
+    days = [d for d in working_days(first, last) if not any(a <= d <= b for a, b in spans)]
+    return len(days) * (user.capacity if own is None else own)
+
+
 def stood_in_for(staff_no: str, day: date) -> list[str]:
     """Return for whom somebody stands in on a day."""
     rows = Absence.objects.filter(stand_in=staff_no, first_day__lte=day, last_day__gte=day, cancelled_at__isnull=True)
@@ -73,8 +89,10 @@ def stood_in_for(staff_no: str, day: date) -> list[str]:
 def workers(owners: Collection[str], day: date) -> dict[str, str]:
     """Return who works the customers of each owner on a day: herself, her stand-in, or nobody ("").
 
-    Nobody: she has left, or is away with no stand-in who is there. No chain: a stand-in's own stand-in is not asked.
+    Nobody: she has left, or is away for long with no stand-in who is there; for as few working days as the policy says her work
+    waits for her. No chain: a stand-in's own stand-in is not asked.
     """
+    patience = policy().remote_after_days
     asked = {o for o in owners if o}
     away = absences_on(day, asked)
     stand_ins = {a.stand_in for a in away.values() if a.stand_in}
@@ -87,6 +105,8 @@ def workers(owners: Collection[str], day: date) -> dict[str, str]:
             found[owner] = owner if owner in here else ""
         elif row.stand_in in here and row.stand_in not in also_away:
             found[owner] = row.stand_in
+        elif owner in here and len(working_days(day, row.last_day)) <= patience:
+            found[owner] = owner
         else:
             found[owner] = ""
     return found

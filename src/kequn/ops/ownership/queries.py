@@ -9,11 +9,12 @@ from kequn.ops.customers.queries import owners_in, owners_of
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import all_rms_for, branch_codes_for, staff_numbered
 from kequn.ops.ownership.absences import absences_for, calendar_days, seen_as
-from kequn.ops.ownership.assigning import assignment_for, assignments_for, rules_named
-from kequn.ops.ownership.bands import BANDS
+from kequn.ops.ownership.assigning import assignment_for, assignments_for, outcomes_of, rules_named
+from kequn.ops.ownership.bands import BANDS, band_of
 from kequn.ops.ownership.calendars import (
     available,
     capacity_of,
+    capacity_until,
     is_working_day,
     stood_in_for,
     today,
@@ -24,22 +25,33 @@ from kequn.ops.ownership.changing import changes_for, conflicts_for, differing_f
 from kequn.ops.ownership.claiming import cards, claimed_today, unowned_for
 from kequn.ops.ownership.contracts import Leaver
 from kequn.ops.ownership.history import owners_on
+from kequn.ops.ownership.known import briefs_of
 from kequn.ops.ownership.loads import loads_for, loads_of
 from kequn.ops.ownership.models import Capacity
 from kequn.ops.ownership.notices import WAYS, notices_for
 from kequn.ops.ownership.policies import policy, rules
-from kequn.ops.ownership.pools import RATES, pool_days, pool_members_for, pool_named, pool_staff, pool_stays, pools_for
+from kequn.ops.ownership.pools import (
+    FEWEST,
+    RATES,
+    pool_days,
+    pool_members_for,
+    pool_named,
+    pool_staff,
+    pool_stays,
+    pools_for,
+)
 from kequn.ops.ownership.remote import agent_of, cases_for, remote_open
 from kequn.ops.ownership.watching import neglect_for
 from kequn.ops.ownership.wecom import wecom_moves_for
 
 __all__ = [
-    "BANDS", "RATES", "WAYS", "absences_for", "agent_of", "assignment_for", "assignments_for", "available", "calendar_days",
-    "capacities_of", "capacity_of", "cards", "cases_for", "changes_for", "claimed_today", "conflicts_for", "differing_for",
-    "is_working_day", "leavers_for", "loads_for", "loads_of", "neglect_for", "notices_for", "owners_on", "policy",
-    "pool_days", "pool_members_for", "pool_named", "pool_staff", "pool_stays", "pools_for", "remote_open", "rules",
-    "rules_named", "seen_as", "stood_in_for", "tenures_of", "today", "unowned_for", "wecom_moves_for", "worker_of",
-    "working_days",
+    "BANDS", "FEWEST", "RATES", "WAYS", "absences_for", "agent_of", "assignment_for", "assignments_for",
+    "available", "band_of", "briefs_of", "calendar_days", "capacities_of", "capacity_of", "capacity_until", "cards", "cases_for",
+    "changes_for", "claimed_today", "conflicts_for", "differing_for", "is_working_day", "leavers_for",
+    "loads_for", "loads_of", "neglect_for", "notices_for", "outcomes_of", "owners_on", "policy", "pool_days",
+    "pool_members_for", "pool_named", "pool_staff", "pool_stays", "pools_for", "remote_open", "rules",
+    "rules_named", "seen_as", "stood_in_for", "tenures_of", "today", "unowned_for", "wecom_moves_for",
+    "worker_of", "working_days",
 ]  # fmt: skip
 
 

@@ -1,0 +1,105 @@
+"""The pages of who has whom: who opens which, what is done there, and what a colleague of another branch does not see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from kequn.console.ownership.urls import patterns
+from kequn.ops.customers.models import Person
+from kequn.ops.jobs.services import run_waiting
+from kequn.ops.orgs.models import Branch, User
+from kequn.ops.orgs.rights import RIGHTS
+from kequn.ops.ownership.models import Absence, Capacity, OwnerChange
+from tests.console.conftest import Things
+from tests.console.test_access import address
+from tests.ops.bank import Cast, customer_id
+from tests.ops.conftest import CAST
+
+pytestmark = pytest.mark.django_db
+Desk = Callable[[str], Client]
+ROLES = {name: row[1] for name, row in CAST.items()} | {"yuancheng": "remote_agent"}
+
+
+@pytest.fixture
+def agent(cast: Cast) -> None:
+    User.objects.create(
+        username="yuancheng", display_name="袁程", role="remote_agent", branch=Branch.objects.get(code="HO"),
+        staff_no="Y001", password="!",
+    )  # fmt: skip
+
+
+def test_each_page_opens_for_its_rights_in_both_languages_and_survives_an_empty_form(
+    things: Things, agent: None, desk: Desk
+) -> None:
+    for username, role in ROLES.items():
+        client = desk(username)
+        for pattern in patterns:
+            rights: Any = pattern.callback.rights
+            for language in ("zh-hans", "en"):
+                client.cookies["django_language"] = language
+                answer = client.get(address(pattern, things))
+                allowed = bool(RIGHTS[role] & set(rights))
+                assert (answer.status_code != 403) == allowed, (username, pattern.name, answer.status_code)
+                assert answer.status_code < 500
+                assert "<script>alert" not in answer.content.decode()
+            assert client.post(address(pattern, things), {}).status_code < 500, (username, pattern.name)
+
+
+def test_an_rm_claims_from_the_page_and_sees_the_name_only_then(things: Things, desk: Desk) -> None:
+    client, whom = desk("wangfang"), customer_id(598)
+    page = client.get("/unclaimed/").content.decode()
+    assert whom in page
+    assert "张" not in page.split("kq-main")[1]
+    assert client.get(f"/c/{whom}/").status_code == 404
+    assert desk("chenjing").post("/unclaimed/claim", {"customer_id": whom}).status_code == 404
+    assert client.post("/unclaimed/claim", {"customer_id": whom}).status_code == 302
+    assert client.get(f"/c/{whom}/owners").status_code == 200
+    assert desk("chenjing").get(f"/c/{whom}/owners").status_code == 404
+
+
+def test_a_branch_head_draws_looks_and_applies(things: Things, desk: Desk) -> None:
+    client = desk("liqiang")
+    made = client.post("/owners/plans", {"rules": "", "most": ""})
+    assert made.status_code == 302
+    page = client.get(made["Location"]).content.decode()
+    assert "王芳" in page
+    assert Person.objects.get(pk=customer_id(598)).rm_no == ""
+    assert client.post(made["Location"] + "act", {"act": "apply"}).status_code == 302
+    run_waiting()
+    assert Person.objects.get(pk=customer_id(598)).rm_no == "R001"
+    assert OwnerChange.objects.filter(reason="assigned").count() == 1
+    assert client.post("/owners/plans", {"most": "many"}).status_code == 422
+
+
+def test_leave_is_entered_on_the_page_with_the_form_kept_when_refused(things: Things, desk: Desk) -> None:
+    client = desk("liqiang")
+    form = {"staff": "R001", "kind": "leave", "first_day": "2026-07-06", "last_day": "2026-07-02", "note": "年假"}
+    refused = client.post("/owners/leave", form)
+    assert refused.status_code == 422
+    assert "年假" in refused.content.decode()
+    assert client.post("/owners/leave", form | {"last_day": "2026-07-08"}).status_code == 302
+    assert Absence.objects.get().last_day.isoformat() == "2026-07-08"
+    assert client.post("/owners/leave", form | {"staff": "R002", "last_day": "2026-07-08"}).status_code == 404
+
+
+def test_two_who_set_one_capacity_are_told(things: Things, desk: Desk) -> None:
+    client = desk("liqiang")
+    assert client.get("/owners/staff/R002/").status_code == 404
+    seen = {"seen": "None|None||"}
+    assert client.post("/owners/staff/R001/", seen | {"book_limit": "350", "skills": "小微、养老"}).status_code == 302
+    assert client.post("/owners/staff/R001/", seen | {"book_limit": "360"}).status_code == 409
+    assert Capacity.objects.get(staff_no="R001").book_limit == 350
+
+
+def test_the_pool_is_shown_over_each_ones_own_scope_and_taken_as_a_workbook(things: Things, desk: Desk) -> None:
+    head = desk("liqiang").get("/pools/retention/")
+    assert head.status_code == 200
+    assert "陈静" not in head.content.decode()
+    assert "王芳" in head.content.decode()
+    assert "陈静" in desk("zhaomin").get("/pools/retention/").content.decode()
+    book = desk("liqiang").get("/pools/retention/?export=xlsx")
+    assert book["Content-Type"].endswith("sheet")
