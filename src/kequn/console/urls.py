@@ -7,6 +7,10 @@ from django.urls import path
 
 from kequn.console.account import views as account
 from kequn.console.approvals import views as approvals
+from kequn.console.board import coaching, moving, report, targets
+from kequn.console.board import views as board
+from kequn.console.books import circles, stock_takes, visits
+from kequn.console.books import views as books
 from kequn.console.campaigns import views as campaigns
 from kequn.console.catalog import views as catalog
 from kequn.console.compliance import views as compliance
@@ -94,11 +98,33 @@ urlpatterns = [
     # doing
     path("tasks/", work.tasks, name="tasks"),
     path("tasks/<int:task_id>/", work_customer.task, name="task"),
-    path("tasks/<int:task_id>/assign", work.assign, name="task_assign"),
+    path("tasks/<int:task_id>/assign", moving.assign, name="task_assign"),
     path("outcomes/<int:follow_up_id>/undo", work_customer.undo, name="task_undo"),
-    path("team/tasks/", work.team_tasks, name="team_tasks"),
-    path("team/", work.board, name="board"),
-    path("c/", work.customers, name="customers"),
+    # the branch
+    path("team/", board.board, name="board"),
+    path("team/tasks/", moving.team_tasks, name="team_tasks"),
+    path("team/signals/", board.board_signals, name="board_signals"),
+    path("team/outflows/", board.board_escalations, name="board_escalations"),
+    path("team/report/", report.board_report, name="board_report"),
+    path("team/report/file", report.board_report_file, name="board_report_file"),
+    path("team/staff/<slug:staff_no>/", board.board_staff, name="board_staff"),
+    path("team/staff/<slug:staff_no>/reassign", moving.reassign, name="board_reassign"),
+    path("team/staff/<slug:staff_no>/leave", moving.leave, name="board_leave"),
+    path("team/reassignments/<int:reassignment_id>/undo", moving.undo, name="board_reassign_undo"),
+    path("team/exports/", report.desk_exports, name="desk_exports"),
+    path("targets/", targets.targets, name="targets"),
+    path("targets/set", targets.target_set, name="target_set"),
+    path("targets/upload", targets.target_upload, name="target_upload"),
+    path("targets/<int:target_id>/remove", targets.target_remove, name="target_remove"),
+    path("targets/branches/<slug:code>", targets.branch_fact, name="branch_fact"),
+    path("coaching/", coaching.coaching, name="coaching"),
+    path("coaching/new", coaching.coaching_new, name="coaching_new"),
+    path("coaching/<int:note_id>/answer", coaching.coaching_answer, name="coaching_answer"),
+    path("c/", books.customers, name="customers"),
+    path("c/more", books.more, name="customers_more"),
+    path("c/several", books.several, name="customers_several"),
+    path("c/views", books.save_view, name="view_save"),
+    path("c/views/<int:view_id>/remove", books.remove_view, name="view_remove"),
     path("c/<slug:customer_id>/", work_customer.customer, name="customer"),
     path("c/<slug:customer_id>/part/<slug:name>", work_customer.part, name="customer_part"),
     path("c/<slug:customer_id>/reveal", work_customer.show_value, name="customer_reveal"),
@@ -113,6 +139,23 @@ urlpatterns = [
     path("feedback/<int:feedback_id>/answer", feedback.answer, name="feedback_answer"),
     path("feedback/<int:feedback_id>/draft", feedback.draft, name="feedback_draft"),
     *ownership.patterns,
+    path("c/<slug:customer_id>/sheet", books.sheet, name="customer_sheet"),
+    path("circles/", circles.circles, name="circles"),
+    path("circles/<int:circle_id>/", circles.circle, name="circle"),
+    path("circles/<int:circle_id>/act", circles.act, name="circle_act"),
+    path("stock-takes/", stock_takes.stock_takes, name="stock_takes"),
+    path("stock-takes/new", stock_takes.new, name="stock_take_new"),
+    path("stock-takes/<int:stock_take_id>/", stock_takes.stock_take, name="stock_take"),
+    path("stock-takes/<int:stock_take_id>/work", stock_takes.work, name="stock_take_work"),
+    path("stock-takes/<int:stock_take_id>/act", stock_takes.act, name="stock_take_act"),
+    path("stock-takes/lines/<int:line_id>/decide", stock_takes.decide, name="line_decide"),
+    path("stock-takes/lines/<int:line_id>/back", stock_takes.take_back, name="line_back"),
+    path("corrections/", stock_takes.corrections, name="corrections"),
+    path("visits/", visits.visits, name="visits"),
+    path("visits/new", visits.new, name="visit_new"),
+    path("visits/<int:plan_id>/", visits.plan, name="visit_plan"),
+    path("visits/<int:plan_id>/act", visits.act, name="visit_act"),
+    path("visits/stops/<int:visit_id>/record", visits.record, name="visit_record"),
     # learning
     path("reviews/", reviews.reviews, name="reviews"),
     path("reviews/<slug:name>/", reviews.review, name="review"),

@@ -9,6 +9,8 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy as _p
 
+from kequn.console.books.words import ACTS as BOOK_ACTS
+from kequn.console.books.words import WORDS as BOOK_WORDS
 from kequn.core.data.tables import TABLES
 from kequn.core.gate.rules import RULES, STEPS
 from kequn.ops.orgs.rights import ROLES
@@ -101,10 +103,22 @@ FAMILIES: dict[str, Words] = {
 }
 
 VOCABULARIES: dict[str, dict[str, Words]] = {
+    **BOOK_WORDS,
     "state": STATES,
     "channel": CHANNELS,
     "family": FAMILIES,
     "role": dict(ROLES) | {"system": _("系统")},
+    "pace": {
+        "ok": _("跟上"),
+        "slow": _("稍慢"),
+        "far": _("落后"),
+        "none": _("未知"),
+    },
+    "escalation": {
+        "waiting": _("还没有人联系"),
+        "tried": _("联系过，未接通"),
+        "reached": _("已联系上"),
+    },
     "tag_type": {
         "boolean": _("是否"),
         "integer": _("整数"),
@@ -206,6 +220,7 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
         "pool.refresh": _("更新客户池"),
     },
     "act": {
+        **BOOK_ACTS,
         "approval.submitted": _("提交审批"),
         "approval.withdrawn": _("撤回审批"),
         "approval.approved": _("批准"),

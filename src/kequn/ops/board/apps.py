@@ -19,5 +19,6 @@ class BoardConfig(AppConfig):
 
         register("board.day", services.day_job)
         register_export("desk", services.desk_sheets, right="export.ask")
+        register_export("board_report", services.report_sheets)
         on_decision("desk_export", services.decided_export, right="export.approve")
         on_refresh("board", services.queue_day)

@@ -72,6 +72,14 @@ def set_branch_fact(
     return row
 
 
+def facts_for(actor: Actor) -> list[tuple[str, str, BranchFact | None]]:
+    """Return the branches of an actor that have customers of their own: code, name, and what was said of each."""
+    actor.must("board.view")
+    facts = {f.branch_code: f for f in BranchFact.objects.all()}
+    rows = branches_for(actor).filter(level="branch").values_list("code", "name")
+    return [(code, name, facts.get(code)) for code, name in rows]
+
+
 def _escalation(task: Any, words: list[Any]) -> Escalation:
     reached = [w for w in words if w.contact == "connected"]
     last = (reached or words or [None])[0]

@@ -1,0 +1,1 @@
+"""The branch's work: board, tasks, signals, targets, coaching, report."""

@@ -1,0 +1,176 @@
+"""What the board's pages show: periods to choose from, shaded cells, charts, what per head and per square metre comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from kequn.console import charts
+from kequn.console.tables import Column
+from kequn.ops.audiences.queries import bank_today
+from kequn.ops.board.contracts import Board, Line
+from kequn.ops.board.figures import AGES, FIGURES, RATES, rate
+from kequn.ops.board.periods import Period, period_around
+from kequn.ops.board.queries import latest_day
+
+PERIODS = {
+    "day": lazy("昨日"), "week": lazy("本周"), "month": lazy("本月至今"), "quarter": lazy("本季至今"), "live": lazy("今天到现在"),
+}  # fmt: skip
+WORK = ("assigned", "done", "contacts", "effective_rate", "appointments", "deals", "sales", "sales_fen")
+BOOK = ("book", "coverage_30", "aum_fen", "aum_gain_fen", "kept_rate", "new_customers")
+WAITING = ("overdue", *AGES)
+SHADES = 5
+DAYS_DRAWN = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One figure of one line: its value, what kind of number it is, and how dark its ground."""
+
+    code: str
+    label: str
+    value: Any
+    kind: str
+    """``n``, ``fen`` or ``share``."""
+    shade: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line with its cells."""
+
+    line: Line
+    name: str
+    cells: tuple[Cell, ...]
+
+
+def asked_period(wanted: str, on: date | None) -> tuple[str, Period]:
+    """Return which period is shown, and its days: yesterday is the last day whose figures are kept."""
+    span = wanted if wanted in PERIODS else "day"
+    if span == "live":
+        return span, period_around("day", bank_today())
+    yesterday = bank_today() - timedelta(days=1)
+    if on is not None:
+        return span, period_around(span, min(on, yesterday))
+    return span, period_around(span, (latest_day() or yesterday) if span == "day" else yesterday)
+
+
+def codes_of(board: Board) -> tuple[str, ...]:
+    """Return the columns of a board; the day so far has fewer."""
+    if board.is_live:
+        return ("assigned", "done", "contacts", "effective_rate", "appointments", "deals", "overdue", *AGES)
+    return (*WORK, *BOOK, "overdue", "age_8")
+
+
+def title_of(code: str) -> str:
+    """Return what a figure is called in the reader's language."""
+    text = FIGURES[code].title if code in FIGURES else RATES[code][2]
+    return text.to(get_language() or "zh")
+
+
+def means_of(code: str) -> str:
+    """Return what a figure means in the reader's language."""
+    text = FIGURES[code].means if code in FIGURES else RATES[code][3]
+    return text.to(get_language() or "zh")
+
+
+def value_of(line: Line, code: str) -> Any:
+    """Return a figure or a rate of a line; ``None`` when it is unknown."""
+    return rate(line.figures, code) if code in RATES else line.figures.get(code)
+
+
+def columns_of(board: Board) -> tuple[Column, ...]:
+    """Return the columns of the table and of its file."""
+
+    def getter(code: str) -> Any:
+        def value(row: Row) -> Any:
+            found = value_of(row.line, code)
+            return None if found is None else Decimal(found) / 100 if _kind(code) == "fen" else found
+
+        return value
+
+    named = lazy("网点") if board.by == "branch" else lazy("客户经理")
+    return (
+        Column(named, lambda row: row.name, "name"),
+        *(Column(title_of(code), getter(code), code, number=True, hint=means_of(code)) for code in codes_of(board)),
+    )
+
+
+def rows_of(board: Board) -> list[Row]:
+    """Return the lines with shaded cells: one hue a column, the darkest where most is; never for money that may be negative."""
+    codes = codes_of(board)
+    most = {c: max((v for line in board.lines if (v := value_of(line, c)) is not None), default=0) for c in codes}
+    return [Row(line, named(line), tuple(_cell(line, c, most[c]) for c in codes)) for line in board.lines]
+
+
+def total_row(board: Board) -> Row:
+    """Return the line that sums up."""
+    return Row(board.total, _("合计"), tuple(_cell(board.total, c, 0) for c in codes_of(board)))
+
+
+def named(line: Line) -> str:
+    """Return what a line is called."""
+    return line.name or _("未分配")
+
+
+def per_head(board: Board) -> list[tuple[str, Any, str]]:
+    """Return (words, amount in fen, why it is unknown) of output per head and per square metre (人效、坪效)."""
+    total = board.total
+    found = []
+    for code in ("sales_fen", "aum_gain_fen"):
+        value, heads, floor = total.figures.get(code), total.heads, total.floor_m2
+        title = title_of(code)
+        why = _("数据未提供") if value is None else _("没有客户经理") if not heads else ""
+        found.append((_("人均%s") % title, None if why or value is None or not heads else value / heads, why))
+        why = _("数据未提供") if value is None else _("未填网点面积") if not floor else ""
+        found.append(
+            (_("每平方米%s") % title, None if why or value is None or not floor else value / float(floor), why)
+        )
+    return found
+
+
+def ages_chart(rows: Sequence[Row]) -> str:
+    """Draw the open tasks by how long they have been open, for those who have most."""
+    open_ = [(sum(r.line.figures.get(a) or 0 for a in AGES), r) for r in rows]
+    shown = [r for n, r in sorted(open_, key=lambda p: -p[0])[:12] if n]
+    if not shown:
+        return ""
+    series = [(title_of(a), [r.line.figures.get(a) or 0 for r in shown]) for a in AGES]
+    return charts.columns(_("未完成任务的账龄"), [r.name for r in shown], *series)
+
+
+def contacts_chart(rows: Sequence[Row]) -> str:
+    """Draw contacts and those that reached the customer, a line each."""
+    shown = [r for r in rows if r.line.figures.get("contacts")][:15]
+    if not shown:
+        return ""
+    return charts.bars(
+        _("联系与有效联系"), [r.name for r in shown], (title_of("effective"), [r.line.figures["effective"] for r in shown]),
+        (title_of("contacts"), [r.line.figures["contacts"] for r in shown]),
+    )  # fmt: skip
+
+
+def days_chart(days: Iterable[dict[str, Any]]) -> str:
+    """Draw contacts day by day."""
+    found = list(days)
+    if len(found) < 2:
+        return ""
+    series = [(title_of(c), [d[f"n_{c}"] for d in found]) for c in ("contacts", "effective", "done")]
+    return charts.line(_("每天的联系与完成"), [f"{d['day']:%m-%d}" for d in found], *series)
+
+
+def _kind(code: str) -> str:
+    return "share" if code in RATES else "fen" if FIGURES[code].money else "n"
+
+
+def _cell(line: Line, code: str, most: float) -> Cell:
+    value = value_of(line, code)
+    shade = 0 if not most or value is None or value <= 0 else max(1, round(SHADES * value / most))
+    return Cell(code, title_of(code), value, _kind(code), shade)
