@@ -20,7 +20,7 @@ from kequn.ops.audiences import services as audiences
 from kequn.ops.audiences.queries import tag_values
 from kequn.ops.books import queries, services
 from kequn.ops.books.contracts import BookFilter, BookRow, TagTest
-from kequn.ops.books.filters import query, read_filter
+from kequn.ops.books.filters import filter_query, read_filter
 from kequn.ops.books.models import SavedView
 from kequn.ops.books.reading import PRODUCTS
 from kequn.ops.governance.models import AuditEntry
@@ -177,7 +177,7 @@ def test_an_address_keeps_a_filter_as_it_is(books: Cast) -> None:
         asked = replace(
             wanted, sort=sort, show=tuple(show), circle=3, segment="rich", staff="R001", due="week", reach="call"
         )
-        assert read_filter(parse_qs(query(asked))) == asked
+        assert read_filter(parse_qs(filter_query(asked))) == asked
 
     keeps()
 

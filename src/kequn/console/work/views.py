@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext_lazy as lazy
 
 from kequn.console.access import Request, page
-from kequn.console.tables import Column
 from kequn.ops.customers.queries import people_by_id
 from kequn.ops.workbench.queries import task_counts, tasks_for
 

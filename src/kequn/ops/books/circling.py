@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from django.db import IntegrityError, transaction
 
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
+from kequn.ops.books.listing import circle_for
 from kequn.ops.books.models import Circle, CircleMember
-from kequn.ops.books.queries import circle_for
 from kequn.ops.customers.queries import people_by_id
 from kequn.ops.customers.services import clean
 from kequn.ops.governance.services import record

@@ -95,6 +95,9 @@ class BookPage:
     aum_known: int
     change: Decimal
     change_known: int
+    circles: dict[int, str]
+    """The circles in sight, to filter by."""
+    today: date
 
 
 @dataclass(frozen=True, slots=True)

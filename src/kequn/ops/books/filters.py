@@ -78,7 +78,7 @@ def read_filter(given: Mapping[str, Sequence[str]]) -> BookFilter:
     )  # fmt: skip
 
 
-def pairs(wanted: BookFilter) -> list[tuple[str, str]]:
+def filter_pairs(wanted: BookFilter) -> list[tuple[str, str]]:
     """Return a filter as the pairs of an address, in a fixed order; what asks nothing is left out."""
     found: list[tuple[str, str]] = []
     for each in fields(wanted):
@@ -90,9 +90,9 @@ def pairs(wanted: BookFilter) -> list[tuple[str, str]]:
     return found
 
 
-def query(wanted: BookFilter) -> str:
+def filter_query(wanted: BookFilter) -> str:
     """Return a filter as an address writes it; `read_filter` gives the same filter back."""
-    return urlencode(pairs(wanted))
+    return urlencode(filter_pairs(wanted))
 
 
 def _test(text: str) -> TagTest:

@@ -11,8 +11,8 @@ from django.db.models import Count, QuerySet
 from kequn.core.errors import NotAllowed
 from kequn.ops.books import states
 from kequn.ops.books.contracts import LineFacts, Progress
+from kequn.ops.books.listing import rows_of
 from kequn.ops.books.models import StockTake, StockTakeLine
-from kequn.ops.books.queries import rows_of
 from kequn.ops.books.reading import Book, book_for
 from kequn.ops.books.suggesting import suggestion
 from kequn.ops.customers.queries import alike_in_reach

@@ -2,6 +2,7 @@
 
 from kequn.ops.books.circling import add_to_circle, change_circle, create_circle, remove_circle, take_from_circle
 from kequn.ops.books.correcting import Proposal, dismiss_correction, hand_over_corrections, propose_correction
+from kequn.ops.books.printing import CustomerSheet, customer_sheet
 from kequn.ops.books.stocktaking import (
     close_stock_take,
     decide_line,
@@ -22,6 +23,7 @@ from kequn.ops.books.visiting import (
 )
 
 __all__ = [
+    "CustomerSheet",
     "Proposal",
     "add_to_circle",
     "add_visits",
@@ -29,6 +31,7 @@ __all__ = [
     "change_circle",
     "close_stock_take",
     "create_circle",
+    "customer_sheet",
     "decide_line",
     "dismiss_correction",
     "drop_visit",

@@ -13,9 +13,9 @@ from kequn.ops.audiences.queries import bank_today
 from kequn.ops.books import states
 from kequn.ops.books.circling import add_to_circle
 from kequn.ops.books.correcting import Proposal, checked, propose_correction
-from kequn.ops.books.filters import query as written
+from kequn.ops.books.filters import filter_query
+from kequn.ops.books.listing import chosen
 from kequn.ops.books.models import Correction, StockTake, StockTakeLine
-from kequn.ops.books.queries import chosen
 from kequn.ops.books.rounds import line_for, stock_take_for
 from kequn.ops.books.viewing import filter_of
 from kequn.ops.customers.queries import people_by_id
@@ -62,7 +62,7 @@ def open_stock_take(
         with transaction.atomic():
             row = StockTake.objects.create(
                 key=own, title=title, staff_no=staff_no, branch_code=branch_code, deadline=deadline, opened_at=now(),
-                query=written(replace(wanted, staff=""))[:1000], opened_by=actor.username,
+                query=filter_query(replace(wanted, staff=""))[:1000], opened_by=actor.username,
             )  # fmt: skip
             StockTakeLine.objects.bulk_create(
                 [StockTakeLine(stock_take=row, customer_id=i, position=n) for n, i in enumerate(ids, 1)], batch_size=500

@@ -8,10 +8,9 @@ from django.db import transaction
 
 from kequn.core.errors import Conflict, InvalidSpec, Where
 from kequn.ops.books.contracts import BookFilter
-from kequn.ops.books.filters import query as written
-from kequn.ops.books.filters import read_filter
+from kequn.ops.books.filters import filter_query, read_filter
+from kequn.ops.books.listing import view_for, views_for
 from kequn.ops.books.models import SavedView
-from kequn.ops.books.queries import view_for, views_for
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import now
@@ -33,7 +32,7 @@ def save_view(actor: Actor, name: str, query: str, *, is_default: bool = False) 
         raise InvalidSpec("A view needs a name.", where=Where(field="name"))
     if actor.user_id is None:
         raise Conflict("Views belong to people.", hint="Act as a member of staff.")
-    text = written(filter_of(query))
+    text = filter_query(filter_of(query))
     if len(text) > LONGEST:
         raise InvalidSpec("The filter is too long to be kept.", where=Where(field="query"))
     if not views_for(actor).filter(name=name).exists() and views_for(actor).count() >= MOST_VIEWS:
