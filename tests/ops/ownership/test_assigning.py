@@ -17,7 +17,6 @@ from kequn.ops.customers.models import Person
 from kequn.ops.jobs.services import run_waiting
 from kequn.ops.orgs.models import User
 from kequn.ops.ownership import known, queries, services
-from kequn.ops.ownership.contracts import Brief
 from kequn.ops.ownership.models import Notice, OwnerChange, WecomMove
 from kequn.ops.ownership.placing import Seeker, Taker, place
 from tests.ops.conftest import NOW
@@ -69,7 +68,11 @@ def test_everybody_is_placed_once_within_limits_and_whatever_the_order_of_the_in
     free = {s: max(0, limit - owned) - sum(p.staff_no == s for p in found) for s, _b, owned, limit in staff}
     for p in found:
         if not p.staff_no:  # nobody is left over while there is room for her
-            reachable = branch_of if "nearest" in rules.order else {s: b for s, b in branch_of.items() if b == home[p.customer_id]}
+            reachable = (
+                branch_of
+                if "nearest" in rules.order
+                else {s: b for s, b in branch_of.items() if b == home[p.customer_id]}
+            )
             assert all(free[s] == 0 for s in reachable)
 
 
@@ -189,9 +192,7 @@ def test_a_book_that_filled_up_after_the_plan_is_not_overfilled(staff: Cast, pol
 def test_who_is_on_leave_gets_nobody(staff: Cast) -> None:
     load(*(person(n) for n in range(1, 5)))
     today = NOW.date()
-    services.record_absence(
-        staff["liqiang"], "R003", kind="leave", first_day=today, last_day=today + timedelta(days=3)
-    )
+    services.record_absence(staff["liqiang"], "R003", kind="leave", first_day=today, last_day=today + timedelta(days=3))
     plan = services.draw_assignment(staff["liqiang"])
     assert {t["staff_no"] for t in plan.summary["takers"]} == {"R001", "R004"}
 
@@ -231,8 +232,7 @@ def test_yesterdays_plan_is_not_applied(staff: Cast, bank_runtime: runtime.Runti
 def test_all_customers_of_one_who_left_go_to_others_with_history_notice_and_wecom(
     staff: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(known, "on_wecom", lambda asked: set(asked))
-    monkeypatch.setattr("kequn.ops.ownership.wecom.on_wecom", lambda asked: set(asked))
+    monkeypatch.setitem(known._wecom, "customers", set)
     load(*(person(n, owner="R001") for n in range(1, 251)))
     User.objects.filter(staff_no="R001").update(is_active=False)
     plan = services.draw_hand_over(staff["liqiang"], "R001", cause="left", to_staff=["R003"], note="离职移交")
@@ -268,4 +268,3 @@ def test_nobody_hands_over_the_neighbours_customers(staff: Cast) -> None:
         services.draw_hand_over(staff["liqiang"], "GONE", cause="left")
     with pytest.raises(InvalidSpec):
         services.draw_hand_over(staff["wumei"], "R002", cause="whim")
-    assert Brief().tier == ""

@@ -71,7 +71,9 @@ def test_who_has_an_owner_of_old_or_is_of_another_branch_looks_like_nobody(staff
             services.claim_customer(staff["wangfang"], ids(n)[0])
 
 
-def test_claims_end_at_the_days_limit_and_at_the_books_limit(staff: Cast, policy, bank_runtime: runtime.Runtime) -> None:
+def test_claims_end_at_the_days_limit_and_at_the_books_limit(
+    staff: Cast, policy, bank_runtime: runtime.Runtime
+) -> None:
     policy(claims_a_day=2, book_limit=3)
     load(*(person(n) for n in range(1, 6)))
     for n in (1, 2):
@@ -145,7 +147,12 @@ def test_the_history_tells_who_had_her_when(staff: Cast, bank_runtime: runtime.R
 
 
 def test_customers_of_one_who_left_are_a_fault_until_somebody_has_them(staff: Cast) -> None:
-    load(person(1, owner="R001"), person(2, owner="R001"), person(3, owner="GONE"), person(4, branch="0002", owner="R001"))
+    load(
+        person(1, owner="R001"),
+        person(2, owner="R001"),
+        person(3, owner="GONE"),
+        person(4, branch="0002", owner="R001"),
+    )
     User.objects.filter(staff_no="R001").update(is_active=False)
     assert [(f.staff_no, f.n) for f in queries.leavers_for(staff["liqiang"])] == [("GONE", 1), ("R001", 2)]
     assert [(f.staff_no, f.n) for f in queries.leavers_for(staff["wumei"])] == [("R001", 1)]
