@@ -17,6 +17,7 @@ from kequn.ops.runtime import engine, now
 from kequn.ops.workbench.closing import cancel_tasks, close_refused, expire_tasks
 from kequn.ops.workbench.creating import create_task
 from kequn.ops.workbench.customer import decide_for_rm
+from kequn.ops.workbench.importing import import_results, preview_results, record_results
 from kequn.ops.workbench.material import Blocked, materials_for, preview_material, refuse_blocked, send_material
 from kequn.ops.workbench.models import Task
 from kequn.ops.workbench.morning import request_morning
@@ -37,14 +38,17 @@ __all__ = [
     "close_refused",
     "customer_360",
     "expire_tasks",
+    "import_results",
     "masked_note",
     "materials_for",
     "money_for",
     "past_for",
     "plan_day",
     "preview_material",
+    "preview_results",
     "reassign_tasks",
     "record_outcome",
+    "record_results",
     "reopen_task",
     "request_morning",
     "send_material",
