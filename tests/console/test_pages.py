@@ -201,6 +201,21 @@ def test_what_somebody_else_saved_meanwhile_is_not_overwritten(things: Things, d
     assert "孙立" in text(late)
 
 
+def test_a_title_that_somebody_changed_meanwhile_is_not_overwritten(things: Things, desk: Desk) -> None:
+    """The rule stays the same, so that there is no new version: who and when are told all the same."""
+    maker, other = desk("zhaomin"), desk("sunli")
+    rule = RULE | {"name": "richer", "title": "富裕", "do": "save"}
+    assert maker.post("/segments/new", rule).status_code == 302
+    base = field(maker.get("/segments/richer/edit"), "base")
+    assert other.post("/segments/richer/edit", rule | {"base": base, "title": "甲"}).status_code == 302
+    late = maker.post("/segments/richer/edit", rule | {"base": base, "title": "乙"})
+    assert late.status_code == 409
+    assert re.search(r"您编辑期间，孙立 已保存版本 \w{12}（07-01 10:00）", text(late))
+    assert SegmentVersion.objects.get(name="richer").spec.title.zh == "甲"
+    now_seen = field(maker.get("/segments/richer/edit"), "base")
+    assert maker.post("/segments/richer/edit", rule | {"base": now_seen, "title": "乙"}).status_code == 302
+
+
 def test_yaml_goes_out_and_comes_back_the_same(things: Things, desk: Desk) -> None:
     client = desk("zhaomin")
     yaml = client.get("/segments/rich/yaml").content

@@ -13,7 +13,7 @@ from kequn.core.segments import groups, shipped_segments
 from kequn.core.spec.segment import SegmentSpec
 from kequn.core.spec.tag import TagSpec
 from kequn.ops import runtime
-from kequn.ops.audiences.groups import group_for, group_rows_for, load_groups
+from kequn.ops.audiences.groups import Loaded, group_for, group_rows_for, load_groups
 from kequn.ops.audiences.queries import segment_specs
 from kequn.ops.audiences.services import save_segment
 from kequn.ops.orgs.actor import Actor, system_actor
@@ -129,18 +129,34 @@ def test_a_group_is_counted_before_it_is_loaded_and_says_what_it_lacks(small: Sm
 def test_loading_groups_twice_changes_nothing_and_leaves_the_banks_own_alone(small: SmallBank) -> None:
     mine = SegmentSpec.model_validate({"name": "seg_car", "title": "我行车主", "where": {"all": []}})
     save_segment(system_actor(), mine)
-    saved = load_groups(system_actor())
-    assert len(saved) == len(shipped_segments()) - 1
-    assert load_groups(system_actor()) == []
+    assert len(load_groups(system_actor()).saved) == len(shipped_segments()) - 1
+    assert load_groups(system_actor()) == Loaded((), (), ("seg_car",))
     assert segment_specs()["seg_car"].title.zh == "我行车主"
+
+
+def test_a_group_of_an_earlier_kequn_is_renewed_only_where_nobody_edited_it(small: SmallBank) -> None:
+    """Two were loaded by a kequn that had other rules for them; the bank edited one of them since."""
+    for name in ("seg_car", "seg_genz"):
+        earlier = SegmentSpec.model_validate({"name": name, "title": "旧版", "where": {"all": []}})
+        save_segment(system_actor(), earlier, from_pack=True)
+    edited = SegmentSpec.model_validate({"name": "seg_genz", "title": "我行的", "where": {"not": {"all": []}}})
+    save_segment(system_actor(), edited)
+    found = load_groups(system_actor(), ["seg_car", "seg_genz"])
+    assert (found.older, found.edited) == (("seg_car",), ("seg_genz",))
+    assert segment_specs()["seg_car"].title.zh == "旧版"
+    renewed = load_groups(system_actor(), ["seg_car", "seg_genz"], renew=True)
+    assert [v.name for v in renewed.saved] == ["seg_car"]
+    assert segment_specs()["seg_car"] == shipped_segments()["seg_car"]
+    assert segment_specs()["seg_genz"].title.zh == "我行的"
+    assert load_groups(system_actor(), ["seg_car", "seg_genz"], renew=True) == Loaded((), (), ("seg_genz",))
 
 
 def test_a_group_with_missing_tags_loads_all_the_same_and_can_be_left_out(small: SmallBank) -> None:
     refresh_tags(system_actor(), as_of=JUNE, only=["demo_area_type"])
-    assert [v.name for v in load_groups(system_actor(), ["seg_county", "seg_payroll"], whole=False)] == [
+    assert [v.name for v in load_groups(system_actor(), ["seg_county", "seg_payroll"], whole=False).saved] == [
         "seg_county", "seg_county_seat", "seg_county_town",
     ]  # fmt: skip
-    assert len(load_groups(system_actor(), ["seg_payroll"])) == len(groups()["seg_payroll"].segments)
+    assert len(load_groups(system_actor(), ["seg_payroll"]).saved) == len(groups()["seg_payroll"].segments)
     with pytest.raises(UnknownSegment):
         load_groups(system_actor(), ["seg_owner", "seg_nobody"])
     assert "seg_owner" not in segment_specs()

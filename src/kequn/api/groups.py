@@ -34,6 +34,8 @@ class PartOut(Schema):
     members: int | None
     missing: list[str]
     is_loaded: bool
+    standing: str
+    """absent, same, older (from an earlier kequn, not edited at the bank) or edited."""
 
 
 class SharedOut(Schema):
@@ -55,12 +57,20 @@ class GroupPageOut(Schema):
     shared: list[SharedOut]
 
 
-class LoadedOut(Schema):
+class SavedOut(Schema):
     """A segment that was saved."""
 
     name: str
     fingerprint: str
     state: str
+
+
+class LoadedOut(Schema):
+    """What was saved; of the others those that an earlier kequn brought, and those edited at the bank."""
+
+    saved: list[SavedOut]
+    older: list[str]
+    edited: list[str]
 
 
 @router.get("", response=list[GroupOut], summary="The shipped groups with their sizes")
@@ -79,14 +89,15 @@ def show_group(request: Request, name: str) -> dict[str, Any]:
         "name": name, "as_of": found.as_of, "customers": found.customers, "card": plain(found.group.spec.card),
         "parts": [
             {"name": p.spec.name, "title": p.spec.title.zh, "members": p.size, "missing": list(p.missing),
-             "is_loaded": p.version is not None}
+             "is_loaded": p.version is not None, "standing": p.standing}
             for p in found.parts
         ],
         "shared": [{"name": g.spec.name, "members": size, "shared": n} for g, size, n in found.shared],
     }  # fmt: skip
 
 
-@router.post("/{name}/load", response=list[LoadedOut], summary="Save the segments of a group as the bank's own")
-def load_group(request: Request, name: str, submit: bool = False) -> list[dict[str, Any]]:
-    saved = groups.load_groups(request.actor, (name,), submit=submit)
-    return [{"name": v.name, "fingerprint": v.fingerprint, "state": v.state} for v in saved]
+@router.post("/{name}/load", response=LoadedOut, summary="Save the segments of a group as the bank's own")
+def load_group(request: Request, name: str, submit: bool = False, renew: bool = False) -> dict[str, Any]:
+    found = groups.load_groups(request.actor, (name,), submit=submit, renew=renew)
+    saved = [{"name": v.name, "fingerprint": v.fingerprint, "state": v.state} for v in found.saved]
+    return {"saved": saved, "older": found.older, "edited": found.edited}

@@ -150,19 +150,26 @@ def show_group(name: str, actor: As = "system", json: Json = False) -> None:
 def load(
     names: Annotated[list[str] | None, typer.Argument(help="Groups; all without a name. 缺省为全部。")] = None,
     submit: Annotated[bool, typer.Option(help="Submit for approval as well. 同时提交审批。")] = False,
+    renew: Annotated[
+        bool, typer.Option(help="Also those of an earlier kequn that nobody edited. 更新旧版客群。")
+    ] = False,
     actor: As = "system",
     json: Json = False,
 ) -> None:
-    """Save the segments of shipped groups as the bank's own; those already there stay as they are. 加载客群包。
+    """Save the segments of shipped groups as the bank's own; those edited at the bank stay as they are. 加载客群包。
 
     Example: kequn group load seg_merchant --submit --as zhaomin
     """
     start()
     from kequn.ops.audiences.groups import load_groups
 
-    saved = load_groups(acting(actor), names or (), submit=submit)
-    rows = [(v.name, str(v.spec.title), v.fingerprint, v.state) for v in saved]
+    found = load_groups(acting(actor), names or (), submit=submit, renew=renew)
+    rows = [(v.name, str(v.spec.title), v.fingerprint, v.state) for v in found.saved]
     show_rows(("segment", "title", "version", "state"), rows, json=json)
+    if found.older and not json:
+        out.print(f"From an earlier kequn, and not edited since (--renew): {', '.join(found.older)}", markup=False)
+    if found.edited and not json:
+        out.print(f"Edited at the bank, left as they are: {', '.join(found.edited)}", markup=False)
 
 
 def _dates(earlier: datetime | None, later: datetime | None) -> dict[str, Any]:

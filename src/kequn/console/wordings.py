@@ -97,7 +97,7 @@ MESSAGES: dict[str, str] = {
     # segments
     "A segment needs a title.": "客群要有名称。",
     "A name is lower case letters, digits and underscores, and begins with a letter.": "标识只能用小写字母、数字和下划线，且以字母开头。",
-    "{} saved version {} while you were writing.": "您编辑期间，{} 已保存版本 {}。",
+    "{} saved version {} at {} while you were writing.": "您编辑期间，{} 已保存版本 {}（{}）。",
     "The text must hold exactly one segment.": "内容应恰好是一个客群。",
     "Tag {} is not in the catalogue.": "标签目录里没有 {}。",
     "Tag {} is {} now, and its values for {} are {}.": "标签 {0} 现在的类型是 {1}，而 {2} 的数据是 {3}，需要重新计算。",

@@ -27,6 +27,7 @@ COLUMNS = (
     Column(lazy("客户数"), "part.size", "size", number=True),
     Column(lazy("子群"), lambda r: len(r.group.subgroups), "subgroups", number=True),
     Column(lazy("已加载"), lambda r: f"{r.loaded}/{len(r.group.segments)}", "loaded"),
+    Column(lazy("可更新"), "older", "older", number=True),
     Column(lazy("缺少的标签"), lambda r: " ".join(r.part.missing)),
 )
 
@@ -45,6 +46,7 @@ def group(request: Request, name: str) -> HttpResponse:
     context: dict[str, Any] = {"found": found, "group": found.group, "card": found.group.spec.card}
     context["parts"] = [(p, [(t, _title(t)) for t in p.missing]) for p in found.parts]
     context["is_loaded"] = all(p.version for p in found.parts)
+    context["has_older"] = any(p.standing == "older" for p in found.parts)
     context["shared"] = [(g, size, n, n / found.parts[0].size) for g, size, n in found.shared if found.parts[0].size]
     try:
         context |= _profile(request, found)
@@ -58,8 +60,13 @@ def group(request: Request, name: str) -> HttpResponse:
 def load(request: Request) -> HttpResponse:
     """Save the segments of one group, or of all."""
     name = request.POST.get("group", "")
-    saved = load_groups(request.actor, (name,) if name else (), submit=request.POST.get("do") == "submit")
-    words = _("已加载 %s 个客群") % len(saved) if saved else _("这些客群已经在了，没有改动")
+    do = request.POST.get("do")
+    found = load_groups(request.actor, (name,) if name else (), submit=do == "submit", renew=do == "renew")
+    words = _("已加载 %s 个客群") % len(found.saved) if found.saved else _("这些客群已经在了，没有改动")
+    if found.older:
+        words += _("；%s 个是旧版，可以更新") % len(found.older)
+    if found.edited:
+        words += _("；%s 个本行改过，保持原样") % len(found.edited)
     return done(request, "group", words, name=name) if name else done(request, "groups", words)
 
 

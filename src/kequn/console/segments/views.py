@@ -22,7 +22,7 @@ from kequn.console.segments import builder, shown
 from kequn.console.segments.tree import Node, apply, tree_from
 from kequn.console.tables import Column, Table
 from kequn.core.data.tables import SEPARATE_CONSENTS
-from kequn.core.errors import Conflict, InvalidSpec, KequnError
+from kequn.core.errors import InvalidSpec, KequnError
 from kequn.core.segments import DIALECTS, EXECUTED
 from kequn.core.spec.reading import dump_spec, parse_spec
 from kequn.core.spec.segment import SegmentSpec
@@ -266,9 +266,8 @@ def _edit(request: Request, version: Any) -> HttpResponse:
 def _saved(request: Request, root: Node, labels: dict[str, str], version: Any, *, submits: bool) -> HttpResponse:
     try:
         _check_labels(labels)
-        _check_lock(request, version)
         spec = builder.spec_of(root, _document_labels(labels), whole=True)
-        saved = save_segment(request.actor, spec)
+        saved = save_segment(request.actor, spec, edition=request.POST.get("base") or "-" if version else "")
         if submits:
             submit_segment(request.actor, saved.pk)
     except KequnError as error:
@@ -302,15 +301,6 @@ def _check_labels(labels: dict[str, str]) -> None:
         raise InvalidSpec(
             "A name is lower case letters, digits and underscores, and begins with a letter.",
             hint="For example payroll_near_gold.",
-        )
-
-
-def _check_lock(request: Request, version: Any) -> None:
-    base = request.POST.get("base", "")
-    if version is not None and base != str(version.pk):
-        raise Conflict(
-            f"{version.owner_name} saved version {version.fingerprint} while you were writing.",
-            hint="Open the newest version beside this page and bring your change into it.",
         )
 
 

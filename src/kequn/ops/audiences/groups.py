@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal, TypeAlias
+
+from django.db.models import QuerySet
 
 from kequn.core.errors import KequnError, NoData
 from kequn.core.segments import Group, Overlap, count, group_named, groups, overlap, shipped_segments, tags_wanting
 from kequn.core.spec.segment import SegmentSpec
 from kequn.ops.audiences.models import SegmentVersion
-from kequn.ops.audiences.queries import bank_for, latest_date, segment_specs, segments_for
+from kequn.ops.audiences.queries import bank_for, latest_date, segments_for
 from kequn.ops.audiences.services import save_segment, submit_segment
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine
 from kequn.ops.tags.queries import catalogue
+
+Standing: TypeAlias = Literal["absent", "same", "older", "edited"]
+"""Of a shipped segment at the bank: not loaded; what ships; from an earlier kequn and not edited since; edited there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,23 @@ class Part:
     size: int | None
     """Members on the date, within the actor's scope."""
 
+    @property
+    def standing(self) -> Standing:
+        """How what the bank has compares with what ships."""
+        return standing_of(self.spec, self.version)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What loading did."""
+
+    saved: tuple[SegmentVersion, ...]
+    """New at the bank, or renewed."""
+    older: tuple[str, ...]
+    """Of an earlier kequn, not edited at the bank, and not renewed."""
+    edited: tuple[str, ...]
+    """Edited at the bank: left as they are, though what ships is another."""
+
 
 @dataclass(frozen=True, slots=True)
 class GroupRow:
@@ -38,6 +61,8 @@ class GroupRow:
     part: Part
     loaded: int
     """How many of its segments, its own included, are there."""
+    older: int
+    """How many of these are of an earlier kequn and were not edited at the bank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +86,8 @@ def group_rows_for(actor: Actor) -> list[GroupRow]:
     rows = []
     for group in groups().values():
         part = _part(actor, group.segment, there, computed, day)
-        rows.append(GroupRow(group, part, sum(s.name in there for s in group.segments)))
+        standings = [standing_of(s, there.get(s.name)) for s in group.segments]
+        rows.append(GroupRow(group, part, sum(s != "absent" for s in standings), standings.count("older")))
     return rows
 
 
@@ -81,29 +107,43 @@ def group_for(actor: Actor, name: str) -> GroupPage:
     return GroupPage(group, day, customers, parts, shared)
 
 
+def standing_of(spec: SegmentSpec, version: SegmentVersion | None) -> Standing:
+    """Return how the bank's newest version of a shipped segment compares with what ships."""
+    if version is None:
+        return "absent"
+    if version.fingerprint == spec.fingerprint():
+        return "same"
+    return "older" if version.from_pack else "edited"
+
+
 def load_groups(
-    actor: Actor, names: Sequence[str] = (), *, submit: bool = False, whole: bool = True
-) -> list[SegmentVersion]:
+    actor: Actor, names: Sequence[str] = (), *, submit: bool = False, whole: bool = True, renew: bool = False
+) -> Loaded:
     """Save the segments of some groups (of all without names); a segment the bank has under that name is left as it is.
 
     Args:
         submit: ask at once for approval of those whose tags the bank has; the others stay drafts.
         whole: also segments whose tags the bank does not have yet.
+        renew: also those of an earlier kequn that were not edited at the bank, each as a new version; the approved
+            one stays in use until the new one is.
 
     Raises:
         UnknownSegment: there is no such group; nothing is saved then.
     """
     actor.must("segment.edit")
     wanted = [group_named(name) for name in names] if names else list(groups().values())
-    there, computed = set(segment_specs()), _computed()
+    there, computed = _newest(SegmentVersion.objects.all()), _computed()
     saved = []
-    for spec in (s for group in wanted for s in group.segments if s.name not in there):
+    names_of: dict[Standing, list[str]] = {"absent": [], "same": [], "older": [], "edited": []}
+    for spec in (s for group in wanted for s in group.segments):
+        standing = standing_of(spec, there.get(spec.name))
         wanting = tags_wanting(spec, tags=catalogue(), computed=computed)
-        if wanting and not whole:
-            continue
-        version = save_segment(actor, spec)
-        saved.append(submit_segment(actor, version.pk) if submit and not wanting else version)
-    return saved
+        if (standing == "absent" and (whole or not wanting)) or (standing == "older" and renew):
+            version = save_segment(actor, spec, from_pack=True)
+            saved.append(submit_segment(actor, version.pk) if submit and not wanting else version)
+        else:
+            names_of[standing].append(spec.name)
+    return Loaded(tuple(saved), tuple(names_of["older"]), tuple(names_of["edited"]))
 
 
 def _shared(actor: Actor, group: Group, computed: Collection[str], day: date) -> tuple[tuple[Group, int, int], ...]:
@@ -132,8 +172,12 @@ def _part(
 
 
 def _versions(actor: Actor) -> dict[str, SegmentVersion]:
+    return _newest(segments_for(actor))
+
+
+def _newest(versions: QuerySet[SegmentVersion]) -> dict[str, SegmentVersion]:
     newest: dict[str, SegmentVersion] = {}
-    for row in segments_for(actor).exclude(state="retired").filter(name__in=shipped_segments()).order_by("-id"):
+    for row in versions.exclude(state="retired").filter(name__in=shipped_segments()).order_by("-id"):
         newest.setdefault(row.name, row)
     return newest
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 
 from kequn.core.spec.segment import SegmentSpec
@@ -24,6 +26,11 @@ class SegmentVersion(models.Model):
     """Whose segment it is: seen by branches above and below."""
     created_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True)
+    relabelled_at = models.DateTimeField(null=True)
+    """When its title or description was last changed; the rule of a version never is."""
+    relabelled_by = models.CharField(max_length=40, blank=True)
+    from_pack = models.BooleanField(default=False)
+    """Whether it came with kequn: a later kequn may bring another rule for it."""
 
     class Meta:
         ordering = ["name", "-id"]
@@ -38,6 +45,16 @@ class SegmentVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.fingerprint}"
+
+    @property
+    def edition(self) -> str:
+        """What is another as soon as anything of it was saved again."""
+        return f"{self.pk}-{self.relabelled_at.isoformat()}" if self.relabelled_at else str(self.pk)
+
+    @property
+    def saved(self) -> tuple[str, datetime]:
+        """Who saved it last, and when."""
+        return (self.relabelled_by, self.relabelled_at) if self.relabelled_at else (self.owner_name, self.created_at)
 
 
 class SegmentProfile(models.Model):

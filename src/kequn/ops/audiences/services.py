@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -82,27 +83,33 @@ _profiles = TypeAdapter(Profile)
 # -- definitions --------------------------------------------------------------------------------------------------------
 
 
-def save_segment(actor: Actor, spec: SegmentSpec) -> SegmentVersion:
+def save_segment(actor: Actor, spec: SegmentSpec, *, edition: str = "", from_pack: bool = False) -> SegmentVersion:
     """Keep a segment as a version. The same rule gives the same version, with its title and description as now given.
+
+    Args:
+        edition: of the newest version as the writer saw it (``SegmentVersion.edition``); empty: whatever is there.
+        from_pack: it is one that ships with kequn.
 
     Raises:
         KequnError: the rule names what is not there, or cannot be tested so.
         NotAllowed: the name belongs to a segment outside the actor's sight.
+        Conflict: somebody saved it since.
     """
     actor.must("segment.edit")
     check_segment(spec)
     _must_be_mine(actor, spec.name)
     fields = {
         "spec": spec, "owner_id": actor.user_id, "owner_name": actor.display_name, "created_at": now(),
-        "branch_path": actor.branch_path,
+        "branch_path": actor.branch_path, "from_pack": from_pack,
     }  # fmt: skip
     fingerprint = spec.fingerprint()
     try:
         with transaction.atomic():
+            _must_be_as_seen(spec.name, edition)
             version = SegmentVersion.objects.create(name=spec.name, fingerprint=fingerprint, **fields)
             record(actor, "segment.saved", version, name=spec.name, fingerprint=fingerprint)
     except IntegrityError:
-        return _relabel(actor, SegmentVersion.objects.get(name=spec.name, fingerprint=fingerprint), spec)
+        return _relabel(actor, spec, edition)
     return version
 
 
@@ -197,12 +204,27 @@ def _must_be_mine(actor: Actor, name: str) -> None:
         raise NotAllowed(f"The name {name!r} is taken.", hint="Choose another name.", segment=name)
 
 
-def _relabel(actor: Actor, version: SegmentVersion, spec: SegmentSpec) -> SegmentVersion:
-    back = {"state": states.DRAFT} if version.state == states.RETIRED else {}
-    if version.spec == spec and not back:
-        return version
+def _must_be_as_seen(name: str, edition: str) -> None:
+    """Raise where the newest version is another than its writer saw; within her transaction."""
+    newest = SegmentVersion.objects.select_for_update().filter(name=name).exclude(state=states.RETIRED).first()
+    if edition and newest is not None and newest.edition != edition:
+        who, at = newest.saved
+        moment = at.astimezone(ZoneInfo(engine().manifest.zone))
+        raise Conflict(
+            f"{who} saved version {newest.fingerprint} at {moment:%m-%d %H:%M} while you were writing.",
+            hint="Open the newest version beside this page and bring your change into it.",
+        )
+
+
+def _relabel(actor: Actor, spec: SegmentSpec, edition: str) -> SegmentVersion:
     with transaction.atomic():
-        SegmentVersion.objects.filter(pk=version.pk).update(spec=spec, **back)
+        _must_be_as_seen(spec.name, edition)
+        version = SegmentVersion.objects.select_for_update().get(name=spec.name, fingerprint=spec.fingerprint())
+        back = {"state": states.DRAFT} if version.state == states.RETIRED else {}
+        if version.spec == spec and not back:
+            return version
+        by = {"relabelled_at": now(), "relabelled_by": actor.display_name}
+        SegmentVersion.objects.filter(pk=version.pk).update(spec=spec, **by, **back)
         record(actor, "segment.relabelled", version, name=spec.name)
     version.refresh_from_db()
     return version
