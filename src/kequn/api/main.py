@@ -7,9 +7,11 @@ from ninja import NinjaAPI
 from kequn import __version__
 from kequn.api import (
     approvals,
+    board,
     campaigns,
     catalog,
     customers,
+    desk,
     discoveries,
     feedback,
     groups,
@@ -48,6 +50,8 @@ for prefix, module in (
     ("/v1/approvals", approvals),
     ("/v1/receipts", receipts),
     ("/v1/tasks", tasks),
+    ("/v1/board", board),
+    ("/v1/desk", desk),
     ("/v1/customers", customers),
     ("/v1/feedback", feedback),
     ("/v1/owners", owners),
@@ -61,3 +65,5 @@ api.add_router("/v1/migrations", history.migrations)
 api.add_router("/v1/pools", owners.pools)
 api.add_router("/v1/remote", owners.remote)
 api.add_router("/v1/notes", discoveries.notes)
+api.add_router("/v1/targets", board.targets)
+api.add_router("/v1/coaching", board.coaching)

@@ -124,6 +124,7 @@ class Loop:
         again = self._refresh(step="tag again")
         review = self._review(campaign, outcome)
         following = self._next_campaigns()
+        day = self._morning()
         self._settle_clock()
         return {
             "customers": self.customers, "seed": self.seed, "seconds": self.seconds,
@@ -132,6 +133,7 @@ class Loop:
             "delivery": sent | {"sms_at_gateway": len(gateway.messages), "sms_twice": gateway.duplicates, "mails": len(mail.mails)},
             "review": review,
             "next": following,
+            "day": day,
         }  # fmt: skip
 
     # -- steps ----------------------------------------------------------------------------------------------------------
@@ -192,7 +194,7 @@ class Loop:
 
         maker, checker = self._actor("zhaomin"), self._actor("zhoulv")
         with self._step("define and approve") as say:
-            kinds = ("segment", "metric", "contact_policy", "offer", "template", "talk_track", "playbook")
+            kinds = ("segment", "metric", "contact_policy", "offer", "template", "talk_track", "playbook", "desk_policy")
             load_groups(maker, submit=True, whole=False)
             apply_specs(maker, self._specs(*kinds), submit=True)
             waiting = list(approvals_for(checker, state="waiting"))
@@ -339,6 +341,16 @@ class Loop:
             services.submit_campaign(maker, waiting.pk, reason="到期提醒，属于服务通知")
             say(f"{desk.spec.title}: {made:,} tasks for relationship managers; {waiting.spec.title} waits for approval")
         return {"tasks": made, "waiting": waiting.name}
+
+    def _morning(self) -> dict[str, Any]:
+        """Give everybody her day, as the job after each refresh does: also by the lists that were just sent down."""
+        from kequn.ops.orgs.actor import system_actor
+        from kequn.ops.workbench.services import plan_day, settle_tasks
+
+        with self._step("the morning") as say:
+            settled, plan = settle_tasks(system_actor()), plan_day(system_actor())
+            say(f"{sum(plan.found.values()):,} occasions; {plan.counts.get('today', 0):,} customers to call on {plan.day}")
+        return {"found": plan.found, "counts": plan.counts, "settled": settled}
 
     def _settle_clock(self) -> None:
         """Let the served demo's clock go on from where the loop ended, so that its data are a day old and not months."""

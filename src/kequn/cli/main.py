@@ -10,7 +10,21 @@ from rich.console import Console
 from rich.markup import escape
 
 from kequn import __version__
-from kequn.cli import data, demo, discovering, feedback, insight, knowing, owning, past, running, serving, tagging
+from kequn.cli import (
+    board,
+    data,
+    demo,
+    desk,
+    discovering,
+    feedback,
+    insight,
+    knowing,
+    owning,
+    past,
+    running,
+    serving,
+    tagging,
+)
 from kequn.core.errors import Conflict, KequnError, SeveralErrors
 
 app = typer.Typer(
@@ -30,6 +44,8 @@ app.add_typer(tagging.group, name="group")
 app.add_typer(discovering.discover, name="discover")
 app.add_typer(running.approval, name="approval")
 app.add_typer(running.campaign, name="campaign")
+app.add_typer(desk.desk, name="desk")
+board.add_to(desk.desk)
 app.add_typer(feedback.feedback, name="feedback")
 app.add_typer(owning.owner, name="owner")
 app.add_typer(owning.pool, name="pool")

@@ -12,6 +12,7 @@ from django.utils.translation import get_language
 from kequn.console.access import Request, page
 from kequn.console.reviews.views import headlines
 from kequn.console.segments.pinyin import initials
+from kequn.console.work.today import today
 from kequn.core.errors import KequnError
 from kequn.ops.audiences.queries import latest_segments
 from kequn.ops.campaigns.queries import campaigns_for
@@ -32,6 +33,8 @@ MOST = 8
 def home(request: Request) -> HttpResponse:
     """Show the page of the actor's role."""
     actor = request.actor
+    if actor.may("task.work"):
+        return today(request)
     context: dict[str, Any] = {"today": now(), "data_date": data_date()}
     context["data_age"] = (now().date() - context["data_date"]).days if context["data_date"] else None
     if actor.may("task.view"):

@@ -30,7 +30,7 @@ from kequn.ops.customers.services import reveal, reveals_within_a_day
 from kequn.ops.runtime import now
 from kequn.ops.workbench.contracts import Money, Position
 from kequn.ops.workbench.models import Task
-from kequn.ops.workbench.queries import offer_of, task_for, tasks_for
+from kequn.ops.workbench.queries import offer_of, task_for
 from kequn.ops.workbench.services import (
     advice_for,
     customer_360,
@@ -41,6 +41,7 @@ from kequn.ops.workbench.services import (
     undo_outcome,
 )
 from kequn.ops.workbench.talks import products_named, talk_for, talk_of
+from kequn.ops.workbench.today import day_tasks, next_task
 
 REACHED = (
     ("1", "connected", "interested"), ("2", "connected", "considering"), ("3", "connected", "appointment"),
@@ -93,8 +94,8 @@ def task(request: Request, task_id: int) -> HttpResponse:
     messages.success(request, _("已记录：%s") % said)
     for flag in filter(None, follow_up.detail.flags.split(",")):
         messages.warning(request, str(FLAGS[flag]))
-    following = tasks_for(request.actor, due=None).exclude(pk=task_id).first()
-    target = reverse("task", args=[following.pk]) if following else reverse("tasks")
+    following = next_task(request.actor, after=task_id)
+    target = reverse("task", args=[following.pk]) if following else reverse("home")
     return redirect(f"{target}?{urlencode({'undo': follow_up.pk})}")
 
 
@@ -108,7 +109,7 @@ def undo(request: Request, follow_up_id: int) -> HttpResponse:
 
 def _of_task(request: Request, row: Task) -> dict[str, Any]:
     actor = request.actor
-    others = list(tasks_for(actor).exclude(pk=row.pk)[:SHOWN]) if actor.may("task.work") else []
+    others = list(day_tasks(actor).exclude(pk=row.pk)[:SHOWN]) if actor.may("task.work") else []
     last = row.follow_ups.filter(undone_at__isnull=True).first()
     context: dict[str, Any] = {
         "task": row, "offer": offer_of(row), "reached": REACHED, "not_reached": NOT_REACHED, "next_times": NEXT,

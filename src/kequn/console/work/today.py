@@ -1,0 +1,58 @@
+"""A relationship manager's first page: her day, at most twenty customers, the most urgent on top."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils.translation import get_language
+
+from kequn.console.access import Request, page
+from kequn.console.words import word_for
+from kequn.core.gate import BY_CODE
+from kequn.ops.runtime import now
+from kequn.ops.sources.queries import data_date
+from kequn.ops.workbench.states import KINDS
+from kequn.ops.workbench.today import Row, today_for
+
+MOST_URGENT = 3
+
+
+@page("task.work")
+def today(request: Request) -> HttpResponse:
+    """Show the day; ``kind`` shows one kind of occasion alone."""
+    kind = request.GET.get("kind", "")
+    found = today_for(request.actor, kind=kind if kind in KINDS else "")
+    rows = [_shown(row) for row in found.rows]
+    context = {
+        "t": found, "urgent": rows[:MOST_URGENT], "others": rows[MOST_URGENT:], "kind": kind, "at": now(),
+        "data_date": data_date(), "undo": request.GET.get("undo", ""),
+        "kinds": [(k, KINDS[k].to(get_language() or "zh"), n) for k, n in sorted(found.by_kind.items(), key=_most)],
+        "held": [(_title(code), n) for code, n in found.held.items()], "n_held": sum(found.held.values()),
+    }  # fmt: skip
+    return render(request, "work/today.html", context)
+
+
+def _most(item: tuple[str, int]) -> tuple[int, str]:
+    return -item[1], item[0]
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    """Return a row with its words in the reader's language."""
+    language = get_language() or "zh"
+    task, blocked = row.task, row.task.blocked
+    return {
+        "task": task, "person": row.person, "kind": KINDS[row.kind].to(language), "offer": row.offer,
+        "is_overdue": row.is_overdue, "is_promise": row.kind in ("appointment", "promise"),
+        "also": [(t, KINDS[t.kind].to(language)) for t in row.also], "test": row.test,
+        "until": task.expires_at or task.due_at,
+        "no_offer": [_title(c) for c in blocked.get("offer", ())],
+        "cure": BY_CODE[blocked["offer"][0]].cure.to(language) if blocked.get("offer") else "",
+        "ways": [(word_for("channel", way), [_title(c) for c in codes]) for way, codes in blocked.items() if way != "offer"],
+        "by": word_for("channel", task.channel),
+    }  # fmt: skip
+
+
+def _title(code: str) -> str:
+    return BY_CODE[code].title.to(get_language() or "zh") if code in BY_CODE else code

@@ -1,0 +1,151 @@
+"""The page Today: the few tasks that come next, each with why now, what to offer and what may not be done."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from django.db.models import Count, Q, QuerySet, Sum
+
+from kequn.core.spec.base import Text
+from kequn.ops.audiences.queries import bank_today
+from kequn.ops.catalog import queries as catalog
+from kequn.ops.customers.contracts import MaskedPerson
+from kequn.ops.customers.queries import people_by_id
+from kequn.ops.orgs.actor import Actor, system_actor
+from kequn.ops.runtime import now
+from kequn.ops.workbench import states
+from kequn.ops.workbench.models import Credit, FollowUp, StaffDay, Task
+from kequn.ops.workbench.queries import end_of_day, tasks_for
+
+LENGTH = 20
+"""Tasks on the page where no plan says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One customer of the day: her main task, and what is folded under it."""
+
+    task: Task
+    person: MaskedPerson | None
+    kind: str
+    """``appointment`` or ``promise`` where the customer's next time has come, else the task's own."""
+    offer: Text | None
+    also: tuple[Task, ...]
+    is_overdue: bool
+    test: Task | None
+    """The task to have the risk test renewed, where the offer waits for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """One person's day (今日)."""
+
+    day: date
+    rows: tuple[Row, ...]
+    by_kind: dict[str, int]
+    """Of all that has its place today, by kind."""
+    total: int
+    done: int
+    settled: int
+    """Of those done today, how many closed by themselves."""
+    value_cny: Decimal
+    later: int
+    held: dict[str, int] = field(default_factory=dict)
+    """Occasions that may not be followed, by the rule of the gate; as of the morning."""
+    planned: bool = False
+
+
+def day_tasks(actor: Actor) -> QuerySet[Task]:
+    """Return the main tasks that have their place today or earlier and may be done, the most urgent first."""
+    rows = tasks_for(actor).filter(Q(planned_for__isnull=True) | Q(planned_for__lte=bank_today()))
+    return rows.filter(is_main=True, is_held=False).order_by("-score", "due_at", "pk")
+
+
+def today_for(actor: Actor, *, kind: str = "") -> Today:
+    """Return an actor's day: at most as many tasks as a list is long, whatever waits behind them.
+
+    Raises:
+        NotAllowed: the actor has no tasks of her own.
+    """
+    actor.must("task.work")
+    day, moment = bank_today(), now()
+    plan = StaffDay.objects.filter(day=day, staff_no=actor.staff_no).first()
+    length = min(plan.capacity, LENGTH) if plan and plan.capacity else LENGTH
+    mains = day_tasks(actor)
+    # those nobody answered to once today come after those not tried yet
+    shown = list((mains.filter(kind=kind) if kind else mains)[:length])
+    folded = _folded(shown)
+    promised = _promised(shown)
+    offers = _offers(shown)
+    people = people_by_id(system_actor(), [t.customer_id for t in shown])  # her tasks are hers to work
+    counts, value = _counts(actor)
+    done = _done(actor, end_of_day() - timedelta(days=1))
+    return Today(
+        day=day,
+        rows=tuple(
+            Row(
+                task=task, person=people.get(task.customer_id), kind=promised.get(task.pk, task.kind),
+                offer=offers.get(task.offer), also=tuple(folded[task.customer_id]), is_overdue=task.due_at < moment,
+                test=next((t for t in folded[task.customer_id] if t.kind in ("retest", "risk_expiry")), None),
+            )
+            for task in shown
+        ),
+        by_kind=dict(counts), total=sum(counts.values()), done=sum(done.values()), settled=done[states.BOUGHT],
+        value_cny=value, later=plan.later if plan else 0, held=plan.held if plan else {}, planned=plan is not None,
+    )  # fmt: skip
+
+
+def next_task(actor: Actor, *, after: int) -> Task | None:
+    """Return the task that comes after the one just worked."""
+    return day_tasks(actor).exclude(pk=after).first()
+
+
+def credits_for(actor: Actor) -> QuerySet[Credit]:
+    """Return the purchases credited within an actor's scope, the latest first."""
+    return Credit.objects.filter(task__in=tasks_for(actor, state=None)).select_related("task")
+
+
+def _folded(shown: list[Task]) -> dict[str, list[Task]]:
+    found: dict[str, list[Task]] = defaultdict(list)
+    rows = Task.objects.filter(customer_id__in=[t.customer_id for t in shown], state=states.OPEN, is_main=False)
+    staff = {(t.customer_id, t.staff_no) for t in shown}
+    for task in rows.order_by("-score", "pk"):
+        if (task.customer_id, task.staff_no) in staff:
+            found[task.customer_id].append(task)
+    return found
+
+
+def _promised(shown: list[Task]) -> dict[int, str]:
+    """Return which tasks stand for a next time that was agreed."""
+    tried = {t.pk: t for t in shown if t.attempts}
+    if not tried:
+        return {}
+    rows = FollowUp.objects.filter(task__in=tried, undone_at__isnull=True, next_at__isnull=False)
+    found: dict[int, str] = {}
+    for task_id, intent, next_at in rows.order_by("at", "id").values_list("task_id", "intent", "next_at"):
+        if next_at == tried[task_id].due_at:
+            found[task_id] = "appointment" if intent == "appointment" else "promise"
+    return found
+
+
+def _offers(shown: list[Task]) -> dict[str, Text]:
+    names = {t.offer for t in shown if t.offer}
+    return {v.name: v.spec.title for v in catalog.in_use("offer") if v.name in names} if names else {}
+
+
+def _counts(actor: Actor) -> tuple[Counter[str], Decimal]:
+    rows = day_tasks(actor).order_by().values_list("kind").annotate(n=Count("pk"), value=Sum("value_cny"))
+    counts: Counter[str] = Counter()
+    value = Decimal(0)
+    for kind, n, amount in rows:
+        counts[kind] = n
+        value += amount or 0
+    return counts, value
+
+
+def _done(actor: Actor, morning: datetime) -> Counter[str]:
+    rows = tasks_for(actor, state=states.DONE).filter(closed_at__gte=morning).order_by()
+    return Counter(dict(rows.values_list("closed_by").annotate(n=Count("pk"))))
