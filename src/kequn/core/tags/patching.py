@@ -131,7 +131,8 @@ def fold(
                 before = day.tags[name]
                 column = column_of(store, name, before, size=population.size)
                 place = (*PurePosixPath(before.file).parent.parts, name)
-                day.tags[name] = write_whole(draft, place, column, population.words, before)
+                after = write_whole(draft, place, column, population.words, before)
+                day.tags[name] = after.model_copy(update={"known": before.known})
                 _fold_index(store, name, before, day.tags[name], population)
             build_index(store, day, cuts=cuts, only=names)
     return names
