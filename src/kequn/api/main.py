@@ -26,6 +26,7 @@ from kequn.api import (
     sources,
     tags,
     tasks,
+    wecom,
 )
 from kequn.api.auth import by_key, by_session
 
@@ -54,6 +55,7 @@ for prefix, module in (
     ("/v1/desk", desk),
     ("/v1/customers", customers),
     ("/v1/feedback", feedback),
+    ("/v1/wecom", wecom),
     ("/v1/owners", owners),
     ("/v1/reviews", reviews),
     ("/v1/jobs", jobs),

@@ -24,6 +24,7 @@ from kequn.cli import (
     running,
     serving,
     tagging,
+    wecom,
 )
 from kequn.core.errors import Conflict, KequnError, SeveralErrors
 
@@ -47,6 +48,7 @@ app.add_typer(running.campaign, name="campaign")
 app.add_typer(desk.desk, name="desk")
 board.add_to(desk.desk)
 app.add_typer(feedback.feedback, name="feedback")
+app.add_typer(wecom.wecom, name="wecom")
 app.add_typer(owning.owner, name="owner")
 app.add_typer(owning.pool, name="pool")
 app.command("dispatch")(running.dispatch)

@@ -9,6 +9,7 @@ from datetime import date
 from kequn.core.errors import KequnError
 from kequn.ops.audiences.queries import bank_today
 from kequn.ops.audiences.services import remove_expired_exports, remove_expired_lists
+from kequn.ops.board.services import queue_yesterday
 from kequn.ops.campaigns.services import finish_due_campaigns
 from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.ownership.services import settle_absences, settle_moves, watch_owners
@@ -20,6 +21,7 @@ CHORES: tuple[Callable[[Actor], int], ...] = (
     watch_owners,
     settle_moves,
     expire_tasks,
+    queue_yesterday,
     remove_expired_lists,
     remove_expired_exports,
 )

@@ -63,7 +63,8 @@ def _context(request: Request, given: Any) -> dict[str, Any]:
     subject = given.get("subject", "")
     about = FIGURES[subject].title if subject in FIGURES else KINDS[subject].title if subject in KINDS else None
     return {
-        "notes": list(queries.notes_for(actor)[:SHOWN]), "rms": rms, "names": {r.staff_no: r.display_name for r in rms}, "about": given.get("about", "work"),
+        "notes": list(queries.notes_for(actor)[:SHOWN]), "rms": rms, "names": {r.staff_no: r.display_name for r in rms},
+        "about": given.get("about", "work"),
         "kinds": ABOUT, "staff": given.get("staff", ""), "subject": subject, "subject_words": about, "text": given.get("text", ""),
         "key": given.get("key") or secrets.token_hex(12), "next": given.get("next", ""), "tab": "coaching",
         "titles": {c: f.title for c, f in FIGURES.items()} | {c: k.title for c, k in KINDS.items()},

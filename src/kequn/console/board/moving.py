@@ -127,9 +127,8 @@ def _plan(request: Request, staff_no: str, form: Any) -> dict[str, Any]:
     chosen = _chosen(form) if hasattr(form, "getlist") else None
     plan = fault = None
     try:
-        plan = (
-            queries.plan_reassignment(actor, staff_no, task_ids=chosen, to_staff=form.get("to", "")) if tasks else None
-        )
+        some = [t for t in tasks if chosen is None or t.pk in chosen]
+        plan = queries.plan_of(staff_no, colleagues, some, to_staff=form.get("to", "")) if some else None
     except NotAllowed:
         raise
     except KequnError as error:
@@ -137,7 +136,8 @@ def _plan(request: Request, staff_no: str, form: Any) -> dict[str, Any]:
     names = {c.staff_no: c.name for c in colleagues}
     person = staff_for(actor).filter(staff_no=staff_no).first()
     return {
-        "person": person, "staff_no": staff_no, "colleagues": colleagues, "tasks": tasks[:200], "n": len(tasks), "plan": plan, "error": fault,
+        "person": person, "staff_no": staff_no, "colleagues": colleagues, "tasks": tasks[:200], "n": len(tasks), "plan": plan,
+        "error": fault,
         "people": people_by_id(actor, [t.customer_id for t in tasks[:200]]), "names": names, "to": form.get("to", ""),
         "which": form.get("which", "all"), "chosen": set(chosen or ()), "reason": form.get("reason", ""), "leaves": ABSENCES,
         "key": form.get("key") or secrets.token_hex(12), "today": bank_today(), "tab": "tasks",

@@ -16,7 +16,7 @@ from kequn.ops.board.models import Reassignment
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import branches_for, staff_for
-from kequn.ops.ownership.queries import available, capacity_of
+from kequn.ops.ownership.queries import capacity_of
 from kequn.ops.runtime import now
 from kequn.ops.workbench.queries import end_of_day, tasks_for
 from kequn.ops.workbench.services import reassign_tasks
@@ -37,10 +37,10 @@ def colleagues_of(actor: Actor, staff_no: str) -> list[Colleague]:
         raise NotAllowed("There is no such RM in your branches.", staff=staff_no)
     others = [u for u in everybody if u.staff_no not in ("", staff_no)]
     numbers, today = [u.staff_no for u in others], bank_today()
-    rooms, here = capacity_of(numbers, today), available(numbers, today)
+    rooms = capacity_of(numbers, today)
     due = Counter(tasks_for(actor).filter(due_at__lte=end_of_day()).order_by().values_list("staff_no", flat=True))
     found = [
-        Colleague(u.staff_no, u.display_name, u.branch.code, here[u.staff_no], rooms[u.staff_no], due[u.staff_no])
+        Colleague(u.staff_no, u.display_name, u.branch.code, rooms[u.staff_no] > 0, rooms[u.staff_no], due[u.staff_no])
         for u in others
     ]
     return sorted(found, key=lambda c: (not c.works, -c.free, c.staff_no))
@@ -58,8 +58,13 @@ def plan_reassignment(
         NotAllowed: an RM outside the actor's branches, or a task that is not there, not open or somebody else's.
         Conflict: nobody who works today could take them.
     """
-    colleagues = colleagues_of(actor, from_staff)
-    tasks = _tasks(actor, from_staff, task_ids)
+    return plan_of(from_staff, colleagues_of(actor, from_staff), _tasks(actor, from_staff, task_ids), to_staff=to_staff)
+
+
+def plan_of(
+    from_staff: str, colleagues: Sequence[Colleague], tasks: Sequence[Any], *, to_staff: str = EVENLY
+) -> MovePlan:
+    """Return who of some colleagues would get which of some tasks, the most urgent first; see ``plan_reassignment``."""
     if to_staff:
         chosen = [c for c in colleagues if c.staff_no == to_staff]
         if not chosen:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -21,9 +21,6 @@ from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.orgs.queries import branches_for, staff_for
 from kequn.ops.orgs.rights import OWN_BOOK
 from kequn.ops.workbench.queries import follow_ups_for, tasks_for
-
-MOST_STAFF = 300
-"""From so many RMs on a board is by branch: nobody reads two thousand lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,32 +71,41 @@ def board_for(
 
     ``live`` is the day so far, counted from the rows themselves: only what ``figures.LIVE`` names is known of it.
     """
+    return boards_for(actor, [period], by=by, branch=branch, staff_no=staff_no, live=live)[0]
+
+
+def boards_for(
+    actor: Actor,
+    periods: Sequence[Period],
+    *,
+    by: str = "staff",
+    branch: str = "",
+    staff_no: str = "",
+    live: bool = False,
+) -> list[Board]:
+    """Return the boards of several periods; what they share is read once."""
     reach = reach_of(actor, branch=branch, staff_no=staff_no)
-    until = bank_today() if live else min(period.last, bank_today() - timedelta(days=1))
-    days = {} if live else {d.day: d for d in BoardDay.objects.filter(day__gte=period.first, day__lte=until)}
-    last = max(days, default=None)
-    cells = _live(reach, by) if live else _kept(reach, by, period.first, last)
-    unknown = _unknown(days.values(), live=live)
-    targets = {} if live else _targets(reach, by, period)
-    lines = _lines(reach, by, cells, unknown, targets)
-    total: dict[str, int] = {}
-    for figures in cells.values():
-        for code, n in figures.items():
-            total[code] = total.get(code, 0) + n
-    own = reach.staff_no or (reach.branch.code if reach.branch else actor.branch_code)
-    heads = [line.heads for line in lines if line.heads]
-    whole = Line(
-        own, reach.branch.name if reach.branch else "", _shown(total, unknown), targets.get(own, {}),
-        heads=sum(heads) if by == "branch" else len([line for line in lines if line.key]) or None,
-        floor_m2=_floor(lines) if by == "branch" else _floor_of(own),
-    )  # fmt: skip
-    newest = days.get(last) if last else None
-    return Board(
-        period=period, until=last or until, computed_at=newest.computed_at if newest else None,
-        data_on=newest.data_on if newest else None, by=by, branch=reach.branch.code if reach.branch else "",
-        branch_name=reach.branch.name if reach.branch else "", lines=tuple(lines), total=whole,
-        missing_days=0 if live else max((until - period.first).days + 1 - len(days), 0), is_live=live,
-    )  # fmt: skip
+    yesterday = bank_today() - timedelta(days=1)
+    first, end = min(p.first for p in periods), min(max(p.last for p in periods), yesterday)
+    kept = {} if live else {d.day: d for d in BoardDay.objects.filter(day__gte=first, day__lte=end)}
+    people = _people(reach, by)
+    targets = {} if live else _targets(reach, by, periods)
+    found = []
+    for period in periods:
+        until = bank_today() if live else min(period.last, yesterday)
+        days = {day: d for day, d in kept.items() if period.first <= day <= until}
+        last = max(days, default=None)
+        cells = _live(reach, by) if live else _kept(reach, by, period.first, last)
+        unknown = _unknown(days.values(), live=live)
+        newest = days[last] if last else None
+        lines, total = _lines(reach, people, cells, unknown, targets.get(name_of(period), {}))
+        found.append(Board(
+            period=period, until=last or until, computed_at=newest.computed_at if newest else None,
+            data_on=newest.data_on if newest else None, by=by, branch=reach.branch.code if reach.branch else "",
+            branch_name=reach.branch.name if reach.branch else "", lines=lines, total=total,
+            missing_days=0 if live else max((until - period.first).days + 1 - len(days), 0), is_live=live,
+        ))  # fmt: skip
+    return found
 
 
 def latest_day() -> date | None:
@@ -156,32 +162,69 @@ def _shown(figures: Mapping[str, int], unknown: frozenset[str]) -> dict[str, int
     return {code: None if code in unknown else figures.get(code, 0) for code in FIGURES}
 
 
-def _lines(
-    reach: Reach, by: str, cells: Mapping[str, Mapping[str, int]], unknown: frozenset[str],
-    targets: Mapping[str, Mapping[str, int]],
-) -> list[Line]:  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class _People:
+    """Who is on a board, beside those who have figures."""
+
+    names: Mapping[str, str]
+    there: frozenset[str]
+    heads: Mapping[str, int]
+    floors: Mapping[str, Decimal | None]
+    floor_m2: Decimal | None
+    """The floor of the whole."""
+
+
+def _people(reach: Reach, by: str) -> _People:
+    own = reach.branch.code if reach.branch else reach.actor.branch_code
     if by == "branch":
-        about = reach.branches().values_list("code", "name", "level")
-        names = {code: name for code, name, _level in about}
-        there = {code for code, _name, level in about if level == "branch"} | set(cells)
-        heads = dict(_heads(reach))
+        about = list(reach.branches().values_list("code", "name", "level"))
         facts = BranchFact.objects.filter(branch_code__in=reach.branches().values("code"))
-        floors = dict(facts.values_list("branch_code", "floor_m2"))
-    else:
-        staff = staff_for(reach.actor).exclude(staff_no="")
-        staff = staff.filter(branch__path__startswith=reach.branch.path) if reach.branch else staff
-        staff = staff.filter(staff_no=reach.staff_no) if reach.staff_no else staff
-        people = [(u.staff_no, u.display_name, u.role) for u in staff]
-        names = {number: name for number, name, _role in people}
-        there = {number for number, _name, role in people if role in OWN_BOOK} | set(cells)
-        heads, floors = {}, {}
-    return [
+        heads, floors = dict(_heads(reach)), dict(facts.values_list("branch_code", "floor_m2"))
+        areas = [floors.get(code) for code in heads]
+        whole = sum((a for a in areas if a is not None), Decimal(0)) if areas and None not in areas else None
+        leaves = frozenset(code for code, _name, level in about if level == "branch")
+        return _People({code: name for code, name, _level in about}, leaves, heads, floors, whole)
+    staff = staff_for(reach.actor).exclude(staff_no="")
+    staff = staff.filter(branch__path__startswith=reach.branch.path) if reach.branch else staff
+    staff = staff.filter(staff_no=reach.staff_no) if reach.staff_no else staff
+    people = list(staff.values_list("staff_no", "display_name", "role"))
+    floor = (
+        None
+        if reach.staff_no
+        else BranchFact.objects.filter(branch_code=own).values_list("floor_m2", flat=True).first()
+    )
+    working = frozenset(number for number, _name, role in people if role in OWN_BOOK)
+    return _People({number: name for number, name, _role in people}, working, {}, {}, floor)
+
+
+def _lines(
+    reach: Reach, people: _People, cells: Mapping[str, Mapping[str, int]], unknown: frozenset[str],
+    targets: Mapping[str, Mapping[str, int]],
+) -> tuple[tuple[Line, ...], Line]:  # fmt: skip
+    """Return a line for everybody who is there or has figures, and the line of the whole."""
+    there = sorted({*people.there, *cells}, key=lambda k: (k == "", k))
+    lines = tuple(
         Line(
-            key, names.get(key, key), _shown(cells.get(key, {}), unknown), targets.get(key, {}),
-            heads=heads.get(key, 0) if by == "branch" else None, floor_m2=floors.get(key),
+            key, people.names.get(key, key), _shown(cells.get(key, {}), unknown), targets.get(key, {}),
+            heads=people.heads.get(key, 0) if people.heads else None, floor_m2=people.floors.get(key),
         )
-        for key in sorted(there, key=lambda k: (k == "", k))
-    ]  # fmt: skip
+        for key in there
+    )  # fmt: skip
+    total: dict[str, int] = {}
+    for figures in cells.values():
+        for code, n in figures.items():
+            total[code] = total.get(code, 0) + n
+    own = reach.staff_no or (reach.branch.code if reach.branch else reach.actor.branch_code)
+    heads = sum(people.heads.values()) or len(people.there) or None
+    whole = Line(
+        own,
+        reach.branch.name if reach.branch else "",
+        _shown(total, unknown),
+        targets.get(own, {}),
+        heads=heads,
+        floor_m2=people.floor_m2,
+    )
+    return lines, whole
 
 
 def _heads(reach: Reach) -> QuerySet[Any]:
@@ -189,15 +232,18 @@ def _heads(reach: Reach) -> QuerySet[Any]:
     return rms.values_list("branch__code").annotate(n=Count("pk"))
 
 
-def _targets(reach: Reach, by: str, period: Period) -> dict[str, dict[str, int]]:
-    """Return the targets of the period by branch or staff, and under its own key that of the whole."""
-    if not (name := name_of(period)):
+def _targets(reach: Reach, by: str, periods: Iterable[Period]) -> dict[str, dict[str, dict[str, int]]]:
+    """Return by the periods' names the targets of branches or staff, and under its own key that of the whole."""
+    names = [name for period in periods if (name := name_of(period))]
+    if not names:
         return {}
     own = reach.branch.code if reach.branch else reach.actor.branch_code
-    rows = Target.objects.filter(period=name, campaign="").filter(Q(branch_code=own, staff_no="") | _mine(reach, by))
-    found: dict[str, dict[str, int]] = {}
+    rows = Target.objects.filter(period__in=names, campaign="").filter(
+        Q(branch_code=own, staff_no="") | _mine(reach, by)
+    )
+    found: dict[str, dict[str, dict[str, int]]] = {}
     for row in rows:
-        found.setdefault(row.staff_no or row.branch_code, {})[row.metric] = row.amount
+        found.setdefault(row.period, {}).setdefault(row.staff_no or row.branch_code, {})[row.metric] = row.amount
     return found
 
 
@@ -210,13 +256,3 @@ def _mine(reach: Reach, by: str) -> Q:
         else Q(branch_code__in=reach.branches().values("code"))
     )
     return inside & (Q(staff_no="") if by == "branch" else ~Q(staff_no=""))
-
-
-def _floor(lines: Iterable[Line]) -> Decimal | None:
-    """Return the floor of all branches with RMs; ``None`` as soon as one is not known."""
-    areas = [line.floor_m2 for line in lines if line.heads]
-    return sum((a for a in areas if a is not None), Decimal(0)) if areas and None not in areas else None
-
-
-def _floor_of(branch_code: str) -> Decimal | None:
-    return BranchFact.objects.filter(branch_code=branch_code).values_list("floor_m2", flat=True).first()
