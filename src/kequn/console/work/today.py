@@ -27,7 +27,7 @@ def today(request: Request) -> HttpResponse:
     rows = [_shown(row) for row in found.rows]
     context = {
         "t": found, "urgent": rows[:MOST_URGENT], "others": rows[MOST_URGENT:], "kind": kind, "at": now(),
-        "data_date": data_date(), "undo": request.GET.get("undo", ""),
+        "data_date": data_date(), "data_faults": (), "undo": request.GET.get("undo", ""),
         "kinds": [(k, KINDS[k].to(get_language() or "zh"), n) for k, n in sorted(found.by_kind.items(), key=_most)],
         "held": [(_title(code), n) for code, n in found.held.items()], "n_held": sum(found.held.values()),
     }  # fmt: skip

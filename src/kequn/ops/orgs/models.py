@@ -30,7 +30,10 @@ class Branch(models.Model):
 
 
 class UserManager(BaseUserManager["User"]):
-    """Makes users with a hashed password."""
+    """Makes users with a hashed password; each comes with her branch, of which she is an actor."""
+
+    def get_queryset(self) -> models.QuerySet[User]:
+        return super().get_queryset().select_related("branch")
 
     def create_user(self, username: str, password: str | None = None, **fields: Any) -> User:
         user: User = self.model(username=username, **fields)

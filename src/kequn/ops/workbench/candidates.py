@@ -112,6 +112,7 @@ def from_found(found: Mapping[str, Found], policy: DeskPolicySpec, *, as_of: dat
             facts = {"on": on.isoformat(), "as_of": as_of.isoformat(), "fen": value, "n": n}
             facts |= {"habit": habit} if habit else {}
             facts |= {"position": code} if code else {}
+            facts |= {"offer": about.spec.title.model_dump()} if about.spec else {}
             rows.append(
                 Candidate(
                     key=f"{kind}:{customer_id}:{on:%Y%m%d}", kind=kind, customer_id=customer_id, ordinal=ordinal,

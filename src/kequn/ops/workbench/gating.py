@@ -115,7 +115,7 @@ def _retests(
             priority=rule.priority, value=row.value, due=day, branch=row.branch, owner=row.owner, worker=row.worker,
             is_remote=row.is_remote, talk_track=about.talk_track, due_at=evening(day, zone),
             expires_at=evening(date.fromordinal(day.toordinal() + rule.stands_days), zone),
-            facts={"on": as_of.isoformat(), "as_of": as_of.isoformat(), "for": row.kind, "offer": row.offer},
+            facts={"on": as_of.isoformat(), "as_of": as_of.isoformat(), "for": row.kind},
             words=(said.title.zh, said.title.en, said.why.zh, said.why.en, said.said.zh, said.said.en),
         )
         for row in found.values()

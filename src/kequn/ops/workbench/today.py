@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 from django.db.models import Count, Q, QuerySet, Sum
 
 from kequn.core.spec.base import Text
 from kequn.ops.audiences.queries import bank_today
-from kequn.ops.catalog import queries as catalog
 from kequn.ops.customers.contracts import MaskedPerson
 from kequn.ops.customers.queries import people_by_id
 from kequn.ops.orgs.actor import Actor, system_actor
@@ -74,21 +73,16 @@ def today_for(actor: Actor, *, kind: str = "") -> Today:
     day, moment = bank_today(), now()
     plan = StaffDay.objects.filter(day=day, staff_no=actor.staff_no).first()
     length = min(plan.capacity, LENGTH) if plan and plan.capacity else LENGTH
-    mains = day_tasks(actor)
-    # those nobody answered to once today come after those not tried yet
-    shown = list((mains.filter(kind=kind) if kind else mains)[:length])
-    folded = _folded(shown)
+    shown, folded = _shown(actor, kind, length)
     promised = _promised(shown)
-    offers = _offers(shown)
     people = people_by_id(system_actor(), [t.customer_id for t in shown])  # her tasks are hers to work
-    counts, value = _counts(actor)
-    done = _done(actor, end_of_day() - timedelta(days=1))
+    counts, done, value = _counts(actor, day)
     return Today(
         day=day,
         rows=tuple(
             Row(
                 task=task, person=people.get(task.customer_id), kind=promised.get(task.pk, task.kind),
-                offer=offers.get(task.offer), also=tuple(folded[task.customer_id]), is_overdue=task.due_at < moment,
+                offer=_offer(task), also=tuple(folded[task.customer_id]), is_overdue=task.due_at < moment,
                 test=next((t for t in folded[task.customer_id] if t.kind in ("retest", "risk_expiry")), None),
             )
             for task in shown
@@ -108,14 +102,20 @@ def credits_for(actor: Actor) -> QuerySet[Credit]:
     return Credit.objects.filter(task__in=tasks_for(actor, state=None)).select_related("task")
 
 
-def _folded(shown: list[Task]) -> dict[str, list[Task]]:
-    found: dict[str, list[Task]] = defaultdict(list)
-    rows = Task.objects.filter(customer_id__in=[t.customer_id for t in shown], state=states.OPEN, is_main=False)
-    staff = {(t.customer_id, t.staff_no) for t in shown}
-    for task in rows.order_by("-score", "pk"):
-        if (task.customer_id, task.staff_no) in staff:
-            found[task.customer_id].append(task)
-    return found
+def _shown(actor: Actor, kind: str, length: int) -> tuple[list[Task], dict[str, list[Task]]]:
+    """Return the main tasks of the page, and by customer what is folded under them, in one question."""
+    mains = day_tasks(actor)
+    mains = mains.filter(kind=kind) if kind else mains
+    rows = (
+        tasks_for(actor).filter(customer_id__in=mains.values("customer_id")[:length]).order_by("-score", "due_at", "pk")
+    )
+    shown, folded = [], defaultdict(list)
+    for task in rows:
+        if task.is_main:
+            shown.append(task)
+        else:
+            folded[task.customer_id].append(task)
+    return shown, folded
 
 
 def _promised(shown: list[Task]) -> dict[int, str]:
@@ -131,21 +131,28 @@ def _promised(shown: list[Task]) -> dict[int, str]:
     return found
 
 
-def _offers(shown: list[Task]) -> dict[str, Text]:
-    names = {t.offer for t in shown if t.offer}
-    return {v.name: v.spec.title for v in catalog.in_use("offer") if v.name in names} if names else {}
+def _offer(task: Task) -> Text | None:
+    """The offer's title, as it was when the task was made."""
+    title = task.facts.get("offer")
+    return Text(zh=title["zh"], en=title["en"]) if isinstance(title, dict) else None
 
 
-def _counts(actor: Actor) -> tuple[Counter[str], Decimal]:
-    rows = day_tasks(actor).order_by().values_list("kind").annotate(n=Count("pk"), value=Sum("value_cny"))
+def _counts(actor: Actor, day: date) -> tuple[Counter[str], Counter[str], Decimal]:
+    """Return how many have their place today by kind, how many were done today by whom, and the money at stake."""
+    is_today = Q(state=states.OPEN, is_main=True, is_held=False) & (
+        Q(planned_for__isnull=True) | Q(planned_for__lte=day)
+    )
+    is_done = Q(state=states.DONE, closed_at__gte=end_of_day() - timedelta(days=1))
+    rows = tasks_for(actor, state=None).filter(is_today | is_done).order_by()
     counts: Counter[str] = Counter()
+    done: Counter[str] = Counter()
     value = Decimal(0)
-    for kind, n, amount in rows:
-        counts[kind] = n
-        value += amount or 0
-    return counts, value
-
-
-def _done(actor: Actor, morning: datetime) -> Counter[str]:
-    rows = tasks_for(actor, state=states.DONE).filter(closed_at__gte=morning).order_by()
-    return Counter(dict(rows.values_list("closed_by").annotate(n=Count("pk"))))
+    for kind, state, closed_by, n, amount in rows.values_list("kind", "state", "closed_by").annotate(
+        n=Count("pk"), value=Sum("value_cny")
+    ):
+        if state == states.OPEN:
+            counts[kind] += n
+            value += amount or 0
+        else:
+            done[closed_by] += n
+    return counts, done, value
