@@ -64,12 +64,18 @@ def text_of(row: BookRow, code: str, specs: Mapping[str, TagSpec]) -> str:
         case tuple():
             return _("、").join(value)
         case Decimal():
-            return f"{value:+,.0f}" if code == "change" else yuan(value)
+            return moved(value) if code == "change" else yuan(value)
         case int():
             return n0(value)
         case date() | datetime():
             return dt(value)
     return str(value)
+
+
+def moved(yuan_moved: Decimal) -> str:
+    """Return a change in whole yuan with its sign; nothing moved is 0."""
+    whole = round(yuan_moved)
+    return f"{whole:+,}" if whole else "0"
 
 
 def value_of(row: BookRow, code: str, specs: Mapping[str, TagSpec]) -> Any:
@@ -80,7 +86,7 @@ def value_of(row: BookRow, code: str, specs: Mapping[str, TagSpec]) -> Any:
 
 def sums(page: BookPage, columns: Sequence[str]) -> list[dict[str, Any]]:
     """Return the cells of the row of totals, of all customers who meet the filter."""
-    known = {"aum": (yuan(page.aum), page.aum_known), "change": (f"{page.change:+,.0f}", page.change_known)}
+    known = {"aum": (yuan(page.aum), page.aum_known), "change": (moved(page.change), page.change_known)}
     return [{"text": known[c][0], "known": known[c][1]} if c in known else {"text": "", "known": None} for c in columns]
 
 

@@ -171,8 +171,10 @@ def _of_line(request: Request, line: Any) -> dict[str, Any]:
     row = line.stock_take
     facts = queries.facts_of_line(actor, line)
     columns = ("tier", "stage", "aum", "change", "contact", "due", "matures", "products", "silent", "circles")
+    texts = specs["acct_status"].values
+    status = texts.get(facts.status or "") if facts else None
     return {
-        "line": line, "round": row, "facts": facts, "progress": queries.progress_of(actor, [row])[row.pk],
+        "status": status, "line": line, "round": row, "facts": facts, "progress": queries.progress_of(actor, [row])[row.pk],
         "cells": shown.cells(facts.row, columns, specs) if facts else [], "circles": list(queries.circles_in_sight(actor)),
         "reasons": states.REASONS, "fields": states.FIELDS, "key": secrets.token_hex(8), "back": request.GET.get("back", ""),
         "mine": row.staff_no == actor.staff_no, "given": {},

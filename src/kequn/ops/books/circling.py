@@ -73,7 +73,7 @@ def add_to_circle(actor: Actor, circle_id: int, customer_ids: Sequence[str]) -> 
         Conflict: the circle would be too large.
     """
     row, ids = _own(actor, circle_id), list(dict.fromkeys(customer_ids))
-    mine = people_by_id(actor, ids)
+    mine = {i for i, person in people_by_id(actor, ids).items() if person.rm_no == actor.staff_no}
     if len(mine) < len(ids):
         raise NotAllowed("There is no such customer in your scope.", n=len(ids) - len(mine))
     with transaction.atomic():

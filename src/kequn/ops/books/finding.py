@@ -18,7 +18,6 @@ from kequn.ops.books.gating import decide_for_book
 from kequn.ops.books.reading import PRODUCTS, Book, Flags
 from kequn.ops.books.segments import members_in_use
 from kequn.ops.runtime import now
-from kequn.ops.tags.queries import catalogue
 from kequn.ops.workbench.queries import end_of_day
 
 Ints = npt.NDArray[np.int64]
@@ -144,9 +143,9 @@ def _reachable(book: Book, channel: str) -> Flags:
 
 
 def _tested(book: Book, tests: tuple[TagTest, ...]) -> Flags:
-    specs, keep = catalogue(), np.ones(len(book), dtype=np.bool_)
+    keep = np.ones(len(book), dtype=np.bool_)
     for test in tests:
-        value = typed(specs, test)
+        value = typed(book.specs, test)
         if test.op in ("known", "unknown"):
             keep &= book.tag(test.tag).known == (test.op == "known")
         else:

@@ -59,7 +59,7 @@ def chosen(actor: Actor, wanted: BookFilter) -> list[str]:
 
 def rows_of(book: Book, at: Sequence[int]) -> list[BookRow]:
     """Return some rows of a book as a page shows them."""
-    people = people_by_id(book.actor, [book.ids[i] for i in at])
+    people = book.people([book.ids[i] for i in at])
     names = (
         "tier",
         "stage",

@@ -14,13 +14,16 @@ from django.db.models import QuerySet
 
 from kequn.core.engine.index.reading import Values, values_at
 from kequn.core.errors import Conflict
+from kequn.core.spec.tag import TagSpec
 from kequn.ops.audiences.queries import bank_today, dates, ordinals
 from kequn.ops.books.models import Circle
-from kequn.ops.customers.queries import people_for
+from kequn.ops.customers.contracts import MaskedPerson
+from kequn.ops.customers.queries import masked, people_for
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import branch_codes_for
 from kequn.ops.orgs.rights import OWN_BOOK
 from kequn.ops.runtime import engine
+from kequn.ops.tags.queries import catalogue
 from kequn.ops.workbench.queries import last_contacts, next_dues
 
 MOST_IN_SCOPE = 20_000
@@ -45,8 +48,9 @@ COLUMNS = {
 class Book:
     """The customers within an actor's reach, each fact an array in their order. Facts are read when they are asked for."""
 
-    def __init__(self, actor: Actor, rows: Sequence[tuple[str, str, str]]) -> None:
+    def __init__(self, actor: Actor, rows: Sequence[tuple[str, str, str]], within: QuerySet[Any]) -> None:
         self.actor = actor
+        self._within = within
         self.ids = [row[0] for row in rows]
         self.staff = [row[1] for row in rows]
         self.branches = [row[2] for row in rows]
@@ -118,6 +122,15 @@ class Book:
         """Return the names of the circles a customer is in."""
         return tuple(name for name, members in self.circles.values() if customer_id in members)
 
+    def people(self, customer_ids: Sequence[str]) -> dict[str, MaskedPerson]:
+        """Return some persons of the book, masked, by id; who was handed over since is absent."""
+        return {row.customer_id: masked(row) for row in self._within.filter(pk__in=list(customer_ids))}
+
+    @cached_property
+    def specs(self) -> dict[str, TagSpec]:
+        """The catalogue of tags as it is now."""
+        return catalogue()
+
     def _nothing(self) -> Values:
         return Values(np.full(len(self), None, dtype=object), np.zeros(len(self), dtype=np.bool_))
 
@@ -130,7 +143,7 @@ def book_for(actor: Actor, *, staff: str = "", branch: str = "", only: Sequence[
         Conflict: more customers than a list is made of.
     """
     actor.must("customer.view")
-    rows = people_for(actor)
+    within = rows = people_for(actor)
     wanted = {"rm_no": staff, "branch_code": branch}
     rows = rows.filter(**{name: value for name, value in wanted.items() if value})
     if only is not None:
@@ -140,7 +153,7 @@ def book_for(actor: Actor, *, staff: str = "", branch: str = "", only: Sequence[
         raise Conflict(
             f"You reach more than {MOST_IN_SCOPE:,} customers.", hint="Choose a branch or an RM.", most=MOST_IN_SCOPE
         )
-    return Book(actor, found)
+    return Book(actor, found, within)
 
 
 def circles_in_sight(actor: Actor) -> QuerySet[Circle]:

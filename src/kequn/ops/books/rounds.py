@@ -81,8 +81,8 @@ def progress_of(actor: Actor, stock_takes: Sequence[StockTake]) -> dict[int, Pro
 
 
 def facts_of_line(actor: Actor, line: StockTakeLine) -> LineFacts | None:
-    """Return what the data say of a line's customer; ``None`` when she is out of the actor's reach."""
-    book = book_for(actor, only=[line.customer_id])
+    """Return what the data say of a line's customer; ``None`` when she is not in the RM's book any more."""
+    book = book_for(actor, staff=line.stock_take.staff_no, only=[line.customer_id])
     found = rows_of(book, range(len(book)))
     if not found:
         return None

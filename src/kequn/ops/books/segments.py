@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from kequn.core.errors import KequnError, NotAllowed
+from kequn.core.segments import tags_in, understand
 from kequn.core.spec.segment import SegmentSpec
 from kequn.core.spec.tag import TagSpec
-from kequn.ops.audiences.queries import Ordinals, latest_date, members_of, segment_specs, segments_for, tags_within
+from kequn.ops.audiences.queries import Ordinals, latest_date, members_of, segment_specs, segments_for
 from kequn.ops.books.filters import SHOWN
 from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.tags.queries import catalogue
@@ -40,7 +41,7 @@ def _near(actor: Actor, path: str) -> bool:
 
 def _may_be_told(spec: SegmentSpec, specs: dict[str, SegmentSpec], tags: dict[str, TagSpec]) -> bool:
     try:
-        used = tags_within(spec, specs)
+        used = tags_in(understand(spec, tags=tags, segments=specs))
     except KequnError:
         return False  # its own page shows what is wrong with it
     return all(name in tags and tags[name].sensitivity in SHOWN for name in used)

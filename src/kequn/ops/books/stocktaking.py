@@ -102,7 +102,8 @@ def decide_line(
         return line
     _check_decision(key, result, reason, circle, corrections)
     _goes_on(line.stock_take)
-    if line.customer_id not in people_by_id(actor, [line.customer_id]):
+    person = people_by_id(actor, [line.customer_id]).get(line.customer_id)
+    if person is None or person.rm_no != actor.staff_no:
         result, reason, corrections, circle = states.GONE, "", (), None
     fields = {
         "state": result, "reason": reason if result == states.GIVEN_UP else "", "note": clean(note, longest=500).text, "key": own,

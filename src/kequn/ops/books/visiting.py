@@ -204,7 +204,7 @@ def _mine(actor: Actor, plan_id: int) -> VisitPlan:
 
 
 def _only_mine(actor: Actor, ids: Sequence[str]) -> None:
-    if len(people_by_id(actor, ids)) < len(ids):
+    if sum(person.rm_no == actor.staff_no for person in people_by_id(actor, ids).values()) < len(ids):
         raise NotAllowed("There is no such customer in your scope.")
 
 
