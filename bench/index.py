@@ -2,7 +2,7 @@
 
     python bench/index.py --customers 1000000 --folder /tmp/wide
 
-Count, ids, the edit of one condition, one day's refresh, what the index takes, and the same without compiled loops. Each answer
+Count, ids, the edit of one condition, what the index takes, and the same without compiled loops (one day's refresh: `refresh.py`). Each answer
 is compared before any time is printed. What counts is the CPU time of the process (all threads), the best of some rounds in
 which the two sides take turns. The index is asked through the same function as the product does, with nothing kept from before.
 """
@@ -10,8 +10,6 @@ which the two sides take turns. The index is asked through the same function as 
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import subprocess
 import sys
 import time
@@ -22,22 +20,13 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from wide import AS_OF, NOW, TABLE, Wide, wide_bank
+from wide import AS_OF, TABLE, Wide, wide_bank
 
 from kequn.core.engine.duck import Engine
 from kequn.core.engine.index import MaskCache, build_index
 from kequn.core.engine.index.kernel import kernel, plain
-from kequn.core.engine.index.layout import open_column
-from kequn.core.engine.index.opening import folder_of, population_of
-from kequn.core.engine.index.patch import patch_column
-from kequn.core.engine.index.plan import Known
-from kequn.core.engine.store import Store
 from kequn.core.segments import count, members, preview
 from kequn.core.spec.segment import SegmentSpec
-from kequn.core.tags.columns import ROW_GROUP
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,93 +309,6 @@ def sizes(bench: Bench) -> dict[str, float]:
     return {"resident": float(resident), "exact": float(exact), "open": seconds}
 
 
-REFRESHED = [
-    *(f"asset_amount_{i:02}" for i in range(20)),
-    *(f"txn_count_{i:02}" for i in range(10)),
-    *(f"acct_flag_{i:02}" for i in range(5)),
-    *(f"demo_code_{i:02}" for i in range(5)),
-]
-
-
-def refreshed(wide: Wide, folder: Path) -> dict[str, float]:
-    """One day's change of 40 tags for 2% of the customers: CPU seconds of the index's patch, of the files, and of UPDATE."""
-    rng = np.random.default_rng(7)
-    ordinals = np.sort(rng.choice(wide.customers, wide.customers // 50, replace=False)).astype(np.uint32)
-    state = wide.store.manifest().dates[AS_OF.isoformat()]
-    files = {name: wide.store.path(state.tags[name].file) for name in REFRESHED}
-    donors = pa.array(rng.choice(wide.customers, len(ordinals)))
-    new = {name: _values(file).take(donors).combine_chunks() for name, file in files.items()}
-    work = folder / "refresh"
-    shutil.rmtree(work, ignore_errors=True)
-    (work / "store").mkdir(parents=True)
-    shutil.copytree(wide.store.root, work / "store", copy_function=os.link, dirs_exist_ok=True)
-    spent = _patched(Store(work / "store"), ordinals, new)
-    shutil.copy(wide.native, work / "native.duckdb")
-    base = duckdb.connect(str(work / "native.duckdb"))
-    base.execute("SET threads = 2")
-    base.register("changes", pa.table({"ordinal": ordinals} | new))
-    base.execute("CREATE TEMP TABLE changed AS SELECT * FROM changes")
-    assignments = ", ".join(f"{name} = changed.{name}" for name in REFRESHED)
-
-    def update() -> None:
-        base.execute(f"UPDATE {TABLE} SET {assignments} FROM changed WHERE {TABLE}.ordinal = changed.ordinal")
-        base.execute("CHECKPOINT")
-
-    spent["duckdb"] = _timed(update)[1] / 1000
-    _agree(Store(work / "store"), base)
-    base.close()
-    shutil.rmtree(work)
-    return spent
-
-
-def _patched(store: Store, ordinals: Any, new: dict[str, pa.Array]) -> dict[str, float]:
-    spent = {"index": 0.0, "files": 0.0}
-    with store.writing(now=NOW) as draft:
-        state = draft.manifest.dates[AS_OF.isoformat()]
-        population = population_of(store, state)
-        for name, values in new.items():
-            before = state.tags[name].file
-            path, after = draft.new_file("tags", name.split("_")[0], name)
-            spent["files"] += _timed(lambda: _rewritten(store.path(before), path, ordinals, values))[1] / 1000  # noqa: B023
-            old, folder = folder_of(store, name, before), folder_of(store, name, after)
-            given = {"ordinals": ordinals, "values": values, "population": population}
-            done, cost = _timed(lambda: patch_column(open_column(name, old), old, folder, **given))  # noqa: B023
-            assert done
-            spent["index"] += cost / 1000
-            state.tags[name] = state.tags[name].model_copy(update={"file": after})
-    return spent
-
-
-def _values(file: Path) -> pa.ChunkedArray:
-    return pq.read_table(file, use_threads=False).column("value")
-
-
-def _rewritten(before: Path, after: Path, ordinals: Any, values: pa.Array) -> None:
-    column = _values(before).combine_chunks()
-    mask = np.zeros(len(column), dtype=bool)
-    mask[ordinals] = True
-    changed = pc.replace_with_mask(column, pa.array(mask), values)
-    pq.write_table(
-        pa.table({"value": changed}), after, compression="zstd", compression_level=1, row_group_size=ROW_GROUP
-    )
-
-
-def _agree(store: Store, base: duckdb.DuckDBPyConnection) -> None:
-    """After the change both hold the same."""
-    index = Engine(store).index(AS_OF)
-    for name in REFRESHED:
-        known = base.execute(f"SELECT count({name}) FROM {TABLE}").fetchall()[0][0]
-        assert index.count(Known(name)) == known, name
-        column = index.columns[name]
-        total = base.execute(f"SELECT sum({name}::HUGEINT) FROM {TABLE}").fetchall()[0][0]
-        mine = (
-            int(np.bitwise_count(column.planes[1]).sum())
-            if column.exact is None
-            else int(column.exact.sum(dtype=np.int64))
-        )
-        assert mine == int(total), name
-
-
 def without_compiled(given: argparse.Namespace) -> None:
     """The counts again in a process that has no compiler."""
     command = [sys.executable, __file__, "--plain", "--customers", str(given.customers), "--folder", str(given.folder)]
@@ -442,12 +344,6 @@ def main() -> None:
     table("edit of one condition, CPU ms", edits, ("segment", "full", "edit", "ratio"))
     print(f"\ngeometric mean {geometric_mean(edits):.3f}")
     said = sizes(bench)
-    spent = refreshed(wide, given.folder)
-    ratio = (spent["index"] + spent["files"]) / spent["duckdb"]
-    print(
-        f"\none day's refresh, CPU s: index {spent['index']:.2f}, column files {spent['files']:.2f}, DuckDB UPDATE"
-        f" {spent['duckdb']:.2f}; ratio {ratio:.3f}, of the index alone {spent['index'] / spent['duckdb']:.3f}"
-    )
     print(
         f"\n{said['resident']:.0f} bytes a customer, exact {said['exact']:.0f} more; opened in {said['open']:.2f} s",
         flush=True,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kequn.core.errors import Cancelled, InvalidSpec, NoData, NotAllowed, UnknownTag
+from kequn.core.tags import increment
 from kequn.core.tags.backfilling import backfill_dates
 from kequn.ops import runtime
 from kequn.ops.jobs.services import run_next
@@ -15,7 +16,9 @@ from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.tags.backfill import backfill_tags, request_backfill
 from kequn.ops.tags.models import Refresh
 from kequn.ops.tags.queries import catalogue, coverage_by_date
+from kequn.ops.tags.services import refresh_tags
 from tests.core.small_bank import SmallBank
+from tests.core.tags.test_increment import append
 
 JANUARY, JUNE = date(2026, 1, 1), date(2026, 6, 30)
 TAG = "txn_inflow_30d"
@@ -118,3 +121,20 @@ def test_long_lists_of_tags_that_begin_alike_are_two_jobs(small: SmallBank) -> N
         request_backfill(system_actor(), some, first=JANUARY, last=JUNE, monthly=True) for some in (names[:-1], names)
     ]
     assert jobs[0] != jobs[1]
+
+
+def test_changes_that_have_become_many_are_folded_by_the_worker(
+    small: SmallBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refresh_tags(system_actor(), as_of=JUNE, only=[TAG])
+    monkeypatch.setattr(increment, "MOST", 1.0)
+    row = {"ordinal": 0, "booked_on": JUNE, "direction": "in", "amount": 5, "category": "transfer", "is_external": True}
+    append(small, "transaction", [row])
+    refresh_tags(system_actor(), as_of=JUNE, only=[TAG])
+    assert small.store.manifest().dates["2026-06-30"].tags[TAG].changes
+    found = {}
+    while (job := run_next()) is not None:
+        found[job.kind] = job.result
+    assert found["tag.fold"] == {"tags": 1}
+    assert not small.store.manifest().dates["2026-06-30"].tags[TAG].changes
+    assert small.column(TAG, JUNE) == [705, 0]

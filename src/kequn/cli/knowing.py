@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from kequn.cli.data import acting
-from kequn.cli.output import As, Json, out, print_json, print_rows
+from kequn.cli.output import As, Json, out, print_json, print_rows, show_rows
 from kequn.cli.start import start
 
 tag = typer.Typer(no_args_is_help=True, help="The tag catalogue and its values. 标签目录与加工。")
@@ -70,6 +70,24 @@ def refresh(
         print_json(facts)
     else:
         print_rows(tuple(facts), [tuple(str(v) if isinstance(v, dict) else v for v in facts.values())])
+
+
+@tag.command("fold")
+def fold(
+    everything: Annotated[bool, typer.Option("--all", help="Of all tags that have any. 所有有变更的标签。")] = False,
+    actor: As = "system",
+    json: Json = False,
+) -> None:
+    """Put the daily changes of tags into their columns: same values, faster questions; the worker does it by itself. 归并标签变更。
+
+    Example: kequn tag fold --all
+    """
+    start()
+    from kequn.ops.tags.services import fold_tags
+
+    with out.status("…"):
+        names = fold_tags(acting(actor), everything=everything)
+    show_rows(("tag",), [(name,) for name in names], json=json)
 
 
 @tag.command("backfill")

@@ -13,6 +13,7 @@ from kequn.console.books.words import ACTS as BOOK_ACTS
 from kequn.console.books.words import WORDS as BOOK_WORDS
 from kequn.core.data.tables import TABLES
 from kequn.core.gate.rules import RULES, STEPS
+from kequn.core.insight.sentences import FAMILY_WORDS
 from kequn.ops.orgs.rights import ROLES
 
 Words = str | Promise
@@ -197,6 +198,7 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
         "segment": _p("noun", "客群"),
         "campaign": _("营销活动"),
         "source": _("数据源"),
+        "desk_export": _("名单导出"),
         "tag": _("标签"),
         "stop": _("紧急停止"),
         "lift_stop": _("解除停止"),
@@ -204,9 +206,11 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
         "list": _("上传名单"),
     },
     "job": {
+        "board.day": _("计算日指标"),
         "source.load": _("加载数据"),
         "tag.refresh": _("刷新标签"),
         "tag.backfill": _("回填标签"),
+        "tag.fold": _("归并标签变更"),
         "analysis.warm": _("预备客群洞察"),
         "analysis.cube": _("计算全行指标"),
         "discovery.run": _("客群发现"),
@@ -223,6 +227,18 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
     "act": {
         **BOOK_ACTS,
         "day.planned": _("晨间分派"),
+        "board.computed": _("计算日指标"),
+        "target.set": _("设定目标"),
+        "target.removed": _("撤回目标"),
+        "branch.fact_set": _("填写网点属性"),
+        "tasks.handed_over": _("批量转交任务"),
+        "tasks.given_back": _("退回转交的任务"),
+        "coaching.written": _("写辅导记录"),
+        "coaching.answered": _("回复辅导记录"),
+        "coaching.read": _("阅读辅导记录"),
+        "desk_export.asked": _("申请导出名单"),
+        "desk_export.approved": _("批准导出名单"),
+        "desk_export.refused": _("不准导出名单"),
         "tasks.settled": _("任务自动完成"),
         "tasks.reassigned": _("批量转交任务"),
         "tasks.followed": _("任务随客户转移"),
@@ -280,6 +296,7 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
         "source.loaded": _("加载数据"),
         "source.load_failed": _("加载失败"),
         "tag.refreshed": _("刷新标签"),
+        "tag.folded": _("归并标签变更"),
         "tag.saved": _("保存标签"),
         "list.marked_wrong": _("标记名单不准"),
         "wecom.linked": _("登记企微联系人"),
@@ -390,6 +407,17 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
         "teller": _("柜员"),
         "system": _("系统"),
     },
+    "reported": {
+        "delivered": _("已送达"),
+        "failed": _("未送达"),
+        "clicked": _("已点击"),
+        "answered": _("接通"),
+        "no_answer": _("未接"),
+        "refused": _("拒绝"),
+        "interested": _("有意向"),
+        "read": _("已读"),
+        "": "–",
+    },
     "matter": {
         "promise": _("约定的联系"),
         "complaint": _("投诉未办结"),
@@ -436,6 +464,10 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
     },
     "list_fault": {"blank": _("空行"), "mangled": _("读不出"), "duplicate": _("重复"), "unknown": _("不是本行客户")},
     "fact": {
+        "what": _("名单"),
+        "rows": _("行数"),
+        "purpose": _("用途"),
+        "columns": _("列"),
         "size": _("客户数"),
         "bank": _("全部客户"),
         "as_of": _("数据日期"),
@@ -478,6 +510,13 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
         "other": _("其他"),
     },
     "object": {
+        "boardday": _("日指标"),
+        "board_day": _("日指标"),
+        "target": _("目标"),
+        "branch": _("网点"),
+        "coachingnote": _("辅导记录"),
+        "reassignment": _("批量转交"),
+        "deskexport": _("名单导出"),
         "approval": _("审批"),
         "customer": _("客户"),
         "load": _("加载"),
@@ -524,6 +563,8 @@ def word_for(vocabulary: str, code: Any) -> str:
     language = get_language() or "zh"
     if vocabulary == "reason":
         return _of_gate(key, language)
+    if vocabulary == "held_family" and key in FAMILY_WORDS:
+        return FAMILY_WORDS[key].to(language)
     if vocabulary == "table" and key in TABLES:
         return TABLES[key].en if language.startswith("en") else TABLES[key].zh
     return str(VOCABULARIES.get(vocabulary, {}).get(key, key))

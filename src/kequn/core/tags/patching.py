@@ -104,6 +104,11 @@ def write_whole(
     return state.model_copy(update={"file": relative, "changes": [], "changed": 0, "known": file.known})
 
 
+def folding_is_due(store: Store) -> bool:
+    """Whether `fold` would put some changes into columns."""
+    return bool(_to_fold(store.manifest(), everything=False))
+
+
 def fold(
     store: Store, *, now: datetime, everything: bool = False, cuts: Mapping[str, tuple[float, ...]] | None = None
 ) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ class TagsConfig(AppConfig):
         """Say who does the app's jobs."""
         from kequn.ops.jobs.services import register
         from kequn.ops.tags.backfill import backfill_job
-        from kequn.ops.tags.services import refresh_job
+        from kequn.ops.tags.services import fold_job, refresh_job
 
         register("tag.refresh", refresh_job)
         register("tag.backfill", backfill_job)
+        register("tag.fold", fold_job)

@@ -11,7 +11,17 @@ from django.db import transaction
 
 from kequn.core.errors import Conflict, NoData, UnknownTag
 from kequn.core.spec.tag import TagSpec
-from kequn.core.tags import check_catalogue, days_in_state, near_tag, publish_values, refresh, unavailable
+from kequn.core.tags import (
+    check_catalogue,
+    days_in_state,
+    declared_bins,
+    fold,
+    folding_is_due,
+    near_tag,
+    publish_values,
+    refresh,
+    unavailable,
+)
 from kequn.ops.governance.services import record
 from kequn.ops.jobs.services import Job, Running, enqueue
 from kequn.ops.orgs.actor import Actor
@@ -107,7 +117,25 @@ def refresh_tags(
         record(actor, "tag.refreshed", row, as_of=day, tags=len(report.computed), unavailable=len(missing))
     for follow in _followers.values():
         follow(day)
+    if folding_is_due(runtime().store):
+        enqueue(actor, "tag.fold", {}, key=day.isoformat())
     return row
+
+
+def fold_tags(actor: Actor, *, everything: bool = False) -> tuple[str, ...]:
+    """Put the changes of the latest date's tags into columns of their own where they have become many, or all of them.
+
+    Values stay as they are: questions are answered faster afterwards. Returns the tags.
+
+    Raises:
+        StoreBusy: another load or refresh is writing.
+    """
+    actor.must("tag.refresh")
+    names = fold(runtime().store, now=now(), everything=everything, cuts=declared_bins(catalogue()))
+    if names:
+        with transaction.atomic():
+            record(actor, "tag.folded", ("tag", "*"), tags=len(names))
+    return names
 
 
 def remove_tag(actor: Actor, name: str) -> None:
@@ -156,3 +184,8 @@ def refresh_job(running: Running) -> dict[str, Any]:
         cancelled=running.cancelled,
     )  # fmt: skip
     return {"as_of": str(row.as_of), "tags": row.n_tags, "customers": row.n_customers}
+
+
+def fold_job(running: Running) -> dict[str, Any]:
+    """Do a queued folding, after a refresh that published its changes."""
+    return {"tags": len(fold_tags(running.actor))}
