@@ -16,6 +16,7 @@ from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, SeveralErrors
 from kequn.ops import runtime
 from kequn.ops.audiences.services import take_export
 from kequn.ops.board import queries, services
+from kequn.ops.board.figures import FIGURES
 from kequn.ops.board.models import BoardDay, DayFigure
 from kequn.ops.board.periods import period_around
 from kequn.ops.customers.models import Reveal
@@ -513,3 +514,65 @@ def test_a_list_that_grew_after_it_was_allowed_is_not_written(team: Cast) -> Non
         task(100 + 2 * n, made=NOW)
     with pytest.raises(Conflict):
         services.desk_sheets(rm, {"request": asked.pk})
+
+
+# -- sums ---------------------------------------------------------------------------------------------------------------
+
+PLACES = (("R001", "0001"), ("R003", "0001"), ("", "0001"), ("R002", "0002"))
+DAYS = (date(2026, 6, 28), date(2026, 6, 29), date(2026, 6, 30))
+
+
+@given(st.data())
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+def test_people_add_up_to_branches_and_the_bank_and_days_to_the_month(cast: Cast, data: st.DataObject) -> None:
+    numbers = st.integers(0, 10**6)
+    with transaction.atomic():
+        for on in DAYS:
+            BoardDay.objects.create(day=on, computed_at=NOW, data_on=on, known=["aum", "gain", "matured", "customer"])
+            DayFigure.objects.bulk_create(
+                DayFigure(day=on, staff_no=staff, branch_code=branch, **{code: data.draw(numbers) for code in FIGURES})
+                for staff, branch in PLACES
+            )
+        june = period_around("month", DAYS[0])
+        bank = queries.board_for(cast["zhaomin"], june, by="branch")
+        branches = {line.key: queries.board_for(cast["zhaomin"], june, branch=line.key) for line in bank.lines}
+        days = [queries.board_for(cast["zhaomin"], period_around("day", on), by="branch") for on in DAYS]
+        for code, about in FIGURES.items():
+            assert bank.total.figures[code] == sum(line.figures[code] or 0 for line in bank.lines)
+            for line in bank.lines:
+                people = branches[line.key]
+                assert line.figures[code] == people.total.figures[code] == sum(p.figures[code] or 0 for p in people.lines)
+            of_days = [b.total.figures[code] or 0 for b in days]
+            assert bank.total.figures[code] == (sum(of_days) if about.kind == "flow" else of_days[-1])
+        head = queries.board_for(cast["liqiang"], june)
+        assert head.total.figures == branches["0001"].total.figures
+        transaction.set_rollback(True)
+
+
+def test_a_day_without_figures_is_told_and_not_taken_for_nought(worked: Cast) -> None:
+    month = queries.board_for(worked["liqiang"], period_around("month", YESTERDAY))
+    assert month.missing_days == 29
+    assert month.total.figures["contacts"] == 3
+    assert queries.board_for(worked["liqiang"], period_around("day", YESTERDAY - timedelta(days=1))).computed_at is None
+
+
+def test_the_report_compares_only_what_chance_does_not_explain(bank: runtime.Runtime, cast: Cast) -> None:
+    branch = Branch.objects.get(code="0001")
+    for number, name in (("R003", "周敏"), ("R004", "何平")):
+        User.objects.create(username=number.lower(), display_name=name, role="rm", branch=branch, staff_no=number, password="!")
+    for n in range(90):
+        each = task(2 * n, staff=("R001", "R003")[n % 2] if n < 80 else "R004")
+        contact(each, result="connected" if (n % 2 and n < 80) or n % 10 == 0 else "no_answer", note=f"第{n}次")
+    services.compute_day(system_actor(), YESTERDAY)
+    found = queries.report_for(cast["liqiang"], "day", YESTERDAY)
+    words = " ".join(w.zh for w in found.words)
+    assert "王芳 接通率 20%（8/40）" in words
+    assert "样本太小，不作比较（不足 20 次联系）：何平" in words
+    assert "何平 接通率" not in words
+    sheets = services.report_sheets(cast["liqiang"], {"day": YESTERDAY.isoformat(), "kind": "day"})
+    told = dict(sheets[0].rows)
+    assert told["制表人 / author"] == "李强"
+    assert told["数据日期 / data date"] == "2026-06-30"
+    assert told["范围 / scope"].startswith("0001")
+    with pytest.raises(NotAllowed):
+        services.report_sheets(cast["liqiang"], {"day": YESTERDAY.isoformat(), "branch": "0002"})

@@ -124,7 +124,7 @@ def reassign_work(
             )  # fmt: skip
             _move(actor, plan.moves, reason)
             record(
-                actor, "tasks.reassigned", row, staff=from_staff, n=plan.tasks, reason=reason[:200],
+                actor, "tasks.handed_over", row, staff=from_staff, n=plan.tasks, reason=reason[:200],
                 to={s: len(ids) for s, ids in plan.moves.items()},
             )  # fmt: skip
     except IntegrityError:
@@ -151,7 +151,7 @@ def undo_reassignment(actor: Actor, reassignment_id: int) -> int:
             for pk in tasks_for(actor, staff_no=staff).filter(pk__in=ids).order_by("pk").values_list("pk", flat=True)
         ]
         _move(actor, {row.from_staff: tuple(still)} if still else {}, f"撤销转交 / taken back: {row.reason}"[:200])
-        record(actor, "tasks.reassignment_undone", row, staff=row.from_staff, n=len(still))
+        record(actor, "tasks.given_back", row, staff=row.from_staff, n=len(still))
     return len(still)
 
 
