@@ -34,6 +34,8 @@ USUAL = 50_000
 """Customers of the bank for which the example's budgets are written."""
 LAUNCH = datetime(2026, 7, 1, 10, 0, tzinfo=ZONE)
 """The bank's morning on which the demo's campaign starts; the data are those of the evening before."""
+GIVEN_OUT = 200
+"""Customers whom the head of one branch gives to her relationship managers, so that their days are worth looking at."""
 PASSWORD = "kequn-demo-2026"  # noqa: S105 - of made-up people, on this machine, printed at the end
 GROWING = ("transactions", "holdings", "events", "contacts", "service", "consents")
 
@@ -123,6 +125,7 @@ class Loop:
         later = self._load_all(self.later, only=GROWING, step="load what happened")
         again = self._refresh(step="tag again")
         review = self._review(campaign, outcome)
+        books = self._books()
         following = self._next_campaigns()
         day = self._morning()
         self._settle_clock()
@@ -132,6 +135,7 @@ class Loop:
             "campaign": campaign["summary"],
             "delivery": sent | {"sms_at_gateway": len(gateway.messages), "sms_twice": gateway.duplicates, "mails": len(mail.mails)},
             "review": review,
+            "books": books,
             "next": following,
             "day": day,
         }  # fmt: skip
@@ -194,7 +198,19 @@ class Loop:
 
         maker, checker = self._actor("zhaomin"), self._actor("zhoulv")
         with self._step("define and approve") as say:
-            kinds = ("segment", "metric", "contact_policy", "offer", "template", "talk_track", "playbook", "desk_policy")
+            kinds = (
+                "segment",
+                "metric",
+                "contact_policy",
+                "offer",
+                "template",
+                "talk_track",
+                "playbook",
+                "desk_policy",
+                "ownership_policy",
+                "assignment",
+                "pool",
+            )
             load_groups(maker, submit=True, whole=False)
             apply_specs(maker, self._specs(*kinds), submit=True)
             waiting = list(approvals_for(checker, state="waiting"))
@@ -320,6 +336,21 @@ class Loop:
             "result": as_json(result),
         }
 
+    def _books(self) -> dict[str, Any]:
+        """Let a branch head give her relationship managers the most valuable of those who have none."""
+        from kequn.ops.jobs.services import run_waiting
+        from kequn.ops.ownership.services import apply_assignment, draw_assignment
+
+        head = self._actor("liqiang")
+        with self._step("give out customers") as say:
+            plan = draw_assignment(head, rules_name="by_need", most=GIVEN_OUT, note="三季度分户")
+            job = apply_assignment(head, plan.pk)
+            run_waiting()
+            job.refresh_from_db()
+            given = int(job.result.get("applied", 0))
+            say(f"{given:,} customers of branch {head.branch_code} have a relationship manager now")
+        return {"given": given}
+
     def _next_campaigns(self) -> dict[str, Any]:
         """Leave the bank at work: a campaign whose tasks wait for the RMs, and one that waits for the checker."""
         from kequn.ops.campaigns import queries, services
@@ -349,7 +380,9 @@ class Loop:
 
         with self._step("the morning") as say:
             settled, plan = settle_tasks(system_actor()), plan_day(system_actor())
-            say(f"{sum(plan.found.values()):,} occasions; {plan.counts.get('today', 0):,} customers to call on {plan.day}")
+            say(
+                f"{sum(plan.found.values()):,} occasions; {plan.counts.get('today', 0):,} customers to call on {plan.day}"
+            )
         return {"found": plan.found, "counts": plan.counts, "settled": settled}
 
     def _settle_clock(self) -> None:
