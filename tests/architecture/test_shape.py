@@ -30,6 +30,7 @@ MECHANISMS = {
     "analysis": None,
     "board": None,
     "feedback": set(),
+    "wecom": set(),
     "books": None,
     "insights": None,
     "ownership": None,

@@ -20,7 +20,7 @@ from tests.ops.bank import Cast, customer_id
 from tests.ops.conftest import CAST
 
 pytestmark = pytest.mark.django_db
-OPEN = {"login", "logout", "language"}
+OPEN = {"login", "logout", "language", "wecom_start", "wecom_enter"}
 Desk = Callable[[str], Client]
 
 

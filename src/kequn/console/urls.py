@@ -28,6 +28,7 @@ from kequn.console.segments import views as segments
 from kequn.console.sources import views as sources
 from kequn.console.tags import history as tag_history
 from kequn.console.tags import views as tags
+from kequn.console.wecom import views as wecom
 from kequn.console.work import customer as work_customer
 from kequn.console.work import views as work
 
@@ -156,6 +157,16 @@ urlpatterns = [
     path("visits/<int:plan_id>/", visits.plan, name="visit_plan"),
     path("visits/<int:plan_id>/act", visits.act, name="visit_act"),
     path("visits/stops/<int:visit_id>/record", visits.record, name="visit_record"),
+    path("wecom/", wecom.start, name="wecom_start"),
+    path("wecom/enter", wecom.enter, name="wecom_enter"),
+    path("wecom/panel", wecom.panel, name="wecom_panel"),
+    path("wecom/who", wecom.who, name="wecom_who"),
+    path("wecom/c/<slug:customer_id>/", wecom.customer, name="wecom_customer"),
+    path("wecom/c/<slug:customer_id>/outcome", wecom.outcome, name="wecom_outcome"),
+    path("wecom/c/<slug:customer_id>/undo/<int:follow_up_id>", wecom.undo, name="wecom_undo"),
+    path("wecom/c/<slug:customer_id>/hand-over", wecom.hand_over, name="wecom_hand_over"),
+    path("wecom/simulator/", wecom.simulator, name="wecom_simulator"),
+    path("wecom/simulator/door", wecom.simulated_door, name="wecom_simulated_door"),
     # learning
     path("reviews/", reviews.reviews, name="reviews"),
     path("reviews/<slug:name>/", reviews.review, name="review"),

@@ -7,7 +7,9 @@ from django.conf import settings
 from kequn.channels.email.transport import EmailTransport
 from kequn.channels.file_drop.transport import FileDropTransport
 from kequn.channels.sms.transport import SmsTransport
+from kequn.channels.wecom.gateway import HttpWecom, SimulatedWecom
 from kequn.ops.delivery import services
+from kequn.ops.wecom.services import Panel, install_panel
 
 
 def wire_channels() -> None:
@@ -19,6 +21,17 @@ def wire_channels() -> None:
     if settings.SMTP_HOST:
         register_email(settings.SMTP_HOST, settings.SMTP_PORT)
     services.register_installed_channels()
+    install_panel(_panel())
+
+
+def _panel() -> Panel | None:
+    """Return the bank's application in WeCom, in a demo what stands in for it."""
+    if settings.WECOM_CORP_ID:
+        gateway = HttpWecom(settings.WECOM_API, settings.WECOM_CORP_ID, settings.WECOM_SECRET)
+        return Panel(gateway, settings.WECOM_CORP_ID, settings.WECOM_AGENT_ID, settings.WECOM_DOOR)
+    if settings.WECOM_SIMULATOR:
+        return Panel(SimulatedWecom(settings.INDEX_KEY), "simulated", "1", "/wecom/simulator/door")
+    return None
 
 
 def register_sms(url: str, secret: str) -> None:

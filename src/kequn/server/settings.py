@@ -96,6 +96,18 @@ SMTP_RATE = float(os.environ.get("KEQUN_SMTP_RATE", "0")) or None
 SMS_URL = os.environ.get("KEQUN_SMS_URL", "")
 SMS_SECRET = os.environ.get("KEQUN_SMS_SECRET", "")
 RECEIPT_SECRET = os.environ.get("KEQUN_RECEIPT_SECRET", "")
+# WeCom's side panel: off until the bank names its application there; nothing outside is called before.
+WECOM_CORP_ID = os.environ.get("KEQUN_WECOM_CORP_ID", "")
+WECOM_AGENT_ID = os.environ.get("KEQUN_WECOM_AGENT_ID", "")
+WECOM_SECRET = os.environ.get("KEQUN_WECOM_SECRET", "")
+WECOM_API = os.environ.get("KEQUN_WECOM_API", "https://qyapi.weixin.qq.com")
+WECOM_DOOR = os.environ.get("KEQUN_WECOM_DOOR", "https://open.weixin.qq.com/connect/oauth2/authorize")
+WECOM_SDK_URL = os.environ.get("KEQUN_WECOM_SDK_URL", "")
+"""Where the bank keeps WeCom's JavaScript; its address alone is added to what the panel's pages may load."""
+WECOM_SIMULATOR = not WECOM_CORP_ID and (
+    DEBUG or (HOME / "clock").exists() if "KEQUN_WECOM_SIMULATOR" not in os.environ else os.environ["KEQUN_WECOM_SIMULATOR"] == "1"
+)
+"""Whether something stands in for WeCom: in a demo, which has a clock of its own."""
 FILE_DROP_FOLDER = Path(os.environ.get("KEQUN_FILE_DROP_FOLDER", HOME / "drop"))
 
 INSTALLED_APPS = [
@@ -124,6 +136,7 @@ INSTALLED_APPS = [
     "kequn.ops.campaigns",
     "kequn.ops.reviews",
     "kequn.ops.feedback",
+    "kequn.ops.wecom",
     "kequn.ops.board",
     "kequn.ops.analysis",
     "kequn.console",
