@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from kequn.core.errors import InvalidSpec, SeveralErrors
 from kequn.core.spec.campaign import CampaignSpec, ContactPolicySpec
-from kequn.core.spec.reading import KINDS, dump_spec, parse_spec, read_spec, read_specs
+from kequn.core.spec.reading import KINDS, dump_spec, parse_spec, read_spec, read_specs, spec_of
 from kequn.core.spec.segment import AllOf, SegmentSpec, TagTest
 from kequn.core.spec.source import CsvInput, SourceSpec
 
@@ -256,3 +257,26 @@ def test_any_text_ends_in_definitions_or_in_a_told_fault(text: str):
         parse_spec(text)
     except InvalidSpec:
         return
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"tag": "a", "op": ">=", "value": 3},
+        {"all": [{"not": {"list": "vip"}}, {"tag": "a", "op": "between", "value": [1, 2.5]}]},
+        {"tag": "a", "op": ">=", "value": float("nan")},
+        {"tag": "a", "op": "at least", "value": 3},
+        {"all": [{"tag": "a"}, {"tagg": "b"}]},
+        7,
+    ],
+)
+def test_plain_values_read_as_the_same_text_does(where: object):
+    document = {"kind": "segment", "name": "s", "title": "甲", "where": where}
+
+    def told(read):
+        try:
+            return read()
+        except InvalidSpec as error:
+            return [(e.message, e.where.field) for e in getattr(error, "errors", None) or [error]]
+
+    assert told(lambda: spec_of(document)) == told(lambda: parse_spec(json.dumps(document, ensure_ascii=False))[0])

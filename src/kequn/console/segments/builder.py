@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,14 +12,15 @@ from django.utils.translation import get_language
 from kequn.console.errors import Said, said
 from kequn.console.segments import when
 from kequn.console.segments.pinyin import initials
-from kequn.console.segments.tree import AGAINST, PLACES, Node, RowsForm, ValueTest
+from kequn.console.segments.tree import AGAINST, PERIODIC, PLACES, Node, RowsForm, ValueTest
 from kequn.console.segments.written import document_of, tree_of
 from kequn.core.data.tables import TABLES
 from kequn.core.errors import KequnError, SeveralErrors
 from kequn.core.segments import COLUMN_OPERATORS, DIALECTS, EXECUTED, OPERATORS
 from kequn.core.segments.columns import TABLE_WORDS, code_words, column_title
 from kequn.core.segments.typed import MONTH_DAY
-from kequn.core.spec.reading import dump_spec, parse_spec
+from kequn.core.spec import reading
+from kequn.core.spec.reading import dump_spec
 from kequn.core.spec.segment import SegmentSpec, cluster_tag
 from kequn.core.spec.tag import TagSpec
 from kequn.ops.audiences.contracts import SegmentPreview
@@ -66,7 +66,7 @@ def spec_of(root: Node, labels: dict[str, Any], *, whole: bool) -> SegmentSpec:
         KequnError: as the reader of specs says; with the place in the document.
     """
     document = {"kind": "segment", **labels, "where": document_of(root, types(), whole=whole)}
-    return parse_spec(json.dumps(document, ensure_ascii=False))[0]  # type: ignore[return-value]
+    return reading.spec_of(document)  # type: ignore[return-value]
 
 
 def look(actor: Actor, root: Node, labels: dict[str, Any], *, shows: str = "") -> Panel:
@@ -181,7 +181,7 @@ def _of_tag(spec: TagSpec | None, node: Node) -> dict[str, Any]:
         "values": [(code, word.to(language)) for code, word in spec.values.items()],
         "shown": f"{spec.title.to(language)} · {spec.name}",
         "unit": spec.unit.to(language) if spec.unit else "",
-        **_choices(node.test),
+        **(_choices(node.test) if spec.type in ("date", "timestamp") or node.test.op in PERIODIC else {}),
         **as_of,
     }
 

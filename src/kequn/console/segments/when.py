@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django.http import QueryDict
 from django.utils.translation import gettext as _
@@ -84,6 +85,7 @@ def _counted(form: QueryDict, count: str, unit: str) -> str:
     return f"{number} {of}" if number == "1" else f"{number} {of}s"
 
 
+@lru_cache(maxsize=512)
 def period_options(text: str, language: str, *, past_only: bool) -> Options:
     """Return the periods to choose from, that of ``text`` among them."""
     named = [(name, said_period(name, language)) for name in (*PAST, *(() if past_only else TO_COME))]
@@ -93,6 +95,7 @@ def period_options(text: str, language: str, *, past_only: bool) -> Options:
     return [*rest[:-1], *named, rest[-1], *other]
 
 
+@lru_cache(maxsize=512)
 def day_options(text: str, language: str) -> Options:
     """Return the days to choose from, that of ``text`` among them."""
     named = [("date", _("日期")), ("ago", _("…之前")), ("in", _("…之后")), *((d, said_day(d, language)) for d in DAYS)]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -12,7 +14,7 @@ from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -140,6 +142,19 @@ def word(code: Any, vocabulary: str = "state") -> str:
 def get(mapping: Any, key: Any) -> Any:
     """Return one value of a mapping, nothing where it is not there."""
     return mapping.get(key) if hasattr(mapping, "get") else None
+
+
+@register.simple_tag
+def options(choices: Iterable[Any], chosen: Any, vocabulary: str = "") -> SafeString:
+    """Return the options of a select: (value, words) each, or values whose words a vocabulary has; the chosen one marked."""
+    pairs = ((c, word_for(vocabulary, c)) if vocabulary else c for c in choices)
+    return _options(tuple((str(value), str(words)) for value, words in pairs), str(chosen))
+
+
+@lru_cache(maxsize=512)  # a page of many conditions holds the same list hundreds of times
+def _options(choices: tuple[tuple[str, str], ...], chosen: str) -> SafeString:
+    marked = ((value, " selected" if value == chosen else "", words) for value, words in choices)
+    return format_html_join("", '<option value="{}"{}>{}</option>', marked)
 
 
 @register.simple_tag

@@ -9,6 +9,7 @@ from datetime import date
 from sqlglot import exp
 
 from kequn.core.engine.duck import Engine
+from kequn.core.engine.index import Index
 from kequn.core.engine.index import plan as plans
 from kequn.core.segments.indexed import lowered
 from kequn.core.segments.members import By
@@ -93,16 +94,22 @@ def _by_index(engine: Engine, rule: Rule, as_of: date, past: Past | None) -> dic
     """Each condition is a plane of its own, kept while the others are edited."""
     parts, tested = steps(rule), tags_now(rule)
     whole, _ = lowered(engine, EveryRule("", ()), as_of)
-    missing = {name: plans.Not(plans.Known(name)) for name in tested}
-    figure = {"customers": whole.customers}
-    left: list[plans.Plan] = []
+    missing: dict[tuple[str, ...], int] = {}
+    figure, left = {"customers": whole.customers}, whole.population
     for i, part in enumerate(parts):
         index, plan = lowered(engine, part, as_of, past=past)
-        left.append(plan)
-        figure[f"alone_{i}"] = index.count(plan, engine.masks, keep=True)
-        figure[f"left_{i}"] = index.count(plans.All(tuple(left)), engine.masks, keep=True)
-        figure[f"without_{i}"] = index.count(plans.Any(tuple(missing[name] for name in tags_now(part))))
-    return figure | {f"unknown_{i}": whole.count(missing[name]) for i, name in enumerate(tested)}
+        alone = index.mask(plan, engine.masks, keep=True)
+        left = left & alone
+        figure[f"alone_{i}"], figure[f"left_{i}"] = index.loops.count(alone), index.loops.count(left)
+        figure[f"without_{i}"] = _without(whole, tags_now(part), missing)
+    return figure | {f"unknown_{i}": _without(whole, (name,), missing) for i, name in enumerate(tested)}
+
+
+def _without(index: Index, names: tuple[str, ...], counted: dict[tuple[str, ...], int]) -> int:
+    """Customers without a value of at least one of some tags, counted once."""
+    if names not in counted:
+        counted[names] = index.count(plans.Any(tuple(plans.Not(plans.Known(name)) for name in names)))
+    return counted[names]
 
 
 def _by_sql(engine: Engine, rule: Rule, as_of: date, past: Past | None) -> dict[str, int]:

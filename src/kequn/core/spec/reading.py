@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import typing
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time
@@ -86,6 +87,21 @@ def parse_spec(text: str, *, file: str = "") -> list[Definition]:
             errors.append(error)
     _raise(errors)
     return found
+
+
+def spec_of(document: Mapping[str, Any]) -> Definition:
+    """Return the definition that plain values say, as `parse_spec` does of the same as text; faults name the field.
+
+    Raises:
+        InvalidSpec: as ``read_spec``.
+    """
+    kind = KINDS.get(str(document.get("kind")))
+    if kind is not None:
+        try:
+            return kind.model_validate_json(json.dumps(document, allow_nan=False), strict=True)
+        except ValueError:  # a fault, whose place is told below, or a number that is none
+            pass
+    return parse_spec(json.dumps(document, ensure_ascii=False))[0]
 
 
 def dump_spec(spec: Definition) -> str:
