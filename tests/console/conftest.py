@@ -16,6 +16,7 @@ from kequn.core.spec.segment import SegmentSpec
 from kequn.core.spec.source import SourceSpec
 from kequn.ops.audiences import services as audiences
 from kequn.ops.audiences.queries import segment_named
+from kequn.ops.books import services as books
 from kequn.ops.campaigns import services as campaigns
 from kequn.ops.catalog import services as catalog
 from kequn.ops.catalog.models import DefinitionVersion
@@ -115,17 +116,24 @@ def things(definitions: None, cast: Cast) -> Things:  # noqa: F811
     assert approval is not None
     search = ClusterSearch(tags=("asset_aum_eod", "demo_age"), most=3)
     discovery = insights.create_discovery(cast["sunli"], search, name="value", title=HOSTILE)
+    circle = books.create_circle(cast["wangfang"], "东门市场", note=HOSTILE)
+    books.add_to_circle(cast["wangfang"], circle.pk, [customer_id(0), customer_id(2)])
+    stock_take = books.open_stock_take(cast["wangfang"], key="k", title=HOSTILE, deadline=NOW.date())
+    day = books.plan_visits(cast["wangfang"], key="k", title=HOSTILE, on=NOW.date(), customer_ids=[customer_id(0)])
+    view = books.save_view(cast["wangfang"], HOSTILE, "aum_min=1")
     note = insights.add_note(cast["sunli"], "discovery", str(discovery.pk), HOSTILE)
     Person.objects.filter(pk=customer_id(598)).update(rm_no="", bank_rm_no="")
-    plan = ownership.draw_assignment(cast["liqiang"], note=HOSTILE)
+    drawn_up = ownership.draw_assignment(cast["liqiang"], note=HOSTILE)
     pool = PoolSpec(name="retention", title={"zh": HOSTILE}, segment="rich")
     DefinitionVersion.objects.create(
         kind="pool", name=pool.name, fingerprint=pool.fingerprint(), spec=pool, state="approved", is_current=True, created_at=NOW
     )
     ownership.refresh_pool(system_actor(), pool)
     values = {
-        "assignment_id": plan.pk, "staff_no": "R001",
+        "assignment_id": drawn_up.pk, "staff_no": "R001",
         "feedback_id": told.pk, "entry_id": entry.pk, "discovery_id": discovery.pk, "note_id": note.pk,
+        "circle_id": circle.pk, "stock_take_id": stock_take.pk, "line_id": stock_take.lines.get(position=1).pk, "plan_id": day.pk,
+        "visit_id": day.visits.get().pk, "view_id": view.pk,
         "customer_id": customer_id(0), "task_id": task.pk, "follow_up_id": follow_up.pk, "approval_id": approval.pk,
         "version_id": playbook.pk, "load_id": load.load_id, "job_id": job.pk, "export_id": export.pk, "kind": "template",
         "username": "wangfang", "block": "products",

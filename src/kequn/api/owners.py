@@ -223,8 +223,7 @@ def cancel(request: Request, absence_id: int) -> Any:
 
 @router.get("/unclaimed", summary="Customers without an owner, with what is needed to choose and no name")
 def unclaimed(request: Request, limit: int = 50, offset: int = 0) -> Any:
-    rows = queries.unowned_for(request.actor).order_by("customer_id").values_list("customer_id", flat=True)
-    return plain(queries.cards(request.actor, list(_page(rows, limit, offset))))
+    return plain(queries.cards(request.actor, _page(queries.waiting_for(request.actor), limit, offset)))
 
 
 @router.post("/unclaimed/{customer_id}/claim", summary="Take a customer of one's branch who has no owner")

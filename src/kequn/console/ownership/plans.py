@@ -96,7 +96,7 @@ def _list(request: Request, error: KequnError | None, given: object) -> HttpResp
     context = {
         **around(actor, "owners_plans"), "rules": queries.rules(), "branches": branches, "given": given, "error": error,
         "rms": queries.loads_for(actor), "leavers": queries.leavers_for(actor),
-        "n_unclaimed": queries.unowned_for(actor).count(),
+        "n_unclaimed": len(queries.waiting_for(actor)),
     }  # fmt: skip
     table = Table(request, queries.assignments_for(actor), PLANS, name="plans", exports=False)
     response = listing(request, "ownership/plans.html", table, _("分配与移交"), context)

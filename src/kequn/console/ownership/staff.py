@@ -37,7 +37,7 @@ def loads(request: Request) -> HttpResponse:
     context = {
         **around(request.actor, "owners"), "leavers": queries.leavers_for(request.actor), "policy": queries.policy(),
         "day": queries.today(), "works": queries.is_working_day(queries.today()),
-        "n_unclaimed": queries.unowned_for(request.actor).count(), "n_room": sum(r.room for r in rows),
+        "n_unclaimed": len(queries.waiting_for(request.actor)), "n_room": sum(r.room for r in rows),
         "n_idle": queries.neglect_for(request.actor).count(), "n_owed": queries.notices_for(request.actor).count(),
         "n_conflicts": queries.conflicts_for(request.actor).count(),
     }  # fmt: skip

@@ -22,8 +22,7 @@ SHOWN = 30
 def unclaimed(request: Request, error: KequnError | None = None) -> HttpResponse:
     """List the customers of one's branch who have nobody: what is needed to choose, and no name."""
     actor = request.actor
-    rows = queries.unowned_for(actor).order_by("customer_id").values_list("customer_id", flat=True)
-    found = Paginator(rows, SHOWN).get_page(request.GET.get("page"))
+    found = Paginator(queries.waiting_for(actor), SHOWN).get_page(request.GET.get("page"))
     loads = queries.loads_for(actor) if actor.may("customer.assign") else []
     rules = queries.policy()
     context = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -73,6 +74,8 @@ class OwnershipPolicySpec(Definition):
     kind: Literal["ownership_policy"] = "ownership_policy"
     book_limit: int = Field(default=400, ge=1, le=5000)
     """Customers in one book; a branch head may set another for one person."""
+    owner_from_cny: Decimal = Field(default=Decimal(50_000), ge=0)
+    """From this AUM on a customer is to have an owner; those below are served online and by the remote centre."""
     claims_a_day: int = Field(default=10, ge=0, le=500)
     protected_days: int = Field(default=14, ge=0, le=366)
     take_back: TakeBack | None = None

@@ -20,6 +20,7 @@ from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import active_of_role, all_rms_for, branch_codes_for, branches_for, staff_numbered
 from kequn.ops.ownership import states
 from kequn.ops.ownership.calendars import absences_on, today
+from kequn.ops.ownership.claiming import MOST, worth_an_owner
 from kequn.ops.ownership.known import briefs_of, members_of, with_opportunity
 from kequn.ops.ownership.loads import loads_of, lock_room, rm_for
 from kequn.ops.ownership.models import Assignment, AssignmentLine, OwnerChange
@@ -33,7 +34,6 @@ from kequn.ops.runtime import now
 KEPT = timedelta(days=1)
 """A plan is applied on the day it was looked at."""
 CHUNK = 200
-MOST = 50_000
 CAUSES = ("transfer", "left")
 STANDARD = AssignmentSpec(name="standard", title=Text(zh="系统默认", en="Built in"))
 
@@ -96,9 +96,11 @@ def draw_assignment(
     codes = (
         None if branch.path.count("/") <= 2 and actor.sees_all_branches and not branch_code else _below(actor, branch)
     )
-    waiting = dict(unowned_in(codes).values_list("customer_id", "branch_code")[: MOST + 1])
+    waiting: dict[str, str] = dict(unowned_in(codes).values_list("customer_id", "branch_code")[: MOST + 1])
     if len(waiting) > MOST:
         raise Conflict(f"More than {MOST} customers have no owner.", hint="Draw them up branch by branch.")
+    worth = {c for c, _value in worth_an_owner(sorted(waiting))}
+    waiting = {c: branch for c, branch in waiting.items() if c in worth}
     held = with_opportunity(list(waiting), now()) if waiting else set()
     seekers = _seekers({c: b for c, b in waiting.items() if c not in held}, spec)
     if not seekers:

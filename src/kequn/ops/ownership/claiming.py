@@ -25,6 +25,9 @@ from kequn.ops.ownership.moving import move, protected
 from kequn.ops.ownership.policies import policy
 from kequn.ops.runtime import engine, now
 
+MOST = 50_000
+"""Customers without an owner who are looked at in one go."""
+
 
 def unowned_for(actor: Actor) -> QuerySet[Any]:
     """Return the persons without an owner whom the actor may claim (her branch's) or assign (her branches')."""
@@ -32,6 +35,23 @@ def unowned_for(actor: Actor) -> QuerySet[Any]:
         return unowned_in([actor.branch_code])
     actor.must("customer.assign")
     return unowned_in(branch_codes_for(actor))
+
+
+def waiting_for(actor: Actor) -> list[str]:
+    """Return the customers without an owner who are to have one by the policy, the most valuable first.
+
+    One whose AUM is not known waits too. Of more than 50,000 in the actor's branches only the first are looked at.
+    """
+    ids = list(unowned_for(actor).order_by("customer_id").values_list("customer_id", flat=True)[:MOST])
+    return [c for c, _value in worth_an_owner(ids)]
+
+
+def worth_an_owner(customer_ids: Sequence[str]) -> list[tuple[str, int]]:
+    """Return those of some customers who are to have an owner by the policy, with their AUM (fen), the most valuable first."""
+    briefs, line = briefs_of(customer_ids), int(policy().owner_from_cny * 100)
+    aum = {c: briefs[c].aum_fen if c in briefs else None for c in customer_ids}
+    worth = [(c, value or 0) for c, value in aum.items() if value is None or value >= line]
+    return sorted(worth, key=lambda pair: (-pair[1], pair[0]))
 
 
 def cards(actor: Actor, customer_ids: Sequence[str]) -> list[Unclaimed]:

@@ -22,7 +22,7 @@ from kequn.ops.ownership.calendars import (
     working_days,
 )
 from kequn.ops.ownership.changing import changes_for, conflicts_for, differing_for, tenures_of
-from kequn.ops.ownership.claiming import cards, claimed_today, unowned_for
+from kequn.ops.ownership.claiming import cards, claimed_today, unowned_for, waiting_for
 from kequn.ops.ownership.contracts import Leaver
 from kequn.ops.ownership.history import owners_on
 from kequn.ops.ownership.known import briefs_of
@@ -50,7 +50,7 @@ __all__ = [
     "changes_for", "claimed_today", "conflicts_for", "differing_for", "is_working_day", "leavers_for",
     "loads_for", "loads_of", "neglect_for", "notices_for", "outcomes_of", "owners_on", "policy", "pool_days",
     "pool_members_for", "pool_named", "pool_staff", "pool_stays", "pools_for", "remote_open", "rules",
-    "rules_named", "seen_as", "stood_in_for", "tenures_of", "today", "unowned_for", "wecom_moves_for",
+    "rules_named", "seen_as", "stood_in_for", "tenures_of", "today", "unowned_for", "waiting_for", "wecom_moves_for",
     "worker_of", "working_days",
 ]  # fmt: skip
 
