@@ -2,7 +2,7 @@
 
     python bench/index.py --customers 1000000 --folder /tmp/wide
 
-Count, ids, the edit of one condition, what the index takes, and the same without compiled loops (one day's refresh: `refresh.py`). Each answer
+Count, ids, the edit of one condition, what the index takes, and the same without compiled loops; `refresh.py` has the refresh. Each answer
 is compared before any time is printed. What counts is the CPU time of the process (all threads), the best of some rounds in
 which the two sides take turns. The index is asked through the same function as the product does, with nothing kept from before.
 """

@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import threading
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path, PurePosixPath
 
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kequn.core.engine.index import layout
+from kequn.core.engine.index.bits import within
 from kequn.core.engine.index.build import (
     Population,
     build_column,
@@ -23,11 +25,14 @@ from kequn.core.engine.index.build import (
 )
 from kequn.core.engine.index.changes import Changed, DoesNotFit, Who, with_changes
 from kequn.core.engine.index.index import Index
+from kequn.core.engine.index.kernel import kernel
 from kequn.core.engine.index.layout import BrokenColumn, Column
 from kequn.core.engine.store import DateState, Store, TagState
 from kequn.core.engine.tagfiles import ChangeFiles, column_of
 
 POPULATION = "_population"
+MOVED = 8
+"""One customer in so many who left or came: with more, counting everybody is no more work."""
 
 
 def open_index(store: Store, state: DateState, as_of: date) -> Index:
@@ -81,6 +86,7 @@ class Columns(Mapping[str, Column]):
         self._population = population
         self._opened: dict[str, Column] = {}
         self._changes: dict[tuple[str, ...], tuple[ChangeFiles, Changed | None]] = {}
+        self._moved: dict[str, tuple[Population, Population] | None] = {}
         self._lock = threading.Lock()
 
     def __getitem__(self, name: str) -> Column:
@@ -93,7 +99,7 @@ class Columns(Mapping[str, Column]):
         return opened
 
     def _open(self, name: str, tag: TagState) -> Column:
-        column = _column(self._store, name, tag.file, self._population)
+        column = self._counted(name, tag.file, _column(self._store, name, tag.file, self._population))
         if not tag.changes:
             return column
         files, changed = self._changed(tuple(tag.changes))
@@ -114,6 +120,34 @@ class Columns(Mapping[str, Column]):
             self._changes[names] = files, changed
         return self._changes[names]
 
+    def _counted(self, name: str, file: str, column: Column) -> Column:
+        """The same column with its histogram in this population: kept too, since every process asks for it."""
+        population = self._population
+        if column.population == population.digest:
+            return column
+        kept = folder_of(self._store, name, file) / f"histogram-{population.digest}.npy"
+        try:
+            histogram: npt.NDArray[np.int64] = layout.mapped(kept)
+        except (OSError, BrokenColumn):
+            histogram = self._count(column)
+            new = kept.with_suffix(f".{threading.get_ident()}.npy")
+            try:
+                np.save(new, histogram)
+                new.replace(kept)
+            except OSError:
+                new.unlink(missing_ok=True)  # counting again next time is all that is lost
+        return replace(column, histogram=histogram, population=population.digest)
+
+    def _count(self, column: Column) -> npt.NDArray[np.int64]:
+        """From one day to the next few come and go: only they are counted where it is known who they are."""
+        if column.population not in self._moved:
+            self._moved[column.population] = _moved(self._store, column.population, self._population)
+        moved = self._moved[column.population]
+        if moved is None:
+            return histogram_of(column, self._population)
+        gone, come = moved
+        return np.asarray(column.histogram - histogram_of(column, gone) + histogram_of(column, come))
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._state.tags)
 
@@ -122,17 +156,13 @@ class Columns(Mapping[str, Column]):
 
 
 def _column(store: Store, name: str, file: str, population: Population) -> Column:
-    folder = folder_of(store, name, file)
     try:
-        column = layout.open_column(name, folder)
+        return layout.open_column(name, folder_of(store, name, file))
     except (OSError, BrokenColumn):
         try:
-            column = layout.open_column(name, _built(store, name, file, population))
+            return layout.open_column(name, _built(store, name, file, population))
         except OSError:  # no space, or not ours to write to: this process has it in memory then
             return column_in_memory(name, store.path(file), population)
-    if column.population == population.digest:
-        return column
-    return _counted_in(column, folder, population)
 
 
 def _built(store: Store, name: str, file: str, population: Population, cuts: tuple[float, ...] = ()) -> Path:
@@ -142,18 +172,20 @@ def _built(store: Store, name: str, file: str, population: Population, cuts: tup
     return folder
 
 
-def _counted_in(column: Column, folder: Path, population: Population) -> Column:
-    """The same column with its histogram in another population: kept too, since every process asks for it."""
-    kept = folder / f"histogram-{population.digest}.npy"
-    try:
-        histogram: npt.NDArray[np.int64] = layout.mapped(kept)
-    except (OSError, BrokenColumn):
-        histogram = histogram_of(column, population)
-        new = kept.with_suffix(f".{threading.get_ident()}.npy")
+def _moved(store: Store, before: str, now: Population) -> tuple[Population, Population] | None:
+    """Who left and who came since a population of the store, by its digest; ``None`` where that one is not kept, or many did."""
+    for folder in sorted((store.root / "index" / POPULATION).glob("[!.]*"), reverse=True):
         try:
-            np.save(new, histogram)
-            new.replace(kept)
-        except OSError:
-            new.unlink(missing_ok=True)  # counting again next time is all that is lost
-    fields = {name: getattr(column, name) for name in Column.__dataclass_fields__}
-    return Column(**fields | {"histogram": histogram, "population": population.digest})
+            if layout.described(folder)["digest"] != before:
+                continue
+            then = open_population(folder)
+        except (OSError, BrokenColumn):  # swept meanwhile, perhaps
+            continue
+        size = max(then.size, now.size)
+        old, new = within(then.words, size), within(now.words, size)
+        gone, come = old & ~new, new & ~old
+        left, joined = kernel().count(gone), kernel().count(come)
+        if MOVED * (left + joined) > size:
+            return None
+        return Population(gone, size, left, "gone"), Population(come, size, joined, "come")
+    return None
