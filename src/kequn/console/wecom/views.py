@@ -171,7 +171,9 @@ def hand_over(request: Request, customer_id: str) -> HttpResponse:
 def simulator(request: Request) -> HttpResponse:
     """Show the panel in a phone's frame beside a chat, with contacts to choose from; only in a demo."""
     _only_simulated()
-    mine = [masked(row) for row in people_for(request.actor).order_by("customer_id")[:SAMPLE]]
+    busy = list(tasks_for(request.actor).values_list("customer_id", flat=True)[: SAMPLE // 2])
+    rows = [*people_for(request.actor).filter(pk__in=busy), *people_for(request.actor).exclude(pk__in=busy)[:SAMPLE]]
+    mine = [masked(row) for row in rows[:SAMPLE]]
     services.link_simulated([p.customer_id for p in mine])
     contacts = [(queries.simulated_id(p.customer_id), p.name) for p in mine]
     return render(request, "wecom/simulator.html", {"contacts": contacts})
