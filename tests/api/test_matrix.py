@@ -17,6 +17,7 @@ VALUES = {
     "follow_up_id": "999999", "discovery_id": "999999", "code": "c1", "note_id": "999999", "feedback_id": "999999", "contact": "wm_nobody", "entry_id": "999999", "branch": "0001",
     "staff_no": "R999", "absence_id": "999999", "assignment_id": "999999", "move_id": "999999", "conflict_id": "999999",
     "case_id": "999999",
+    "view_id": "999999", "circle_id": "999999", "stock_take_id": "999999", "line_id": "999999", "correction_id": "999999", "plan_id": "999999",
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from kequn import __version__
 from kequn.api import (
     approvals,
     board,
+    books,
     campaigns,
     catalog,
     customers,
@@ -54,6 +55,7 @@ for prefix, module in (
     ("/v1/board", board),
     ("/v1/desk", desk),
     ("/v1/customers", customers),
+    ("/v1/books", books),
     ("/v1/feedback", feedback),
     ("/v1/wecom", wecom),
     ("/v1/owners", owners),
