@@ -18,7 +18,7 @@ from kequn.ops.audiences.queries import latest_date, ordinals
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.customers.queries import owners_of
 from kequn.ops.governance.services import record
-from kequn.ops.orgs.actor import Actor
+from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.ownership.remote import cases_for
 from kequn.ops.runtime import engine, now
 from kequn.ops.workbench import states
@@ -116,7 +116,7 @@ def _without_owner(actor: Actor, rows: Sequence[_Open]) -> set[int]:
     """Close the tasks whose customer has no owner any more and is not with the remote centre; return which."""
     owners = owners_of({r.customer_id for r in rows})
     lost = {c for c, owner in owners.items() if not owner}
-    lost -= set(cases_for(actor).filter(customer_id__in=list(lost)[:30_000]).values_list("customer_id", flat=True))
+    lost -= set(cases_for(system_actor()).filter(customer_id__in=list(lost)[:30_000]).values_list("customer_id", flat=True))
     ids = [r.pk for r in rows if r.customer_id in lost]
     for start in range(0, len(ids), AT_ONCE):
         with transaction.atomic():
