@@ -70,7 +70,8 @@ def pool(request: Request, name: str) -> HttpResponse:
             charts.line(_("成员数"), labels, (_("成员"), [float(d.members) for d in days])),
             note=_("入池规则：客群成员；出池规则见上。"), as_of=labels[-1],
         )  # fmt: skip
-        context["rate_chart"] = charts.told(
+        if any(d.rates[key].value is not None for d in days for key in ("repurchase", "churn")):
+            context["rate_chart"] = charts.told(
             charts.line(
                 _("复购率与流失率（%）"), labels,
                 *((str(RATES[key][0]), [_percent(d.rates[key].value) for d in days]) for key in ("repurchase", "churn")),
