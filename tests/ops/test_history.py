@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kequn.core.errors import Conflict, NoData, NotAllowed
+from kequn.core.errors import Conflict, NoData, NotAllowed, TagNotSelectable
 from kequn.core.segments import history as kept
 from kequn.core.spec.segment import SegmentSpec
 from kequn.core.tags import catalogue, refresh
@@ -145,3 +145,17 @@ def test_members_kept_later_are_noticed_at_once(past: runtime.Runtime, cast: Cas
     assert queries.members_of(actor, spec, as_of=AS_OF).tolist() == members.tolist()
     assert queries.preview_segment(actor, spec).size == 7
     assert services.profile_segment(actor, version.pk).size == 7
+
+
+def test_who_was_chosen_by_sensitive_information_earlier_does_not_leave_in_a_file(
+    past: runtime.Runtime, cast: Cast
+) -> None:
+    """As an uploaded list they could be chosen again, although they may have withdrawn their consent since."""
+    actor, days = cast["zhaomin"], {"tag": {"demo_child_stage": "f"}}
+    kept.take(past.store, "rich", EARLY, np.arange(3, dtype=np.uint32), definition=days, data="d", now=runtime.now())
+    with pytest.raises(TagNotSelectable, match="class S"):
+        history.members_to_take(actor, "rich", EARLY)
+    with pytest.raises(TagNotSelectable):
+        services.members_on_sheets(actor, {"name": "rich", "on": EARLY.isoformat()})
+    assert len(history.members_on(actor, "rich", EARLY)) == 3
+    assert services.members_on_sheets(actor, {"name": "rich", "on": AS_OF.isoformat()})[0].rows

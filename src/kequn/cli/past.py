@@ -158,4 +158,6 @@ def snapshot(
     if json:
         print_json(taken)
     else:
-        print_rows(("kept", "failed"), [(taken.kept, "; ".join(f"{n}: {why}" for n, why in taken.failed.items()))])
+        print_rows(("kept", "could not be kept"), [(taken.kept, len(taken.failed))])
+        if taken.failed:
+            print_rows(("segment", "why not"), sorted(taken.failed.items()))

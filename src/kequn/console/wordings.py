@@ -126,6 +126,8 @@ MESSAGES: dict[str, str] = {
     "Tag {} is {} now, and its values for {} are {}.": "标签 {0} 现在的类型是 {1}，而 {2} 的数据是 {3}，需要重新计算。",
     "Tag {} was not computed for {}.": "标签 {0} 没有 {1} 的数据。",
     "Tag {} ({}) is class X: it must not choose whom to contact.": "标签 {0}（{1}）属于 X 类，不能用来挑选联系对象。",
+    "Tag {} ({}) is class S: who had it on an earlier day does not leave kequn.": "标签 {0}（{1}）属于 S 类，以前某日符合它的客户名单不能导出。",
+    "Export today's members: they are those whose consent stands.": "请导出现在的成员：他们的单独同意仍然有效。",
     "Tag {} ({}) is class S: what it was on an earlier day must not choose whom to contact.": "标签 {0}（{1}）属于 S 类，不能按以前某日的取值挑选联系对象。",
     "Test it as it is now: the consent of that day may have been withdrawn since.": "请按现在的取值判断：当时的单独同意后来可能已撤回。",
     "These seeds were chosen by sensitive information ({}).": "这些种子客户是按敏感信息（{0}）选出的。",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import get_language
@@ -29,6 +29,7 @@ from kequn.ops.audiences.history import (
     changes_for,
     history_for,
     members_on_page,
+    members_to_take,
     migration_of_segments,
     migration_of_tag,
     migration_tags,
@@ -157,7 +158,9 @@ def past_members(request: Request, name: str) -> HttpResponse:
 @require_POST
 def past_export(request: Request, name: str) -> HttpResponse:
     """Queue an export of who belonged on a date."""
-    params = {"subject": f"{name} {request.POST.get('on', '')}", "name": name, "on": request.POST.get("on", "")}
+    on = _date_in(request.POST, "on") or date.min  # of which nothing is kept
+    members_to_take(request.actor, name, on)
+    params = {"subject": f"{name} {on}", "name": name, "on": on.isoformat()}
     row = request_export(request.actor, "members_on", params, purpose=request.POST.get("purpose", ""), format="xlsx")
     return to_job(request, job_for(request.actor, row.job_id), reverse("exports"))
 
@@ -258,8 +261,12 @@ def _two_dates(request: Request, kept: list[date], *, months: bool = False) -> t
 
 
 def _date(request: Request, key: str) -> date | None:
+    return _date_in(request.GET, key)
+
+
+def _date_in(form: QueryDict, key: str) -> date | None:
     try:
-        return date.fromisoformat(request.GET.get(key, ""))
+        return date.fromisoformat(form.get(key, ""))
     except ValueError:
         return None
 

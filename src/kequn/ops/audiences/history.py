@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kequn.core.errors import Conflict, KequnError, NotAllowed, UnknownTag
+from kequn.core.errors import Conflict, KequnError, NotAllowed, TagNotSelectable, UnknownTag
 from kequn.core.segments import history, in_words
 from kequn.core.segments.changes import Changes, changes
 from kequn.core.segments.history import Snapshot
@@ -20,7 +20,16 @@ from kequn.core.spec.segment import AllOf, AnyOf, Condition, Not, SegmentSpec
 from kequn.ops.audiences import dictionary
 from kequn.ops.audiences.contracts import Member, MembersPage
 from kequn.ops.audiences.models import SegmentVersion
-from kequn.ops.audiences.queries import MOST_ON_A_PAGE, Ordinals, bank_for, scope_ordinals, segment_named, segment_specs
+from kequn.ops.audiences.queries import (
+    MOST_ON_A_PAGE,
+    Ordinals,
+    bank_for,
+    latest_date,
+    scope_ordinals,
+    segment_named,
+    segment_specs,
+    tags_within,
+)
 from kequn.ops.audiences.values import tag_values
 from kequn.ops.customers.queries import people_by_id
 from kequn.ops.orgs.actor import Actor
@@ -98,6 +107,26 @@ def members_on(actor: Actor, name: str, as_of: date) -> Ordinals:
     found = history.members_on(runtime().store, name, as_of)
     scope = scope_ordinals(actor)
     return found if scope is None else np.intersect1d(found, scope, assume_unique=True)
+
+
+def members_to_take(actor: Actor, name: str, as_of: date) -> Ordinals:
+    """Return who belonged on a date, to leave kequn in a file. Raises as `members_on`.
+
+    Raises:
+        TagNotSelectable: by what is of class S, as it was or as it is: as a list, these customers could be chosen again
+            although they have withdrawn their consent since.
+    """
+    found, store, specs = members_on(actor, name, as_of), runtime().store, catalogue()
+    spec = segment_named(actor, name).spec
+    then = next(s.definition for s in history.snapshots(store, name) if s.as_of == as_of)
+    read = {*history.definitions(store, name)[then].get("tag", {}), *tags_within(spec, segment_specs() | {name: spec})}
+    sensitive = sorted(tag for tag in read if tag in specs and specs[tag].consent is not None)
+    if sensitive and as_of != latest_date():
+        raise TagNotSelectable(
+            f"Tag {sensitive[0]!r} ({specs[sensitive[0]].title}) is class S: who had it on an earlier day does not leave kequn.",
+            hint="Export today's members: they are those whose consent stands.", tag=sensitive[0],
+        )  # fmt: skip
+    return found
 
 
 def members_on_page(

@@ -23,7 +23,7 @@ from kequn.core.spec.segment import SegmentSpec
 from kequn.ops.audiences import exports, states
 from kequn.ops.audiences.contactability import tell_complaints, tell_touches, tell_work
 from kequn.ops.audiences.contracts import Sheet
-from kequn.ops.audiences.history import members_on
+from kequn.ops.audiences.history import members_to_take
 from kequn.ops.audiences.models import Export, SegmentProfile, SegmentVersion
 from kequn.ops.audiences.queries import (
     Ordinals,
@@ -375,7 +375,7 @@ def members_sheets(actor: Actor, params: dict[str, Any]) -> Sequence[Sheet]:
 def members_on_sheets(actor: Actor, params: dict[str, Any]) -> Sequence[Sheet]:
     """Build the sheets of who belonged to a segment on a date, as it was kept."""
     day = date.fromisoformat(params["on"])
-    who = members_on(actor, params["name"], day)
+    who = members_to_take(actor, params["name"], day)
     return _sheets(actor, segment_named(actor, params["name"]), who, day, [], str(params.get("language", "zh")))
 
 
