@@ -7,9 +7,12 @@ import io
 import pytest
 from python_calamine import CalamineWorkbook
 
+from kequn.core.spec.tag import TagSpec
 from kequn.core.tags import catalogue, refresh
 from kequn.ops import runtime
 from kequn.ops.audiences.queries import segment_specs
+from kequn.ops.orgs.actor import system_actor
+from kequn.ops.tags.services import save_tag
 from tests.console.conftest import Things
 from tests.ops.bank import AS_OF, TAGS
 from tests.ops.conftest import NOW
@@ -84,3 +87,21 @@ def test_the_builder_keeps_the_consent_that_a_segment_rests_on(things: Things, d
     assert segment_specs()["seg_family"].separate_consent == ("child_data",)
     form = page(desk, "/segments/seg_family/edit", "zhaomin")
     assert 'value="child_data" checked' in form
+
+
+def test_a_tag_of_the_banks_own_is_taken_out_by_a_button_unless_it_is_used(things: Things, desk) -> None:
+    own = {"family": "txn", "type": "integer", "over": "transaction", "expression": "count(*)", "sensitivity": "C1",
+           "owner": "data_team", "refresh": "daily", "null": "zero"}  # fmt: skip
+    for name, made in (("txn_coffee", {}), ("txn_tea", {"over": "tags", "expression": "txn_coffee + 1"})):
+        save_tag(system_actor(), TagSpec.model_validate({"name": name, "title": "咖啡", **own, **made}))
+    assert "/tags/txn_coffee/remove" in page(desk, "/tags/txn_coffee/")
+    assert "/tags/txn_coffee/remove" not in page(desk, "/tags/txn_coffee/", "zhoulv")
+    assert "/remove" not in page(desk, "/tags/demo_age/")
+    assert desk("zhoulv").post("/tags/txn_coffee/remove").status_code == 403
+    used = desk("sunli").post("/tags/txn_coffee/remove")
+    assert used.status_code == 409
+    assert "txn_tea" in used.content.decode()
+    for name in ("txn_tea", "txn_coffee"):
+        assert desk("sunli").post(f"/tags/{name}/remove").headers["Location"] == "/tags/"
+        assert desk("sunli").get(f"/tags/{name}/").status_code == 422
+    assert desk("sunli").post("/tags/demo_age/remove").status_code == 422

@@ -46,6 +46,7 @@ urlpatterns = [
     path("tags/", tags.tags, name="tags"),
     path("tags/refresh", tags.refresh, name="tags_refresh"),
     path("tags/<slug:name>/", tags.tag, name="tag"),
+    path("tags/<slug:name>/remove", tags.remove, name="tag_remove"),
     path("tags/<slug:name>/transitions", tag_history.transitions, name="tag_transitions"),
     path("groups/", groups.groups, name="groups"),
     path("groups/load", groups.load, name="groups_load"),

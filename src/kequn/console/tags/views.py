@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_POST
 
 from kequn.console import charts
-from kequn.console.access import Request, page
+from kequn.console.access import Request, done, page
 from kequn.console.exports import listing
 from kequn.console.jobs.views import to_job
 from kequn.console.segments.pinyin import initials
@@ -29,7 +29,9 @@ from kequn.ops.sources.queries import data_date
 from kequn.ops.tags.history import dates_of, distributions_for, drift_for
 from kequn.ops.tags.queries import (
     TagRow,
+    catalogue,
     coverage_by_date,
+    is_own,
     lineage_for,
     refreshes_for,
     statistics_for,
@@ -37,7 +39,7 @@ from kequn.ops.tags.queries import (
     tag_rows_for,
     users_for,
 )
-from kequn.ops.tags.services import request_refresh
+from kequn.ops.tags.services import remove_tag, request_refresh
 
 COLUMNS = (
     Column(lazy("标签"), "spec.title.zh", "title"),
@@ -83,7 +85,7 @@ def tag(request: Request, name: str) -> HttpResponse:
     row = next(r for r in tag_rows_for(request.actor) if r.spec.name == name)
     context: dict[str, Any] = {
         "spec": spec, "row": row, "lineage": lineage_for(request.actor, name), "yaml": dump_spec(spec),
-        "users": users_for(request.actor, name),
+        "users": users_for(request.actor, name), "is_own": is_own(name),
         "values": [(code, word.to(language)) for code, word in spec.values.items()], "data_date": data_date(),
     }  # fmt: skip
     trend = coverage_by_date(request.actor, name)
@@ -107,6 +109,17 @@ def tag(request: Request, name: str) -> HttpResponse:
 def refresh(request: Request) -> HttpResponse:
     """Queue the computation of all tags for the latest date of the data."""
     return to_job(request, request_refresh(request.actor), reverse("tags"))
+
+
+@page("tag.edit")
+@require_POST
+def remove(request: Request, name: str) -> HttpResponse:
+    """Take a tag of the bank's own out of the catalogue; the shipped one it stood for serves again."""
+    title = tag_for(request.actor, name).title.to(get_language() or "zh")
+    remove_tag(request.actor, name)
+    if name in catalogue():
+        return done(request, "tag", _("已恢复随系统提供的“%s”，刷新后按它计算") % title, name=name)
+    return done(request, "tags", _("已删除标签“%s”") % title)
 
 
 def _matches(row: TagRow, chosen: dict[str, str]) -> bool:

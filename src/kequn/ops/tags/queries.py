@@ -64,6 +64,11 @@ def _texts() -> dict[str, ReadTag]:
     return kept[1]
 
 
+def is_own(name: str) -> bool:
+    """Whether the bank added the tag through kequn, alone or in a shipped one's place: such a one can be taken out again."""
+    return TagVersion.objects.filter(name=name, is_current=True).exists()
+
+
 def without(name: str) -> dict[str, TagSpec]:
     """Return the catalogue as it is once the bank's own definition of a tag is taken out."""
     own = TagVersion.objects.filter(is_current=True).exclude(name=name)
