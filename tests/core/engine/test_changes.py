@@ -273,6 +273,18 @@ def test_a_change_writes_one_file_for_all_tags_and_no_column(store: Store) -> No
     assert tags["asset_debt"].changes == []
 
 
+def test_a_day_on_which_nobody_changed_writes_nothing(store: Store) -> None:
+    before = parquets(store)
+    with store.writing(now=NOW) as draft:
+        day = draft.manifest.dates[AS_OF.isoformat()]
+        part = Increment(day, ("asset_aum",), np.zeros(0, dtype=np.uint32))
+        nothing = pa.table({"asset_aum": pa.array([], pa.int64())})
+        specs = {"asset_aum": SPECS["asset_aum"]}
+        found = Patch(draft, part, day.population).files(specs, nothing, {"asset_aum": "new"}, NOW)
+    assert (found["asset_aum"].changes, found["asset_aum"].inputs) == ([], "new")
+    assert parquets(store) == before
+
+
 def test_a_text_without_a_code_is_written_whole(store: Store) -> None:
     tags = change(store, {"demo_city": {3: "拉萨"}, "asset_aum": {3: 5}})
     assert tags["demo_city"].changes == []

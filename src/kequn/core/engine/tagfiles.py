@@ -24,7 +24,7 @@ ORDINAL = "ordinal"
 
 
 class ChangeFiles:
-    """Files of changes as one: who changed, and to what. Empty for no files."""
+    """Files of changes, at least one, as one: who changed, and to what."""
 
     def __init__(self, store: Store, files: Sequence[str]) -> None:
         self._files = [pq.ParquetFile(store.path(file)) for file in reversed(files)]
@@ -36,7 +36,7 @@ class ChangeFiles:
 
     def values(self, tag: str) -> pa.Array:
         """Return the latest values of a tag, one for each of `ordinals`; the tag is in every file."""
-        parts = [part for file in self._files for part in _read(file, tag).chunks]
+        parts = [_read(file, tag) for file in self._files]
         column = parts[0] if len(parts) == 1 else pa.concat_arrays(parts)
         rows = self._merged[1]
         return column if rows is None else column.take(pa.array(rows))
@@ -47,7 +47,7 @@ class ChangeFiles:
         found = [_read(file, ORDINAL).to_numpy() for file in self._files]
         if len(found) == 1:
             return found[0], None
-        ordinals, rows = np.unique(np.concatenate([np.zeros(0, dtype=np.uint32), *found]), return_index=True)
+        ordinals, rows = np.unique(np.concatenate(found), return_index=True)
         return ordinals, rows
 
 
@@ -61,8 +61,8 @@ def write_changes(path: Path, ordinals: Ordinals, values: Mapping[str, pa.Array 
     pq.write_table(table, path, compression="lz4", use_dictionary=texts, write_statistics=[ORDINAL])
 
 
-def _read(file: pq.ParquetFile, column: str) -> pa.ChunkedArray:
-    return file.read(columns=[column], use_threads=False).column(0)
+def _read(file: pq.ParquetFile, column: str) -> pa.Array:
+    return file.read(columns=[column], use_threads=False).column(0).combine_chunks()
 
 
 def column_of(store: Store, name: str, tag: TagState, *, size: int | None = None) -> pa.ChunkedArray:

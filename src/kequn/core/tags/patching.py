@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import PurePosixPath
 
-import numpy as np
 import pyarrow as pa
 
 from kequn.core.engine.index import build_index, layout
-from kequn.core.engine.index.bits import Words, unpacked
+from kequn.core.engine.index.bits import Words, packed, unpacked
 from kequn.core.engine.index.build import Population
 from kequn.core.engine.index.changes import Who, known_of
+from kequn.core.engine.index.kernel import kernel
 from kequn.core.engine.index.opening import Columns, folder_of, population_of
 from kequn.core.engine.index.patch import patch_column
 from kequn.core.engine.store import Draft, Manifest, Store, TagState
@@ -40,6 +40,8 @@ class Patch:
         state = part.base.model_copy(update={"population": population})
         self.population = population_of(draft.store, state)
         self.before = Columns(draft.store, state, self.population)
+        self.who = Who(part.ordinals, self.population.size)
+        self.here = self.who.taken(self.population.words)
 
     def files(
         self, specs: Mapping[str, TagSpec], values: pa.Table, inputs: Mapping[str, str], now: datetime
@@ -50,13 +52,13 @@ class Patch:
             for name, spec in specs.items()
         }
         laid = [name for name, column in columns.items() if self._can_be_laid(name, column)]
-        file = self._changes({name: columns[name] for name in laid}) if laid else ""
+        more = [self._changes({name: columns[name] for name in laid})] if laid and len(self.part.ordinals) else []
         found = {}
         for name, spec in specs.items():
             base = self.part.base.tags[name]
             said = {"fingerprint": spec.fingerprint(), "computed_at": now, "inputs": inputs[name], "type": spec.type}
             if name in laid:
-                said |= {"changes": [*base.changes, file], "changed": base.changed + len(self.part.ordinals)}
+                said |= {"changes": [*base.changes, *more], "changed": base.changed + len(self.part.ordinals)}
                 found[name] = base.model_copy(update=said | {"known": self._known(name, columns[name])})
             else:
                 column = column_of(self.draft.store, name, base, size=self.population.size)
@@ -82,11 +84,12 @@ class Patch:
 
     def _known(self, name: str, values: pa.Array) -> int:
         """How many of the population have a value: those who had one, except where it was changed."""
-        column, who = self.before[name], self.part.ordinals
-        here = unpacked(Who(who, self.population.size).taken(self.population.words), len(who))
-        had = self.population.customers - int(column.histogram[0])
-        valid = values.is_valid().to_numpy(zero_copy_only=False)
-        return had + int(np.count_nonzero(valid & here)) - int(np.count_nonzero(known_of(column, who) & here))
+        column, loops = self.before[name], kernel()
+        laid = column.changes is not None
+        had = packed(known_of(column, self.part.ordinals)) if laid else self.who.taken(column.known)
+        have = packed(values.is_valid().to_numpy(zero_copy_only=False)) if values.null_count else self.who.everybody
+        known = self.population.customers - int(column.histogram[0])
+        return known + loops.count_both(have, self.here) - loops.count_both(had, self.here)
 
 
 def write_whole(
