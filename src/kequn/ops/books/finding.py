@@ -104,11 +104,11 @@ def _has(book: Book, family: str) -> tuple[Flags, Flags]:
 
 
 def _held(book: Book, families: tuple[str, ...]) -> Flags:
-    return np.all([_has(book, f)[1] for f in families], axis=0)
+    return np.asarray(np.all([_has(book, f)[1] for f in families], axis=0))
 
 
 def _missing(book: Book, families: tuple[str, ...]) -> Flags:
-    return np.all([known & ~there for known, there in (_has(book, f) for f in families)], axis=0)
+    return np.asarray(np.all([known & ~there for known, there in (_has(book, f) for f in families)], axis=0))
 
 
 def _maturing(book: Book, days: int) -> Flags:

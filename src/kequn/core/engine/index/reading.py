@@ -53,7 +53,7 @@ def values_at(column: Column, ordinals: npt.NDArray[Any]) -> Values:
 def bits_at(words: Words, ordinals: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Return whether each ordinal is in a plane."""
     shift = (ordinals & 63).astype(np.uint64)
-    return ((words[ordinals >> 6] >> shift) & np.uint64(1)).astype(np.bool_)
+    return np.asarray((words[ordinals >> 6] >> shift) & np.uint64(1), dtype=np.bool_)
 
 
 def _with_changes(changes: Changes, at: npt.NDArray[np.int64]) -> Values:
