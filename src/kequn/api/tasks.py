@@ -6,9 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from ninja import Router, Schema
+from ninja import File, Router, Schema, UploadedFile
 
 from kequn.api.auth import Request
+from kequn.api.shapes import plain
 from kequn.ops.workbench import queries, services
 
 router = Router(tags=["tasks 任务"])
@@ -42,6 +43,49 @@ class OutcomeIn(Schema):
     amount_cny: Decimal | None = None
     next_at: datetime | None = None
     note: str = ""
+    product: str = ""
+    seen: int | None = None
+    """Id of the last record on the task that its writer had before her; 0: none."""
+
+
+class ResultIn(Schema):
+    """One result of a grid."""
+
+    task_id: int
+    contact: str
+    intent: str = ""
+    amount_cny: Decimal | None = None
+    next_at: datetime | None = None
+    note: str = ""
+    product: str = ""
+
+
+class ResultsIn(Schema):
+    """Results of several tasks at once, all or none."""
+
+    key: str
+    entries: list[ResultIn]
+
+
+class ContactIn(Schema):
+    """A contact of one's own that is to be started. `key` makes a repeated call harmless."""
+
+    key: str
+    customer_id: str
+    why: str
+    channel: str = "call"
+    offer: str = ""
+
+
+class ResultFileOut(Schema):
+    """What came of a result file."""
+
+    id: int
+    file_name: str
+    rows: int
+    recorded: int
+    refused: int
+    at: datetime
 
 
 class AssignIn(Schema):
@@ -65,6 +109,37 @@ def list_tasks(
 ) -> Any:
     found = queries.tasks_for(request.actor, state=state or None, campaign=campaign)
     return found[offset : offset + min(limit, 500)]
+
+
+@router.post("", response=TaskOut, summary="Start a contact of one's own: it passes the gate")
+def start_contact(request: Request, wanted: ContactIn) -> Any:
+    return services.start_contact(request.actor, **wanted.dict())
+
+
+@router.post("/results", response=list[FollowUpOut], summary="Record the results of several tasks, all or none")
+def record_results(request: Request, results: ResultsIn) -> Any:
+    entries = [entry.dict() for entry in results.entries]
+    return services.record_results(request.actor, entries, key=results.key)
+
+
+@router.post(
+    "/results/preview", response=dict[str, Any], summary="Read a result file line by line; nothing is recorded"
+)
+def preview_results(request: Request, file: File[UploadedFile]) -> Any:
+    found = services.preview_results(request.actor, file.read(), file.name or "file")
+    return {
+        "digest": found.digest,
+        "rows": plain(found.rows),
+        "faults": plain(found.faults),
+        "before": found.before is not None,
+    }
+
+
+@router.post(
+    "/results/file", response=ResultFileOut, summary="Record the good lines of a result file; again does nothing"
+)
+def import_results(request: Request, file: File[UploadedFile]) -> Any:
+    return services.import_results(request.actor, file.read(), file.name or "file")
 
 
 @router.get("/{task_id}", response=TaskOut, summary="One task")

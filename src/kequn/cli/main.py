@@ -12,6 +12,8 @@ from rich.markup import escape
 from kequn import __version__
 from kequn.cli import (
     board,
+    booking,
+    contacting,
     data,
     demo,
     desk,
@@ -43,9 +45,11 @@ app.add_typer(past.segment, name="segment")
 app.add_typer(insight.insight, name="insight")
 app.add_typer(tagging.group, name="group")
 app.add_typer(discovering.discover, name="discover")
+app.add_typer(booking.book, name="book")
 app.add_typer(running.approval, name="approval")
 app.add_typer(running.campaign, name="campaign")
 app.add_typer(desk.desk, name="desk")
+app.add_typer(contacting.contact, name="contact")
 board.add_to(desk.desk)
 app.add_typer(feedback.feedback, name="feedback")
 app.add_typer(wecom.wecom, name="wecom")

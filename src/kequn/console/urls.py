@@ -30,6 +30,8 @@ from kequn.console.tags import history as tag_history
 from kequn.console.tags import views as tags
 from kequn.console.wecom import views as wecom
 from kequn.console.work import customer as work_customer
+from kequn.console.work import material as work_material
+from kequn.console.work import results as work_results
 from kequn.console.work import views as work
 
 urlpatterns = [
@@ -129,6 +131,10 @@ urlpatterns = [
     path("c/views/<int:view_id>/remove", books.remove_view, name="view_remove"),
     path("c/<slug:customer_id>/", work_customer.customer, name="customer"),
     path("c/<slug:customer_id>/part/<slug:name>", work_customer.part, name="customer_part"),
+    path("c/<slug:customer_id>/material", work_material.material, name="customer_material"),
+    path("results/", work_results.grid, name="results_grid"),
+    path("results/upload", work_results.upload, name="results_upload"),
+    path("results/template", work_results.template, name="results_template"),
     path("c/<slug:customer_id>/reveal", work_customer.show_value, name="customer_reveal"),
     path("c/<slug:customer_id>/contact", work_customer.contact, name="customer_contact"),
     path("tasks/<int:task_id>/wrong", feedback.wrong, name="task_wrong"),

@@ -29,7 +29,6 @@ from kequn.ops.customers.queries import people_by_id
 from kequn.ops.customers.services import reveal, reveals_within_a_day
 from kequn.ops.runtime import now
 from kequn.ops.workbench.contracts import Money, Position
-from kequn.ops.workbench.models import Task
 from kequn.ops.workbench.queries import offer_of, task_for
 from kequn.ops.workbench.services import (
     advice_for,
@@ -107,7 +106,7 @@ def undo(request: Request, follow_up_id: int) -> HttpResponse:
     return done(request, "task", _("已撤销"), task_id=back.pk)
 
 
-def _of_task(request: Request, row: Task) -> dict[str, Any]:
+def _of_task(request: Request, row: Any) -> dict[str, Any]:
     actor = request.actor
     others = list(day_tasks(actor).exclude(pk=row.pk)[:SHOWN]) if actor.may("task.work") else []
     last = row.follow_ups.filter(undone_at__isnull=True).first()
@@ -207,7 +206,7 @@ def _of_money(found: Money) -> dict[str, Any]:
         )
         families = sorted({f for b in found.balances for f in b.by_family})
         context["history"] = [
-            (word_for("product_family", f), [b.by_family.get(f) for b in found.balances[-7:]]) for f in families
+            (word_for("held_family", f), [b.by_family.get(f) for b in found.balances[-7:]]) for f in families
         ]
         context["history_days"] = days[-7:]
     if found.months:

@@ -180,7 +180,7 @@ class Contacted:
     who: str
     what: Text
     result: str
-    vocabulary: Literal["intent", "contact", "state"]
+    vocabulary: Literal["intent", "contact", "state", "reported"]
     note: str = ""
     amount_cny: Decimal | None = None
     next_at: datetime | None = None

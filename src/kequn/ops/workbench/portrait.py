@@ -18,7 +18,7 @@ from kequn.ops.customers.queries import people_by_id, person_for
 from kequn.ops.customers.services import REVEALS_A_DAY, reveals_within_a_day
 from kequn.ops.delivery.contracts import BY_HAND
 from kequn.ops.delivery.models import Touch
-from kequn.ops.delivery.queries import touches_for
+from kequn.ops.delivery.queries import touches_of
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.models import User
@@ -119,7 +119,7 @@ def past_for(actor: Actor, customer_id: str) -> Past:
     for tag in tags.values():
         by_family[tag.family] = (*by_family.get(tag.family, ()), tag)
     return Past(
-        contacts=_contacts(actor, customer_id, ordinal, follow_ups),
+        contacts=_contacts(customer_id, ordinal, follow_ups),
         matters=_matters(ordinal, tags, follow_ups, service),
         complaints=tuple(sorted(complaints, reverse=True)),
         household=_household(actor, ordinal),
@@ -177,10 +177,10 @@ def _risk_state(is_tested: bool, expires: date | None, today: date) -> Literal["
 # -- what was and is between them ---------------------------------------------------------------------------------------
 
 
-def _contacts(actor: Actor, customer_id: str, ordinal: int, follow_ups: list[FollowUp]) -> tuple[Contacted, ...]:
+def _contacts(customer_id: str, ordinal: int, follow_ups: list[FollowUp]) -> tuple[Contacted, ...]:
     """Return one line of what RMs recorded, what kequn sent and what the bank's systems report."""
     loaded = contacts_of(ordinal) if ordinal >= 0 else ()
-    touches = [t for t in touches_for(actor, customer_id=customer_id)[:CONTACTS_SHOWN] if t.channel != "rm_task"]
+    touches = [t for t in touches_of(customer_id)[:CONTACTS_SHOWN] if t.channel != "rm_task"]
     staff_nos = {f.staff_no for f in follow_ups} | {c.staff_no for c in loaded} | {sender_of(t) for t in touches}
     staff = {u.staff_no: u for u in staff_numbered(staff_nos)}
     found = [_recorded(f, staff.get(f.staff_no)) for f in follow_ups]
@@ -188,7 +188,7 @@ def _contacts(actor: Actor, customer_id: str, ordinal: int, follow_ups: list[Fol
     for c in loaded:
         who = staff[c.staff_no].display_name if c.staff_no in staff else c.staff_no
         what, note = Text(zh=c.campaign or "–"), masked_note(c.note)[0]
-        found.append(Contacted(c.on, None, c.channel, c.post, who, what, c.outcome, "state", note))
+        found.append(Contacted(c.on, None, c.channel, c.post, who, what, c.outcome, "reported", note))
     found.sort(key=lambda c: (c.on, c.at is not None, c.at.timestamp() if c.at else 0.0), reverse=True)
     return tuple(found[:CONTACTS_SHOWN])
 
