@@ -327,7 +327,6 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
         "assignment.applying": _("执行分配方案"),
         "assignment.applied": _("分配方案已生效"),
         "assignment.dropped": _("作废分配方案"),
-        "notices.queued": _("发送换管户告知"),
         "notices.told": _("记录换管户告知"),
         "wecom.asked": _("申请企微继承"),
         "wecom.moved": _("企微继承生效"),
@@ -437,7 +436,7 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
     "kept_for": {
         "open_matter": _("有约定或投诉未了，暂不收回"), "protected": _("保护期内，暂不收回"), "owner_away": _("管户休假，暂不收回"),
     },
-    "notice_state": {"owed": _("待告知"), "queued": _("待发送"), "told": _("已告知"), "waived": _("已由后一次代替")},
+    "notice_state": {"owed": _("待告知"), "told": _("已告知"), "waived": _("已由后一次代替")},
     "notice_way": {
         "call": _("电话"), "visit": _("面访"), "wecom": _("企业微信"), "sms": _("短信"), "letter": _("书面"), "branch": _("网点"),
     },

@@ -148,7 +148,6 @@ def test_a_customer_is_told_once_of_the_newest_owner(staff: Cast, bank_runtime: 
         services.mark_told(staff["qianlin"], [due.pk], how="telepathy")
     assert services.mark_told(staff["qianlin"], [due.pk], how="call") == 1
     assert services.mark_told(staff["qianlin"], [due.pk], how="call") == 0
-    assert services.send_notices(staff["qianlin"], [due.pk]) == 0
 
 
 # -- long unworked ------------------------------------------------------------------------------------------------------

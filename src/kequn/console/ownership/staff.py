@@ -35,7 +35,8 @@ def loads(request: Request) -> HttpResponse:
     """List the load of every relationship manager, and what is wrong: customers of those who left."""
     rows = queries.loads_for(request.actor)
     context = {
-        **around(request.actor, "owners"), "leavers": queries.leavers_for(request.actor), "policy": queries.policy(),
+        **around(request.actor, "owners"), "leavers": queries.leavers_for(request.actor),
+        "names": {r.staff_no: r.name for r in rows}, "policy": queries.policy(),
         "day": queries.today(), "works": queries.is_working_day(queries.today()),
         "n_unclaimed": len(queries.waiting_for(request.actor)), "n_room": sum(r.room for r in rows),
         "n_idle": queries.neglect_for(request.actor).count(), "n_owed": queries.notices_for(request.actor).count(),

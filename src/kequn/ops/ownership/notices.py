@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from django.db import transaction
@@ -20,17 +20,6 @@ from kequn.ops.runtime import now
 
 WAYS = ("call", "visit", "wecom", "sms", "letter", "branch")
 """By which a customer can be told."""
-
-Sender = Callable[[Actor, Sequence[Notice]], Collection[int]]
-_senders: dict[str, Sender] = {}
-
-
-def tell_notice_sender(send: Sender) -> None:
-    """Name who can send notices by an approved template; it returns the ids of those it put in line to be sent.
-
-    Where nobody can, the notices stay owed and are given by hand.
-    """
-    _senders["notices"] = send
 
 
 def notices_for(actor: Actor, *, state: str | None = states.OWED) -> QuerySet[Notice]:
@@ -62,21 +51,6 @@ def owe_notices(changes: Sequence[OwnerChange]) -> list[Notice]:
     return Notice.objects.bulk_create(rows, batch_size=500)
 
 
-def send_notices(actor: Actor, notice_ids: Collection[int]) -> int:
-    """Put notices in line to be sent by the approved template; return how many. The others stay owed."""
-    rows = list(notices_for(actor).filter(pk__in=list(notice_ids)))
-    if not rows or "notices" not in _senders:
-        return 0
-    sent = list(_senders["notices"](actor, rows))
-    with transaction.atomic():
-        n = Notice.objects.filter(pk__in=sent, state=states.OWED).update(
-            state=states.QUEUED, how="sms", by=actor.username
-        )
-        if n:
-            record(actor, "notices.queued", ("staff", actor.staff_no or actor.username), n=n)
-    return n
-
-
 def mark_told(actor: Actor, notice_ids: Collection[int], *, how: str) -> int:
     """Note that customers were told, and how; return how many. Twice changes nothing.
 
@@ -90,9 +64,7 @@ def mark_told(actor: Actor, notice_ids: Collection[int], *, how: str) -> int:
     if mine.count() != len(ids):
         raise NotAllowed("There is no such notice of yours.", n=len(ids))
     with transaction.atomic():
-        n = mine.filter(state__in=(states.OWED, states.QUEUED)).update(
-            state=states.TOLD, told_at=now(), how=how, by=actor.username
-        )
+        n = mine.filter(state=states.OWED).update(state=states.TOLD, told_at=now(), how=how, by=actor.username)
         if n:
             record(actor, "notices.told", ("staff", actor.staff_no or actor.username), n=n, how=how)
     return n

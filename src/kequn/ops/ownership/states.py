@@ -49,10 +49,9 @@ LINE: dict[str, Text] = {
 }
 """What became of one customer of an assignment."""
 
-OWED, QUEUED, TOLD, WAIVED = "owed", "queued", "told", "waived"
+OWED, TOLD, WAIVED = "owed", "told", "waived"
 NOTICE: dict[str, frozenset[str]] = {
-    OWED: frozenset({QUEUED, TOLD, WAIVED}),
-    QUEUED: frozenset({TOLD, OWED}),
+    OWED: frozenset({TOLD, WAIVED}),
     TOLD: frozenset(),
     WAIVED: frozenset(),
 }
