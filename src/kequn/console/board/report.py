@@ -36,7 +36,8 @@ def board_report(request: Request) -> HttpResponse:
     found = queries.report_for(request.actor, kind, day, branch=branch)
     rows = shown.rows_of(found.board)
     context = {
-        "report": found, "board": found.board, "rows": rows, "total": shown.total_row(found.board), "kind": kind, "day": day,
+        "report": found, "board": found.board, "rows": rows, "total": shown.total_row(found.board), "tiles": shown.tiles_of(found.board),
+        "noted": list(found.signals), "kind": kind, "day": day,
         "tab": "report",
         "branch": branch, "heads": shown.columns_of(found.board), "paces": queries.paces(found.month), "kinds": KINDS, "floor": FLOOR,
         "per_head": shown.per_head(found.month), "ages": shown.ages_chart(rows), "mark": mark_of(request.actor), "at": now(),

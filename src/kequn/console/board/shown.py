@@ -14,10 +14,12 @@ from django.utils.translation import gettext_lazy as lazy
 
 from kequn.console import charts
 from kequn.console.tables import Column
+from kequn.core.stats.intervals import Interval, proportion_interval
 from kequn.ops.audiences.queries import bank_today
 from kequn.ops.board.contracts import Board, Line
 from kequn.ops.board.figures import AGES, FIGURES, RATES, rate
 from kequn.ops.board.periods import Period, period_around
+from kequn.ops.board.quality import FLOOR
 from kequn.ops.board.queries import latest_day
 
 PERIODS = {
@@ -25,7 +27,8 @@ PERIODS = {
 }  # fmt: skip
 WORK = ("assigned", "done", "contacts", "effective_rate", "appointments", "deals", "sales", "sales_fen")
 BOOK = ("book", "coverage_30", "aum_fen", "aum_gain_fen", "kept_rate", "new_customers")
-WAITING = ("overdue", *AGES)
+TILES = ("contacts", "effective_rate", "appointments", "sales_fen", "coverage_30", "aum_gain_fen", "overdue")
+LIVE_TILES = ("assigned", "done", "contacts", "effective_rate", "appointments", "deals", "overdue")
 SHADES = 5
 DAYS_DRAWN = 30
 
@@ -40,6 +43,15 @@ class Cell:
     kind: str
     """``n``, ``fen`` or ``share``."""
     shade: int = 0
+    small: str = ""
+    """The counts behind a share of too few: shown in its place, for the share would be taken for a habit."""
+    sure: Interval | None = None
+    """Within what a share of enough records lies (95%)."""
+
+    @property
+    def is_main(self) -> bool:
+        """Whether it is among the few that a phone shows."""
+        return self.code in {*TILES, *LIVE_TILES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +127,11 @@ def total_row(board: Board) -> Row:
     return Row(board.total, _("合计"), tuple(_cell(board.total, c, 0) for c in codes_of(board)))
 
 
+def tiles_of(board: Board) -> list[Cell]:
+    """Return the few figures of the whole that stand above the table."""
+    return [_cell(board.total, c, 0) for c in (LIVE_TILES if board.is_live else TILES)]
+
+
 def named(line: Line) -> str:
     """Return what a line is called."""
     return line.name or _("未分配")
@@ -173,4 +190,9 @@ def _kind(code: str) -> str:
 def _cell(line: Line, code: str, most: float) -> Cell:
     value = value_of(line, code)
     shade = 0 if not most or value is None or value <= 0 else max(1, round(SHADES * value / most))
-    return Cell(code, title_of(code), value, _kind(code), shade)
+    if code != "effective_rate" or value is None:
+        return Cell(code, title_of(code), value, _kind(code), shade)
+    above, below = line.figures["effective"] or 0, line.figures["contacts"] or 0
+    if below < FLOOR:
+        return Cell(code, title_of(code), value, "share", 0, f"{above}/{below}")
+    return Cell(code, title_of(code), value, "share", shade, sure=proportion_interval(above, below))

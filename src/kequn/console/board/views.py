@@ -40,7 +40,8 @@ def board(request: Request) -> HttpResponse:
     table = Table(request, rows, shown.columns_of(found), name="board")
     draws_days = span in ("month", "quarter")
     context = {
-        "board": found, "span": span, "periods": shown.PERIODS, "total": shown.total_row(found), "tab": "board", "branch": branch,
+        "board": found, "span": span, "periods": shown.PERIODS, "total": shown.total_row(found), "tiles": shown.tiles_of(found),
+        "tab": "board", "branch": branch, "floor": FLOOR,
         "paces": queries.paces(found), "per_head": shown.per_head(found), "ages": shown.ages_chart(rows),
         "chart": shown.days_chart(queries.by_day(request.actor, found.period.first, found.until, branch=branch)) if draws_days
         else shown.contacts_chart(rows),
@@ -61,8 +62,9 @@ def board_staff(request: Request, staff_no: str) -> HttpResponse:
     signals = [s for s in queries.signals_for(actor, until - timedelta(days=29), today, staff_no=staff_no) if s.n]
     tasks = list(tasks_for(actor, staff_no=staff_no)[:TASKS_SHOWN]) if actor.may("task.view") else []
     context = {
-        "person": person, "board": month, "total": shown.total_row(month), "paces": queries.paces(month), "tab": "board",
-        "signals": signals, "kinds": KINDS, "floor": FLOOR, "tasks": tasks, "today": today,
+        "person": person, "board": month, "tiles": shown.tiles_of(month), "paces": queries.paces(month), "tab": "board",
+        "signals": signals, "noted": [s for s in signals if queries.is_noted(s)],
+        "kinds": KINDS, "floor": FLOOR, "tasks": tasks, "today": today,
         "people": people_by_id(actor, [t.customer_id for t in tasks]), "notes": list(queries.notes_for(actor, staff_no=staff_no)[:5]),
         "chart": shown.days_chart(queries.by_day(actor, until - timedelta(days=shown.DAYS_DRAWN), until, staff_no=staff_no)),
     }  # fmt: skip

@@ -83,7 +83,7 @@ def _assets(engine: Engine, day: date, size: int, found: Daily) -> None:
         [latest, base or latest, latest, base or latest], size, "aum", "base",
     )  # fmt: skip
     found.data_on, found.aum = latest, aum
-    found.gain = aum - before if base is not None else None
+    found.gain = aum - before if base is not None and latest >= month else None  # nothing was told of this month yet
 
 
 def _maturities(engine: Engine, day: date, size: int, found: Daily) -> None:

@@ -235,7 +235,7 @@ def _must_come_out(parent: Target, note: str) -> None:
         return
     scale = 100 if FIGURES[parent.metric].money else 1
     off = Decimal(parent.amount - given) / scale
-    raise Conflict(
-        f"The parts of {parent.branch_code} are {abs(off):,} {'less' if off > 0 else 'more'} than its target.",
-        hint="Give what is left, or write a note that says why.", branch=parent.branch_code, left=str(off),
-    )  # fmt: skip
+    branch, cure = parent.branch_code, "Give what is left, or write a note that says why."
+    if off > 0:
+        raise Conflict(f"The parts of {branch} fall short of its target by {off:,}.", hint=cure, branch=branch)
+    raise Conflict(f"The parts of {branch} exceed its target by {-off:,}.", hint=cure, branch=branch)
