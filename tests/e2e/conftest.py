@@ -132,7 +132,7 @@ def desk(browser: Any, browser_context_args: dict[str, Any], server: str) -> Ite
         page.on(
             "console",
             lambda m: (
-                faults.append(f"console: {m.text}") if m.type == "error" and "status of 4" not in m.text else None
+                faults.append(f"console: {m.text}") if m.type == "error" and not any(word in m.text for word in ("status of 4", "ERR_INTERNET_DISCONNECTED")) else None
             ),
         )
         page.goto(f"{server}/login/")

@@ -179,6 +179,8 @@ def test_one_writes_only_on_what_one_sees(tasks: Cast) -> None:
 def test_the_author_sees_the_answer_once_as_new(tasks: Cast) -> None:
     row = services.send_feedback(tasks["wangfang"], "question", "为什么有他?", key="q", campaign="fund_july")
     assert services.send_feedback(tasks["wangfang"], "question", "为什么有他?", key="q", campaign="fund_july") == row
+    again = services.send_feedback(tasks["wangfang"], "question", "为什么有他?", key="other", campaign="fund_july")
+    assert again == row  # the same words under another key: the button was pressed again after going back
     assert (queries.waiting_feedback(tasks["zhaomin"]), queries.unseen_answers(tasks["wangfang"])) == (1, 0)
     row = services.answer_feedback(tasks["zhaomin"], row.pk, "按上月末余额选取")
     assert (row.state, row.answered_by) == ("answered", "赵敏")

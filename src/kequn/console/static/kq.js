@@ -258,6 +258,7 @@ const keepDrafts = () => { for (const form of document.forms) if (kept(form)) se
   JSON.stringify(choices(form).filter((f) => !("checked" in f) || !["radio", "checkbox"].includes(f.type) || f.checked).map((f) => [f.name, f.value]))); };
 let waiting = 0;
 const lineCut = () => { waiting ||= setTimeout(keepDrafts, 30000); };
+const sentName = (form) => `kq:sent:${location.pathname}:${form.getAttribute("action") || ""}`;
 const lineBack = () => { clearTimeout(waiting); waiting = 0; show("unsent", false); };
 const take = (form) => {
   const found = sessionStorage.getItem(draftName(form));
@@ -287,7 +288,7 @@ const send = async (form, by) => {
     lineBack();
     if (next?.startsWith("/login/")) { show("idle", false); show("out", true); return; }
     sessionStorage.removeItem(draftName(form));
-    if (next) { location.assign(next); return; }
+    if (next) { sessionStorage.setItem(sentName(form), "1"); location.assign(next); return; }
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     document.title = page.title;
     document.body.replaceWith(document.adoptNode(page.body));
@@ -306,7 +307,15 @@ document.addEventListener("submit", (e) => {
 });
 window.addEventListener("offline", lineCut);
 window.addEventListener("online", lineBack);
-window.addEventListener("pageshow", () => { for (const form of document.forms) if (kept(form)) take(form); });
+/* The way back after sending leads to an empty form: the browser would fill it again, under a key of its own. */
+window.addEventListener("pageshow", (e) => {
+  const isBack = e.persisted || performance.getEntriesByType("navigation")[0]?.type === "back_forward";
+  for (const form of document.forms) if (kept(form)) {
+    const wasSent = sessionStorage.getItem(sentName(form));
+    sessionStorage.removeItem(sentName(form));
+    if (isBack && wasSent) form.reset(); else take(form);
+  }
+});
 
 /* ---- a desk left alone: a word two minutes before the server signs it out; every tab of the desk counts */
 const idle = Number(root.dataset.idle) * 1000;

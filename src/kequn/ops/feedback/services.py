@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import IntegrityError, transaction
 
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
@@ -31,6 +33,8 @@ from kequn.ops.workbench.services import reopen_task, withdraw_task
 
 LONGEST = 1000
 LONGEST_REASON = 200
+AGAIN_AFTER = timedelta(minutes=10)
+"""The same words of one person are taken for a second press within this time."""
 
 
 # -- wrong entries ------------------------------------------------------------------------------------------------------
@@ -102,7 +106,7 @@ def mark_of_task(actor: Actor, task_id: int) -> WrongEntry | None:
 def send_feedback(
     actor: Actor, kind: str, text: str, *, key: str, campaign: str = "", segment: str = "", about: str = ""
 ) -> Feedback:
-    """Send a question or an insight up. The same ``key`` again gives the first one.
+    """Send a question or an insight up. The same ``key``, or the same words within minutes, gives the first one.
 
     Args:
         about: the group in the author's own words, for an insight on customers that are no segment yet.
@@ -131,6 +135,10 @@ def send_feedback(
         "author_name": actor.display_name, "staff_no": actor.staff_no, "branch_code": actor.branch_code,
         "branch_path": actor.branch_path, "created_at": now(),
     }  # fmt: skip
+    same = {name: fields[name] for name in ("kind", "campaign", "segment", "about", "text", "author_id")}
+    recent = Feedback.objects.filter(**same, created_at__gt=now() - AGAIN_AFTER).first()
+    if recent is not None:
+        return recent
     try:
         with transaction.atomic():
             row = Feedback.objects.create(key=_own(actor, key), **fields)
