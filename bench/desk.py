@@ -25,6 +25,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,7 @@ def store(root: Path, customers: int, tasks: int) -> None:
         )
 
 
-def rows(customers: int, staff: int) -> None:
+def rows(customers: int, staff: int, users: int) -> None:
     """Write branches, staff and persons, the rules and an offer."""
     from django.contrib.auth.hashers import make_password
 
@@ -121,6 +122,7 @@ def rows(customers: int, staff: int) -> None:
     from kequn.core.spec.desk import DeskPolicySpec, Maturity
     from kequn.core.spec.offer import OfferSpec
     from kequn.ops.catalog.models import DefinitionVersion
+    from kequn.ops.customers.models import Person
     from kequn.ops.customers.services import store_people
     from kequn.ops.orgs.actor import system_actor
     from kequn.ops.orgs.models import Branch, User
@@ -148,13 +150,28 @@ def rows(customers: int, staff: int) -> None:
             created_at=NOW, decided_at=NOW,
         )  # fmt: skip
     names = ids(customers)
-    for start in range(0, customers, 20_000):
-        people = [
+    opened = [
+        i for i in range(customers) if i % staff < users
+    ]  # whose pages are opened: the only ones with a name to show
+    store_people(
+        system_actor(),
+        [
             {"customer_id": names[i], "customer_no": f"C{i:08}", "branch_code": branches[i % staff % len(branches)].code,
              "rm_no": f"S{i % staff}", "name": "张某某", "phone": f"139{i:08}"}
-            for i in range(start, min(start + 20_000, customers))
-        ]  # fmt: skip
-        store_people(system_actor(), people, load_id="bench")
+            for i in opened
+        ],
+        load_id="bench",
+    )  # fmt: skip
+    others = (
+        Person(
+            customer_id=names[i], customer_no=b"-", customer_no_index=names[i], phone=b"-", digest="", loaded_at=NOW,
+            branch_code=branches[i % staff % len(branches)].code, rm_no=f"S{i % staff}",
+        )
+        for i in range(customers)
+        if i % staff >= users
+    )  # fmt: skip
+    while part := list(islice(others, 20_000)):
+        Person.objects.bulk_create(part, batch_size=1_000)
 
 
 def check(staff: int) -> None:
@@ -282,7 +299,7 @@ def main() -> None:
     if not runtime().store.manifest().dates:
         store(runtime().store.root, chosen.customers, chosen.tasks)
     if not User.objects.exists():
-        rows(chosen.customers, chosen.staff)
+        rows(chosen.customers, chosen.staff, chosen.users)
     for model in (Task, DayPlan, StaffDay):
         model.objects.all().delete()
     print(f"{chosen.customers:,} customers, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")

@@ -33,7 +33,9 @@ from kequn.ops.orgs.models import User
 from kequn.ops.ownership.models import Absence, RemoteCase
 from kequn.ops.ownership.services import reassign_customers
 from kequn.ops.workbench import planning, states
+from kequn.ops.workbench.creating import create_task
 from kequn.ops.workbench.models import Credit, DayPlan, FollowUp, StaffDay, Task
+from kequn.ops.workbench.queries import credits_for
 from kequn.ops.workbench.services import (
     assign_task,
     plan_day,
@@ -43,7 +45,7 @@ from kequn.ops.workbench.services import (
     settle_tasks,
     undo_outcome,
 )
-from kequn.ops.workbench.today import credits_for, day_tasks, next_task, today_for
+from kequn.ops.workbench.today import day_tasks, next_task, today_for
 from tests.core.small_bank import SmallBank
 from tests.ops.bank import approve, customer_id
 
@@ -257,6 +259,38 @@ def test_five_thousand_tasks_for_one_rm_fill_her_day_and_no_more(bank: SmallBank
         found = today_for(cast["wangfang"])
     assert (len(found.rows), found.total) == (7, 7)
     assert len(asked) <= 6
+
+
+def test_a_bank_with_nothing_to_do_has_an_empty_day(bank: SmallBank, cast: Cast) -> None:
+    bank.rows["holding"] = []
+    publish(bank)
+    plan = plan_day(system_actor())
+    assert (plan.counts["new"], plan.counts["today"]) == (0, 0)
+    assert today_for(cast["wangfang"]).rows == ()
+
+
+def test_a_list_sent_down_during_the_day_takes_its_place_among_the_others(bank: SmallBank, cast: Cast) -> None:
+    capacity("R001", 10)
+    plan_day(system_actor())
+    moment = runtime.now()
+    task, is_new = create_task(
+        "touch", customer_id=customer_id(0), staff_no="R001", branch_code="0001", kind="campaign", campaign="c", offer="renew",
+        title_zh="名单", priority=85, due_at=moment, created_at=moment,
+    )  # fmt: skip
+    assert is_new
+    assert task.is_main is False, "her deposit is her main task"
+    later = create_task(
+        "other",
+        customer_id="f" * 32,
+        staff_no="R001",
+        kind="campaign",
+        title_zh="名单",
+        priority=85,
+        due_at=moment,
+        created_at=moment,
+    )[0]
+    assert today_for(cast["wangfang"]).rows[0].task == later
+    assert create_task("touch", customer_id=customer_id(0), staff_no="R001", due_at=moment)[1] is False
 
 
 # -- the gate -----------------------------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from ninja import Router, Schema
 from kequn.api.auth import Request
 from kequn.api.jobs import JobOut
 from kequn.ops.workbench import services
-from kequn.ops.workbench.today import credits_for, today_for
+from kequn.ops.workbench.queries import credits_for
+from kequn.ops.workbench.today import today_for
 
 router = Router(tags=["desk 工作台"])
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from kequn.core.desk import score, urgency
+from kequn.ops.audiences.queries import bank_today
+from kequn.ops.catalog import queries as catalog
 from kequn.ops.workbench import states
 from kequn.ops.workbench.models import Task
 
+PRIORITY = 60
+"""Of a task that says nothing of it."""
 AT_ONCE = 500
 """Customers a statement."""
 
@@ -19,6 +24,7 @@ def create_task(key: str, **fields: Any) -> tuple[Task, bool]:
 
     It is the customer's main task where she has no other open one.
     """
+    fields |= {"score": _score(fields), "facts": _facts(fields)}
     for is_main in (True, False):
         if is_main and Task.objects.filter(customer_id=fields["customer_id"], state=states.OPEN, is_main=True).exists():
             continue
@@ -33,6 +39,19 @@ def create_task(key: str, **fields: Any) -> tuple[Task, bool]:
     raise AssertionError("unreachable: the second turn creates, returns or raises")
 
 
+def _score(fields: Mapping[str, Any]) -> int:
+    """Its place in the order of the day it comes in; each morning gives it a new one."""
+    due, fen = fields["due_at"].date(), int((fields.get("value_cny") or 0) * 100)
+    return int(score([fields.get("priority", PRIORITY)], urgency([due], bank_today()), [fen])[0])
+
+
+def _facts(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What it is about; the offer with its title, so that a list of tasks need not ask for it."""
+    facts = dict(fields.get("facts", {}))
+    version = catalog.newest("offer", fields["offer"]) if fields.get("offer") else None
+    return facts | {"offer": version.spec.title.model_dump()} if version else facts
+
+
 def promote(customer_ids: Iterable[str]) -> list[int]:
     """Give customers without an open main task the most urgent of their open ones; return what became a main task.
 
@@ -40,7 +59,7 @@ def promote(customer_ids: Iterable[str]) -> list[int]:
     """
     ids, promoted = list(dict.fromkeys(customer_ids)), []
     for start in range(0, len(ids), AT_ONCE):
-        rows = Task.objects.filter(customer_id__in=ids[start : start + AT_ONCE], state=states.OPEN)
+        rows = Task.objects.filter(customer_id__in=ids[start : start + AT_ONCE], state=states.OPEN, is_held=False)
         first: dict[str, tuple[int, bool]] = {}
         for pk, customer_id, is_main in rows.order_by("-is_main", "-score", "-priority", "due_at", "id").values_list(
             "pk", "customer_id", "is_main"

@@ -97,12 +97,12 @@ def _follow(
         rows = Task.objects.filter(
             customer_id__in=customer_ids[start : start + AT_ONCE], staff_no=from_staff, state=states.OPEN
         )
-        if is_owner:
+        if is_owner or reason == "back":
             moved += rows.update(staff_no=to_staff, moved_from="")
         else:
-            # given back to whom it came from, it is nobody's loan any more
-            rows.filter(moved_from=to_staff).update(staff_no=to_staff, moved_from="")
-            moved += rows.update(staff_no=to_staff, moved_from=from_staff)
+            # whoever had it first stays named, however many hands it goes through
+            moved += rows.filter(moved_from="").update(staff_no=to_staff, moved_from=from_staff)
+            moved += rows.update(staff_no=to_staff)
     if moved:
         record(actor, "tasks.followed", ("staff", from_staff or "–"), to=to_staff, n=moved, reason=reason)
 

@@ -24,6 +24,7 @@ from kequn.ops.ownership.remote import cases_for, remote_open, send_to_remote
 from kequn.ops.runtime import engine, now
 from kequn.ops.workbench import states
 from kequn.ops.workbench.candidates import Candidate, from_found, open_candidates, owners_with_branches
+from kequn.ops.workbench.closing import expire_tasks
 from kequn.ops.workbench.gating import gated
 from kequn.ops.workbench.models import DayPlan, StaffDay, Task
 from kequn.ops.workbench.writing import insert_tasks, update_tasks
@@ -50,6 +51,7 @@ def plan_day(actor: Actor, *, as_of: date | None = None, day: date | None = None
         NoData: no tags were computed.
     """
     actor.must("tag.refresh")
+    expire_tasks(system_actor())
     for turn in range(TRIES):
         try:
             return _plan(actor, as_of or latest_date(), day or bank_today())
@@ -179,7 +181,7 @@ def _distribute(drawn: _Drawn, policy: DeskPolicySpec, day: date) -> None:
     for row in drawn.rows:
         place, _ = by_customer.get(row.customer_id, (DAY, row))
         _put(drawn, row, place, over, day, tomorrow)
-    drawn.counts |= Counter(places.counts())
+    drawn.counts.update(places.counts())
 
 
 def _put(drawn: _Drawn, row: Candidate, place: int, over: str, day: date, tomorrow: date) -> None:

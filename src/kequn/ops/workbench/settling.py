@@ -99,7 +99,9 @@ def _matters(rows: Sequence[_Open]) -> list[Matter]:
         about = offers.get(row.offer)
         rule = RULES.get(row.kind, "bought")
         began = row.facts.get("as_of")
-        base_on = date.fromisoformat(began) if began else row.created_at.astimezone(zone).date()
+        # a task of the day is about what the data of the evening before did not show
+        evening_before = row.created_at.astimezone(zone).date() - timedelta(days=1)
+        base_on = date.fromisoformat(began) if began else evening_before
         if row.kind in ("matured", "maturing"):
             base_on = date.fromisoformat(row.facts["on"])
         # without a picture of what she had before, only positions opened since count
@@ -116,7 +118,9 @@ def _without_owner(actor: Actor, rows: Sequence[_Open]) -> set[int]:
     """Close the tasks whose customer has no owner any more and is not with the remote centre; return which."""
     owners = owners_of({r.customer_id for r in rows})
     lost = {c for c, owner in owners.items() if not owner}
-    lost -= set(cases_for(system_actor()).filter(customer_id__in=list(lost)[:30_000]).values_list("customer_id", flat=True))
+    lost -= set(
+        cases_for(system_actor()).filter(customer_id__in=list(lost)[:30_000]).values_list("customer_id", flat=True)
+    )
     ids = [r.pk for r in rows if r.customer_id in lost]
     for start in range(0, len(ids), AT_ONCE):
         with transaction.atomic():

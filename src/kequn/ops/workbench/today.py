@@ -16,7 +16,7 @@ from kequn.ops.customers.queries import people_by_id
 from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.runtime import now
 from kequn.ops.workbench import states
-from kequn.ops.workbench.models import Credit, FollowUp, StaffDay, Task
+from kequn.ops.workbench.models import FollowUp, StaffDay, Task
 from kequn.ops.workbench.queries import end_of_day, tasks_for
 
 LENGTH = 20
@@ -95,11 +95,6 @@ def today_for(actor: Actor, *, kind: str = "") -> Today:
 def next_task(actor: Actor, *, after: int) -> Task | None:
     """Return the task that comes after the one just worked."""
     return day_tasks(actor).exclude(pk=after).first()
-
-
-def credits_for(actor: Actor) -> QuerySet[Credit]:
-    """Return the purchases credited within an actor's scope, the latest first."""
-    return Credit.objects.filter(task__in=tasks_for(actor, state=None)).select_related("task")
 
 
 def _shown(actor: Actor, kind: str, length: int) -> tuple[list[Task], dict[str, list[Task]]]:
