@@ -112,7 +112,7 @@ def decide(request: Request, line_id: int) -> HttpResponse:
         fields = zip(form.getlist("field"), form.getlist("value"), strict=False)
         line = services.decide_line(
             actor, line_id, key=form.get("key", ""), result=result, reason=form.get("reason", ""), note=form.get("note", ""),
-            circle=circle, corrections=[Proposal(f, v) for f, v in fields if f],
+            circle=circle, corrections=[Proposal(f, v, form.get("note", "")) for f, v in fields if f],
         )  # fmt: skip
     except KequnError as error:
         if error.code == "not_allowed":

@@ -9,6 +9,7 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_POST
@@ -132,7 +133,8 @@ def several(request: Request) -> HttpResponse:
 def sheet(request: Request, customer_id: str) -> HttpResponse:
     """Show one customer on one page of paper: masked, marked with who prints it and when."""
     found = services.customer_sheet(request.actor, customer_id)
-    return render(request, "books/sheet.html", {"s": found, "mark": mark_of(request.actor), "specs": catalogue()})
+    english = (get_language() or "").startswith("en")
+    return render(request, "books/sheet.html", {"s": found, "mark": mark_of(request.actor), "english": english})
 
 
 def _asked(request: Request) -> tuple[Any, QueryDict]:
