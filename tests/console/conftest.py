@@ -16,6 +16,7 @@ from kequn.core.spec.segment import SegmentSpec
 from kequn.core.spec.source import SourceSpec
 from kequn.ops.audiences import services as audiences
 from kequn.ops.audiences.queries import segment_named
+from kequn.ops.board import services as board
 from kequn.ops.books import services as books
 from kequn.ops.campaigns import services as campaigns
 from kequn.ops.catalog import services as catalog
@@ -129,8 +130,10 @@ def things(definitions: None, cast: Cast) -> Things:  # noqa: F811
         kind="pool", name=pool.name, fingerprint=pool.fingerprint(), spec=pool, state="approved", is_current=True, created_at=NOW
     )
     ownership.refresh_pool(system_actor(), pool)
+    goal = board.set_targets(maker, "contacts", "2026-07", {"0001": 10}, note=HOSTILE)[0]
+    coached = board.write_note(cast["liqiang"], "R001", HOSTILE, key="k")
     values = {
-        "assignment_id": drawn_up.pk, "staff_no": "R001",
+        "assignment_id": drawn_up.pk, "staff_no": "R001", "code": "0001", "target_id": goal.pk, "reassignment_id": 999_999,
         "feedback_id": told.pk, "entry_id": entry.pk, "discovery_id": discovery.pk, "note_id": note.pk,
         "circle_id": circle.pk, "stock_take_id": stock_take.pk, "line_id": stock_take.lines.get(position=1).pk, "plan_id": day.pk,
         "visit_id": day.visits.get().pk, "view_id": view.pk,
@@ -149,4 +152,4 @@ def things(definitions: None, cast: Cast) -> Things:  # noqa: F811
         "pool": "retention",
     }
     by_route: dict[str, dict[str, Any]] = {section: {"name": name} for section, name in names.items()}
-    return Things(values, by_route | {"discovery": {"kind": "clusters"}, "feedback": {"name": "fund_july"}})
+    return Things(values, by_route | {"coaching": {"note_id": coached.pk}, "discovery": {"kind": "clusters"}, "feedback": {"name": "fund_july"}})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -32,7 +34,12 @@ PAGES = {
 def office(bank: object, cast: Cast) -> Cast:
     """Have a day of work in two branches, a second RM, targets and a note."""
     User.objects.create(
-        username="r003", display_name="周敏", role="rm", branch=Branch.objects.get(code="0001"), staff_no="R003", password="!"
+        username="r003",
+        display_name="周敏",
+        role="rm",
+        branch=Branch.objects.get(code="0001"),
+        staff_no="R003",
+        password="!",
     )
     for n in range(30):
         done = task(2 * n, staff="R001" if n % 3 else "R003")
@@ -47,7 +54,9 @@ def office(bank: object, cast: Cast) -> Cast:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_branch_heads_pages_open_with_few_questions_and_without_the_neighbour(office: Cast, desk: Desk, path: str) -> None:
+def test_a_branch_heads_pages_open_with_few_questions_and_without_the_neighbour(
+    office: Cast, desk: Desk, path: str
+) -> None:
     client = desk("liqiang")
     client.get("/team/")
     with CaptureQueriesContext(connection) as asked:
@@ -84,3 +93,62 @@ def test_an_rm_sees_her_own_figures_and_answers_her_note(office: Cast, desk: Des
     assert client.get("/team/staff/R003/").status_code == 404
     assert "备注写客户的原话" in client.get("/coaching/").content.decode()
     assert "备注写客户的原话" not in desk("chenjing").get("/coaching/").content.decode()
+
+
+ROUTES = (
+    "/team/", "/team/tasks/", "/team/signals/", "/team/outflows/", "/team/report/", "/team/report/file", "/team/staff/R001/",
+    "/team/staff/R001/reassign", "/team/staff/R001/leave", "/team/reassignments/999/undo", "/team/exports/", "/targets/",
+    "/targets/set", "/targets/upload", "/targets/999/remove", "/targets/branches/0001", "/coaching/", "/coaching/new",
+    "/coaching/999/answer",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("who", ["zhaomin", "zhoulv", "sunli", "admin", "liqiang", "wangfang", "chenjing"])
+def test_no_page_of_the_board_breaks_for_anybody(office: Cast, desk: Desk, who: str) -> None:
+    client = desk(who)
+    for path in ROUTES:
+        for answer in (
+            client.get(path),
+            client.post(path, {}),
+            client.get(f"{path}?export=xlsx&branch=0002&page=9&on=never&days=x"),
+        ):
+            assert answer.status_code < 500, (who, path, answer.status_code)
+            if who == "chenjing":
+                assert "王芳" not in answer.content.decode(errors="replace"), path
+
+
+def test_a_branch_head_goes_from_the_board_to_a_note_and_a_moved_task(office: Cast, desk: Desk) -> None:
+    client = desk("liqiang")
+    moved = client.post(
+        "/team/staff/R001/reassign",
+        {"do": "move", "key": "k", "reason": "病假", "to": "R003", "which": "all"},
+        follow=True,
+    )
+    assert "已转交 21 项任务" in moved.content.decode()
+    again = client.post("/team/staff/R001/reassign", {"do": "move", "key": "k2", "reason": "病假", "to": "R003"})
+    assert again.status_code == 409
+    sent = client.post(
+        "/coaching/new", {"staff": "R001", "text": "电话 13900001234", "key": "c", "about": "work"}, follow=True
+    )
+    assert "13900001234" not in sent.content.decode()
+    refused = client.post("/targets/set", {"metric": "contacts", "period": "2026-06", "of_R001": "10", "of_R003": "20"})
+    assert refused.status_code == 409
+    assert 'value="20"' in refused.content.decode()
+    assert (
+        client.post(
+            "/targets/set", {"metric": "contacts", "period": "2026-06", "of_R001": "40", "of_R003": "20"}
+        ).status_code
+        == 302
+    )
+    report = client.post("/team/report/file", {"kind": "day", "on": "2026-06-30"})
+    assert report.status_code in (200, 302)
+
+
+def test_the_file_of_the_board_is_of_ones_own_branches(office: Cast, desk: Desk) -> None:
+    answer = desk("liqiang").get("/team/?export=xlsx")
+    assert answer.status_code == 200
+    names = zipfile.ZipFile(io.BytesIO(answer.content))
+    text = "".join(names.read(n).decode() for n in names.namelist() if n.endswith(".xml"))
+    assert "王芳" in text
+    assert "陈静" not in text
+    assert "李强" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -214,8 +215,9 @@ def _day(value: datetime | None) -> date | None:
 
 def add_to(desk: typer.Typer) -> None:
     """Put the branch's commands beside those of the desk."""
-    for name, command in {
+    commands: dict[str, Callable[..., None]] = {
         "board": board, "figures": figures, "targets": targets, "set-target": set_target, "load-targets": load_targets,
         "signals": signals, "reassign": reassign, "report": report,
-    }.items():  # fmt: skip
+    }  # fmt: skip
+    for name, command in commands.items():
         desk.command(name)(command)

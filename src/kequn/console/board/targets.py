@@ -53,9 +53,9 @@ def target_set(request: Request) -> HttpResponse:
     campaign = form.get("campaign", "")
     try:
         amounts = {
-            key.removeprefix(ASKED): _number(text)
-            for key, text in form.items()
-            if key.startswith(ASKED) and text.strip()
+            key.removeprefix(ASKED): number
+            for key in form
+            if key.startswith(ASKED) and (number := _number(form.get(key, ""))) is not None
         }
         if not amounts:
             raise InvalidSpec("Write at least one target.", where=Where(field="amount"))

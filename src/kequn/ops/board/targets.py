@@ -75,7 +75,7 @@ def set_targets(
             rows.append(row)
             if row.parent is not None:
                 parents[row.parent.pk] = row.parent
-        broken = {r.pk: r for r in rows if r.parts.exists()}
+        broken = {r.pk: r for r in rows if Target.objects.filter(parent=r).exists()}
         for parent in (parents | broken).values():
             _must_come_out(parent, note)
         record(
@@ -146,7 +146,7 @@ def remove_target(actor: Actor, target_id: int) -> None:
     if row is None:
         raise NotAllowed("There is no such target in your scope.", target=target_id)
     _places(actor, {row.staff_no or row.branch_code: 0})
-    if row.parts.exists():
+    if Target.objects.filter(parent=row).exists():
         raise Conflict("The target was broken down.", hint="Take back its parts first.", target=target_id)
     with transaction.atomic():
         Target.objects.filter(pk=row.pk).delete()
