@@ -22,6 +22,9 @@ from kequn.core.engine.duck import literal
 
 FIRST_DAY, LAST_DAY = "DATE '1900-01-01'", "DATE '2199-12-31'"
 NO_END = "DATE '9999-01-01'"
+NUMBERS = r"[0-9０-９]{7,}|[0-9０-９]([ \t.·–—-]{0,2}[0-9０-９]){10,}"
+"""What could be somebody's number: also one written in groups, as phone and card numbers are."""
+NOTE = 500
 UNKNOWN = "\x01"
 """What a code that is not in a list is turned into; no text value of a source equals it."""
 WHOLE = (
@@ -120,6 +123,10 @@ def conversion(
             return Conversion(names.text, names.parsed)
         case "text":
             return Conversion(names.text, names.parsed, _code_fault(column, names, map(literal, column.codes)))
+        case "note":
+            return Conversion(
+                names.text, f"left(regexp_replace({names.parsed}, {literal(NUMBERS)}, '***', 'g'), {NOTE})"
+            )
         case "money":
             return _money(column, names, unit)
         case "integer":

@@ -19,6 +19,7 @@ ColumnType = Literal[
     "ref",  # any other identifying number -> stored as a keyed BIGINT hash under the same name
     "person",  # personal data: passed on, never stored
     "text",
+    "note",  # words somebody typed: what could be a phone, card or document number in it is never stored
     "integer",
     "number",
     "money",  # yuan or fen in the source -> BIGINT fen
@@ -31,6 +32,7 @@ SQL_TYPES: dict[str, str] = {
     "customer": "UINTEGER",
     "ref": "BIGINT",
     "text": "VARCHAR",
+    "note": "VARCHAR",
     "integer": "INTEGER",
     "number": "DOUBLE",
     "money": "BIGINT",
@@ -103,6 +105,9 @@ ASSETS = FAMILIES[:10]
 """Product families that count towards AUM; loans and credit cards do not."""
 LIABILITIES = FAMILIES[10:14]
 """Product families in which the customer owes the bank. What is only kept for her (custody) is in neither."""
+
+POSTS = ("rm", "wealth_manager", "credit_manager", "corporate_teller", "teller", "branch_head", "remote_agent", "system")
+"""Who contacts customers, by post."""
 
 CUSTOMER = Table(
     "customer",
@@ -347,6 +352,9 @@ CONTACT = Table(
         C("responded_on", "date"),
         C("response_hour", "integer"),
         C("benefit", "text"),
+        C("post", "text", codes=POSTS),
+        C("staff_no", "text"),
+        C("note", "note"),
     ),
     key=("contact_no",),
     on="contacted_on",

@@ -54,6 +54,9 @@ COLUMN_WORDS = _words(
     responded_on="响应日期|response date",
     response_hour="响应时点|hour of the response",
     benefit="权益|benefit",
+    post="岗位|post",
+    staff_no="工号|staff number",
+    note="备注|note",
     service_no="服务单号|service number",
     topic="主题|topic",
     status="状态|status",
@@ -125,6 +128,16 @@ CODE_WORDS: dict[tuple[str, str], dict[str, Text]] = {
     ("holding", "family"): {code: _FAMILY_WORDS[code] for code in FAMILIES},
     ("contact", "purpose"): _words(
         marketing="营销|marketing", service="服务|service", maturity_notice="到期提醒|maturity notice"
+    ),
+    ("contact", "post"): _words(
+        rm="客户经理|relationship manager",
+        wealth_manager="理财经理|wealth manager",
+        credit_manager="信贷客户经理|credit manager",
+        corporate_teller="对公柜员|corporate teller",
+        teller="柜员|teller",
+        branch_head="网点负责人|branch head",
+        remote_agent="远程坐席|remote agent",
+        system="系统|system",
     ),
     ("service", "kind"): _words(call="来电|call", complaint="投诉|complaint", request="诉求|request"),
     ("service", "status"): _words(open="未结|open", closed="已结|closed"),

@@ -172,7 +172,7 @@ def _column_rule(test: ColumnTest, table: Table, path: str) -> ColumnRule:
 
 
 def _testable(table: Table, name: str, path: str) -> Column:
-    testable = {c.name: c for c in table.columns if c.type not in ("customer", "person")}
+    testable = {c.name: c for c in table.columns if c.type not in ("customer", "person", "note")}
     if name not in testable:
         near = get_close_matches(name, testable, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else "Columns: " + ", ".join(testable) + "."

@@ -21,7 +21,7 @@ from kequn.ops.delivery.contracts import BY_HAND, Allow, Block, Hold, Pending, V
 from kequn.ops.orgs.actor import system_actor
 from kequn.ops.orgs.queries import branches_for
 from kequn.ops.runtime import engine
-from kequn.ops.workbench.material import gate_by_hand
+from kequn.ops.workbench.services import gate_by_hand
 
 LATER = timedelta(minutes=5)
 WAITING = {states.FROZEN: "NOT_LAUNCHED", states.STOPPED: "STOPPED"}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator
-from datetime import date
+from datetime import date, datetime
 
 from django.db.models import Case, CharField, Count, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from kequn.ops.customers.queries import people_for
-from kequn.ops.delivery.contracts import ContactMade
+from kequn.ops.delivery.contracts import BY_HAND, ContactMade
 from kequn.ops.delivery.models import Contact, InFlight, Outcome, Ready, Stop, Touch, Unknown
 from kequn.ops.delivery.sealing import unseal
 from kequn.ops.orgs.actor import Actor
@@ -73,6 +73,17 @@ def touches_for(
 def touches_of(customer_id: str) -> QuerySet[Touch]:
     """Return as `touches_for` those of one customer, whose scope the caller has checked."""
     return _standing(Touch.objects.select_related("sending").order_by("-id").filter(customer_id=customer_id))
+
+
+def sent_by_hand(ref: str) -> Touch | None:
+    """Return the touch that a member of staff sent under a reference, for other services."""
+    return Touch.objects.select_related("sending").filter(sending__ref=ref).first()
+
+
+def was_sent_by_hand(customer_id: str, template: str, *, since: datetime) -> bool:
+    """Whether somebody sent a customer this very text by hand since a moment, whatever became of it."""
+    rows = Touch.objects.filter(customer_id=customer_id, template=template, created_at__gt=since)
+    return rows.filter(sending__campaign=BY_HAND).exists()
 
 
 def _standing(touches: QuerySet[Touch]) -> QuerySet[Touch]:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -19,14 +20,13 @@ from kequn.core.spec.merge import compile_text
 from kequn.core.spec.offer import OfferSpec, TemplateSpec
 from kequn.ops.audiences.queries import bank_today, ordinals
 from kequn.ops.catalog import queries as catalog
-from kequn.ops.catalog.models import DefinitionVersion
 from kequn.ops.catalog.services import FIELDS
 from kequn.ops.customers.contracts import MaskedPerson
 from kequn.ops.customers.queries import person_for
 from kequn.ops.customers.services import merge_fields
 from kequn.ops.delivery import services as delivery
 from kequn.ops.delivery.contracts import BY_HAND, Allow, Block, Hold, NewTouch, Pending, Verdict
-from kequn.ops.delivery.models import Touch
+from kequn.ops.delivery.queries import sent_by_hand, was_sent_by_hand
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import branches_numbered
@@ -107,7 +107,7 @@ def preview_material(actor: Actor, customer_id: str, name: str) -> MaterialPrevi
     )
 
 
-def send_material(actor: Actor, customer_id: str, name: str, *, key: str, fingerprint: str) -> Touch:
+def send_material(actor: Actor, customer_id: str, name: str, *, key: str, fingerprint: str) -> Any:
     """Send one material to one customer, as previewed; the same ``key`` again sends nothing more.
 
     ``fingerprint`` is that of the version the RM looked at: nothing leaves that she did not see. The gate decides now and
@@ -121,7 +121,7 @@ def send_material(actor: Actor, customer_id: str, name: str, *, key: str, finger
     """
     actor.must("material.send")
     person, ref = person_for(actor, customer_id), _ref(actor, key)
-    if (before := Touch.objects.filter(sending__ref=ref).first()) is not None:
+    if (before := sent_by_hand(ref)) is not None:
         return before
     material, template = _in_use(name)
     if material.fingerprint != fingerprint:
@@ -138,17 +138,11 @@ def send_material(actor: Actor, customer_id: str, name: str, *, key: str, finger
         body=body, offer=material.offer, priority=PRIORITY, expires_at=moment + LEAVES_WITHIN,
     )  # fmt: skip
     with transaction.atomic():
-        recent = Touch.objects.filter(
-            customer_id=customer_id,
-            template=fingerprint,
-            sending__campaign=BY_HAND,
-            created_at__gt=moment - AGAIN_AFTER,
-        ).exclude(sending__ref=ref)
-        if recent.exists():
+        if was_sent_by_hand(customer_id, fingerprint, since=moment - AGAIN_AFTER):
             raise Conflict("This was sent to the customer a moment ago.", hint="Look at the line of contacts.")
         if delivery.create_touches(actor, ref, [touch]):
             record(actor, "material.sent", ("customer", customer_id), template=name, channel=material.channel)
-    return Touch.objects.get(sending__ref=ref)
+    return sent_by_hand(ref)
 
 
 def gate_by_hand(touches: Sequence[Pending], moment: datetime) -> list[Verdict]:
@@ -157,7 +151,7 @@ def gate_by_hand(touches: Sequence[Pending], moment: datetime) -> list[Verdict]:
     return [_at_sending(touch, templates.get(touch.template), moment) for touch in touches]
 
 
-def _at_sending(touch: Pending, row: DefinitionVersion | None, moment: datetime) -> Verdict:
+def _at_sending(touch: Pending, row: Any, moment: datetime) -> Verdict:
     if row is None or _is_over(row.spec):
         return Block("CONTENT_NOT_APPROVED")
     try:
@@ -210,7 +204,7 @@ def _in_use(name: str) -> tuple[Material, TemplateSpec]:
     return _material(row), row.spec
 
 
-def _material(row: DefinitionVersion) -> Material:
+def _material(row: Any) -> Material:
     spec: TemplateSpec = row.spec
     return Material(row.name, row.fingerprint, spec.channel, spec.title, spec.product or "")
 
@@ -229,7 +223,8 @@ def _decided(
     content = {material.channel: Content(approved=True, has_opt_out=bool(template.opt_out.strip()))}
     proposal = Proposal(product_known=True, content=content)
     if material.offer:
-        offer: OfferSpec = catalog.spec_of("offer", material.offer)
+        offer = catalog.spec_of("offer", material.offer)
+        assert isinstance(offer, OfferSpec)
         proposal = proposal_from(engine(), offer, content)
     return decide_for_rm(ordinal, material.channel, proposal, policy=catalog.policy(), now=moment, without=without)
 

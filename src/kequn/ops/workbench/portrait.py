@@ -17,11 +17,9 @@ from kequn.ops.customers.contracts import MaskedPerson
 from kequn.ops.customers.queries import people_by_id, person_for
 from kequn.ops.customers.services import REVEALS_A_DAY, reveals_within_a_day
 from kequn.ops.delivery.contracts import BY_HAND
-from kequn.ops.delivery.models import Touch
 from kequn.ops.delivery.queries import touches_of
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
-from kequn.ops.orgs.models import User
 from kequn.ops.orgs.queries import staff_numbered
 from kequn.ops.runtime import now
 from kequn.ops.tags.queries import catalogue
@@ -54,6 +52,7 @@ from kequn.ops.workbench.steps import Known, advice_of
 SOON = timedelta(days=30)
 LEFT = frozenset({"closed", "deceased"})
 Tags = Mapping[str, TagValue]
+Due = Literal["risk_test", "document", "maturing"]
 
 
 def customer_360(actor: Actor, customer_id: str) -> Customer360:
@@ -193,19 +192,19 @@ def _contacts(customer_id: str, ordinal: int, follow_ups: list[FollowUp]) -> tup
     return tuple(found[:CONTACTS_SHOWN])
 
 
-def sender_of(touch: Touch) -> str:
+def sender_of(touch: Any) -> str:
     """Return the staff number of who sent a touch by hand; empty for a campaign's."""
     return touch.sending.ref.split(":")[1] if touch.sending.campaign == BY_HAND else ""
 
 
-def _sent(touch: Any, by: User | None) -> Contacted:
+def _sent(touch: Any, by: Any) -> Contacted:
     moment = touch.at or touch.created_at
     what = Text(zh="客户经理发送素材", en="Material sent by the RM") if by else Text(zh=touch.sending.campaign or "–")
     post, who = (by.role, by.display_name) if by else ("", "")
     return Contacted(moment.date(), moment, touch.channel, post, who, what, touch.state, "state")
 
 
-def _recorded(f: FollowUp, by: User | None) -> Contacted:
+def _recorded(f: FollowUp, by: Any) -> Contacted:
     task, detail = f.task, getattr(f, "detail", None)
     return Contacted(
         on=f.at.date(), at=f.at, channel=detail.channel if detail else task.channel,
@@ -218,6 +217,7 @@ def _recorded(f: FollowUp, by: User | None) -> Contacted:
 
 def _matters(ordinal: int, tags: Tags, follow_ups: list[FollowUp], service: list[Any]) -> tuple[Matter, ...]:
     found, today, seen = list[Matter](), bank_today(), set[int]()
+    dated: tuple[tuple[Due, date | None], ...]
     for f in follow_ups:  # the latest first: only the last word on a task counts
         if f.task_id not in seen and f.next_at and f.task.state == states.OPEN:
             found.append(Matter("promise", f.next_at.date(), Text(zh=f.task.title_zh, en=f.task.title_en)))
@@ -228,9 +228,10 @@ def _matters(ordinal: int, tags: Tags, follow_ups: list[FollowUp], service: list
     expires = tags["risk_c_expire"].value if "risk_c_expire" in tags else None
     document = document_expiry(ordinal) if ordinal >= 0 else None
     matures = tags["asset_maturity_next"].value if "asset_maturity_next" in tags else None
-    for kind, day in (("risk_test", expires), ("document", document), ("maturing", matures)):
-        if day and day <= today + SOON and (kind != "maturing" or day >= today):
-            found.append(Matter(kind, day))
+    dated = (("risk_test", expires), ("document", document), ("maturing", matures))
+    for due, day in dated:
+        if day and day <= today + SOON and (due != "maturing" or day >= today):
+            found.append(Matter(due, day))
     return tuple(sorted(found, key=lambda m: m.on))
 
 

@@ -18,7 +18,14 @@ from kequn.ops.workbench.closing import cancel_tasks, close_refused, expire_task
 from kequn.ops.workbench.creating import create_task
 from kequn.ops.workbench.customer import decide_for_rm
 from kequn.ops.workbench.importing import import_results, preview_results, record_results
-from kequn.ops.workbench.material import Blocked, materials_for, preview_material, refuse_blocked, send_material
+from kequn.ops.workbench.material import (
+    Blocked,
+    gate_by_hand,
+    materials_for,
+    preview_material,
+    refuse_blocked,
+    send_material,
+)
 from kequn.ops.workbench.models import Task
 from kequn.ops.workbench.morning import request_morning
 from kequn.ops.workbench.moving import assign_task, reassign_tasks
@@ -38,6 +45,7 @@ __all__ = [
     "close_refused",
     "customer_360",
     "expire_tasks",
+    "gate_by_hand",
     "import_results",
     "masked_note",
     "materials_for",

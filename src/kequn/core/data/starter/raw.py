@@ -38,6 +38,15 @@ ACCOUNT_KINDS = ("DB", "CC", "LN", "MB", "WC", "GZH", "ETC", "SD", "DF", "SF", "
 DB, CC, LN, MB, WC, GZH, ETC, SD, DF, SF, GYL, SBK, KJ, DK, FR, TS = range(len(ACCOUNT_KINDS))
 DETAILS = ("WX", "ZFB", "DY", "MT", "SDR", "HF", "WY", "XF")
 """Wallets that a card is tied to, and bills that are paid by debit."""
+POSTS = ("XT", "LC", "YC", "KH")
+"""Who contacts: a system, a wealth manager, the remote centre, the relationship manager."""
+POST_OF = (0, 0, 1, 2, 0, 3, 0)
+"""By channel of a contact, in the order of ``behaviour.CONTACT_CHANNELS``."""
+SPOKEN = (2, 3, 5)
+"""Channels on which somebody talks, and writes a note."""
+MEMOS = ("", "", "", "问了近况，暂时没有想法", "", "说不需要，以后再说", "想了解期限和风险，约下周再谈", "")
+"""By outcome."""
+TOLD = (3, 5, 6)
 TOPICS = ("账户", "产品", "服务态度", "手续费")
 
 
@@ -299,6 +308,8 @@ def contact_table(
         "RSP_DT": compact_days(rows.answered_on),
         "RSP_HH": pa.array(rows.answer_hour, mask=rows.answer_hour < 0),
         "BNFT": words(np.where(rows.benefit > 0, rows.benefit, -1), behaviour.BENEFITS),
+        "POST": words(np.array(POST_OF)[rows.channel], POSTS),
+        "MEMO": words(np.where(np.isin(rows.channel, SPOKEN) & np.isin(rows.outcome, TOLD), rows.outcome, -1), MEMOS),
     })  # fmt: skip
 
 
