@@ -292,9 +292,8 @@ WITH one AS (
         CASE WHEN txn_payroll_avg < 300000 THEN '<3k' WHEN txn_payroll_avg < 500000 THEN '3k-5k' WHEN txn_payroll_avg < 1000000 THEN '5k-10k'
             WHEN txn_payroll_avg < 2000000 THEN '10k-20k' WHEN txn_payroll_avg < 5000000 THEN '20k-50k'
             WHEN txn_payroll_avg >= 5000000 THEN '50k+' END AS demo_income_band,
-        CASE WHEN acct_pension_payout OR demo_age >= 65 THEN 'retired' WHEN demo_child_stage = '25+' THEN 'empty_nest'
-            WHEN demo_child_stage = '18-25' THEN 'grown_child' WHEN demo_child_stage IN ('0-5', '6-11', '12-17') THEN 'raising'
-            WHEN demo_marital = 'married' AND demo_age < 40 THEN 'couple' WHEN demo_marital = 'single' THEN 'single' END AS demo_life_stage,
+        CASE WHEN acct_pension_payout OR demo_age >= 65 THEN 'retired' WHEN demo_marital = 'married' AND demo_age < 40 THEN 'young_family'
+            WHEN demo_marital = 'married' AND demo_age >= 40 THEN 'settled_family' WHEN demo_marital = 'single' THEN 'single' END AS demo_life_stage,
         coalesce(demo_age < 18, true) AS demo_is_minor, demo_age >= 65 AS demo_is_senior,
         'T' || asset_tier_level AS asset_tier, CASE WHEN asset_tier_unmet >= 4 THEN 'watch' ELSE 'normal' END AS asset_tier_status,
         [10000, 5000000, 20000000, 100000000, 600000000, 3000000000][asset_tier_level + 1] AS asset_tier_gap_up,

@@ -257,6 +257,8 @@ MESSAGES: dict[str, str] = {
     "No customers are loaded.": "还没有加载客户。",
     "Tag {} could not be computed: {}": "标签 {0} 算不出来：{1}",
     "The refresh was stopped; the tags published before go on serving.": "刷新已停止，之前的标签照常使用。",
+    "Tag {} is made of {}, which is class {}, and must be of that class too.": "标签 {0} 由 {1} 构成，而 {1} 属于 {2} 类，它也须归入该类。",
+    "Write `sensitivity: {}`, or make it without {}.": "请写 `sensitivity: {}`，或不用 {} 来构成。",
     "Tag {} is made of {}, which failed.": "标签 {0} 由 {1} 构成，而后者失败了。",
     "`{}` takes an amount, a number of months and 1 to 9 rising lower bounds.": "{} 要写金额、月数和 1 至 9 个递增的下限。",
     "`commonest` takes one value.": "commonest 要写一个值。",

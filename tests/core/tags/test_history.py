@@ -27,6 +27,7 @@ from kequn.core.tags import (
     transitions,
     unavailable,
 )
+from kequn.core.tags.pack import check_tags
 from tests.core.small_bank import NOW, SmallBank
 
 APRIL, MAY, JUNE = date(2026, 4, 30), date(2026, 5, 31), date(2026, 6, 30)
@@ -224,9 +225,21 @@ def test_sensitive_information_has_a_value_only_with_its_own_consent(tmp_path: P
     bank.add("consent", 2, purpose="child_data", channel="any", granted=False, given_on=date(2026, 6, 1))
     bank.add("consent", 3, purpose="child_data", channel="any", granted=True, given_on=date(2025, 1, 1),
              expires_on=date(2026, 6, 29))  # fmt: skip
-    bank.refresh(catalogue(), JUNE, only=("demo_child_stage", "demo_life_stage"))
+    bank.refresh(catalogue(), JUNE, only=("demo_child_stage",))
     assert bank.column("demo_child_stage") == ["0-5", None, None, None]
-    assert bank.column("demo_life_stage") == ["raising", None, None, None]
+
+
+def test_what_is_made_of_a_class_s_tag_is_class_s_too() -> None:
+    """Else the family stage of those who consented would choose customers as if it were nothing special."""
+    shipped = catalogue()
+    made = shipped["demo_life_stage"].model_copy(
+        update={"name": "demo_parent", "expression": "demo_child_stage is not null", "type": "boolean", "values": {}}
+    )
+    [fault] = check_tags(shipped | {"demo_parent": made})
+    assert "demo_child_stage" in fault.message
+    assert fault.where.field == "demo_parent.sensitivity"
+    sensitive = made.model_copy(update={"sensitivity": "S", "consent": "child_data"})
+    assert check_tags(shipped | {"demo_parent": sensitive}) == []
 
 
 def test_a_class_s_tag_names_a_consent_that_there_is() -> None:

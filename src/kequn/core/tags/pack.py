@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -58,7 +58,20 @@ def check_tags(specs: Mapping[str, TagSpec], *, files: Mapping[str, Path] | None
         first = ring.facts["path"][0]
         ring.where = _place((files or {}).get(first), first, "expression")
         errors.append(ring)
+    errors += [fault for tag in read for fault in _class_errors(tag, specs, (files or {}).get(tag.spec.name))]
     return errors + _type_errors(read, {n: s.type for n, s in specs.items()}, files or {})
+
+
+def _class_errors(tag: ReadTag, specs: Mapping[str, TagSpec], file: Path | None) -> Iterator[InvalidSpec]:
+    """What is made of sensitive information is sensitive; the tag that tells of its consent is not what it is made of."""
+    for name in tag.tags:
+        needed = specs[name].sensitivity if name in specs and name != tag.consent else ""
+        if tag.spec.sensitivity not in {"S": ("S", "X"), "X": ("X",)}.get(needed, (tag.spec.sensitivity,)):
+            yield InvalidSpec(
+                f"Tag {tag.spec.name!r} is made of {name!r}, which is class {needed}, and must be of that class too.",
+                hint=f"Write `sensitivity: {needed}`, or make it without {name}.",
+                where=_place(file, tag.spec.name, "sensitivity"),
+            )
 
 
 def check_catalogue(specs: Mapping[str, TagSpec]) -> None:
