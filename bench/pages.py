@@ -2,8 +2,10 @@
 
     python bench/pages.py --home var/demo --users 8 --seconds 60
 
-Starts the console over a bank that is there already, signs in as the marketer in several sessions, and lets each session change
-one value of a segment's rule after the other, as the builder's form does; then opens each segment's page with all its parts.
+Starts the console over a bank that is there already and signs in as the marketer in several sessions. Opens each segment's page
+with all its parts, twice; then each session changes one value of a segment's rule after the other, as the builder's form does:
+first with time to think between, then without any. After each new count the page loads the draft's profile and overlap, as the
+builder does when nothing was changed for 0.4 seconds, and asks again where it is told to; without time to think it does so at once.
 Prints a Markdown table of wall times seen by the client, which runs on the same machine.
 """
 
@@ -28,6 +30,9 @@ import httpx
 USER, PASSWORD = "zhaomin", "kequn-demo-2026"
 THINK_SECONDS = (0.3, 1.2)
 """How long a person looks before she changes the next thing."""
+PAUSE_SECONDS = 0.4
+"""How long the page waits after a count before it loads profile and overlap."""
+ASKS_AGAIN = 0.7
 CONNECTIONS = 6
 """So many requests a browser sends to one host at a time."""
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,7 +83,9 @@ def signed_in(address: str) -> httpx.Client:
     return client
 
 
-def edit_for(address: str, names: list[str], until: float, seed: int, out: list[float], looks: list[float]) -> None:
+def edit_for(
+    address: str, names: list[str], until: float, seed: int, out: list[float], looks: list[float], *, thinks: bool
+) -> None:
     """One person at the builder until a moment: change a value, wait for the count, think."""
     rng, client = random.Random(seed), signed_in(address)
     while time.monotonic() < until:
@@ -90,17 +97,26 @@ def edit_for(address: str, names: list[str], until: float, seed: int, out: list[
             if numbers:
                 field = rng.choice(numbers)
                 data[field] = [str(max(1, round(float(data[field][0]) * rng.uniform(0.7, 1.4))))]
-            time.sleep(rng.uniform(*THINK_SECONDS))
+            time.sleep(rng.uniform(*THINK_SECONDS) if thinks else 0)
             began = time.perf_counter()
             answer = client.post(str(page.url), data=data, headers={"HX-Request": "true", "Referer": str(page.url)})
             out.append(time.perf_counter() - began)
             if answer.status_code != 200 or 'id="size"' not in answer.text:
                 raise RuntimeError(f"the builder answered {answer.status_code}")
-            began = time.perf_counter()  # the page then loads profile and overlap by itself
-            client.post("/segments/look", data=data, headers={"HX-Request": "true", "Referer": str(page.url)})
-            looks.append(time.perf_counter() - began)
+            time.sleep(PAUSE_SECONDS if thinks else 0)
+            looks.append(look(client, data, str(page.url)))
             if time.monotonic() >= until:
                 return
+
+
+def look(client: httpx.Client, data: dict[str, list[str]], referer: str) -> float:
+    """Return the seconds until profile and overlap of a draft are there."""
+    began = time.perf_counter()
+    while True:
+        answer = client.post("/segments/look", data=data, headers={"HX-Request": "true", "Referer": referer})
+        if 'hx-post="/segments/look" hx-trigger="load' not in answer.raise_for_status().text:
+            return time.perf_counter() - began
+        time.sleep(ASKS_AGAIN)
 
 
 def whole_page(client: httpx.Client, address: str) -> float:
@@ -161,20 +177,23 @@ def main() -> None:
         print(shown("segment page with all its parts, first time", first), flush=True)
         again = [whole_page(client, chosen.page.format(name=n)) for n in opened]
         print(shown("segment page with all its parts, again", again), flush=True)
-        edits: list[float] = []
-        looks: list[float] = []
-        until = time.monotonic() + chosen.seconds
-        people = [
-            threading.Thread(target=edit_for, args=(address, names, until, seed, edits, looks))
-            for seed in range(chosen.users)
-        ]
-        for each in people:
-            each.start()
-        for each in people:
-            each.join()
-        if edits:
-            print(shown("edit in the builder to the new count", edits), flush=True)
-            print(shown("and to its profile of all tags and overlap with all segments", looks), flush=True)
+        for thinks in (True, False):
+            edits: list[float] = []
+            looks: list[float] = []
+            until = time.monotonic() + chosen.seconds
+            people = [
+                threading.Thread(
+                    target=edit_for, args=(address, names, until, n, edits, looks), kwargs={"thinks": thinks}
+                )
+                for n in range(chosen.users)
+            ]
+            for each in people:
+                each.start()
+            for each in people:
+                each.join()
+            how = "" if thinks else ", without a pause"
+            print(shown(f"edit in the builder to the new count{how}", edits), flush=True)
+            print(shown(f"profile of all tags and overlap with all segments{how}", looks), flush=True)
     finally:
         process.terminate()
         process.wait(timeout=30)

@@ -35,7 +35,8 @@ def serve(
     processes = workers or min(2, len(os.sched_getaffinity(0)))
     web = [
         sys.executable, "-m", "gunicorn", "kequn.server.wsgi:application", "--bind", f"{host}:{port}",
-        "--workers", str(processes), "--threads", str(threads), "--timeout", "120", "--log-level", "warning",
+        "--workers", str(processes), "--threads", str(threads), "--keep-alive", "30", "--timeout", "120",
+        "--log-level", "warning",
     ]  # fmt: skip
     signal.signal(signal.SIGTERM, _leave)
     running = [subprocess.Popen(command) for command in [*commands, web]]  # noqa: S603 - our own words and numbers
