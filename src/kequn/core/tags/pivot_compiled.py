@@ -50,6 +50,47 @@ def _nothing(kind):  # type: ignore[no-untyped-def]
     return 0
 
 
+@_inlined
+def _put_together(  # type: ignore[no-untyped-def]
+    counts, sums, others, out_kind, out_at, out_base, out_starts, outs, classes, out, block, lanes
+):  # fmt: skip
+    """Write the measures of some customers who stand side by side."""
+    first = np.uint64(block)
+    for o in range(len(out_kind)):
+        kind = out_kind[o]
+        at = out_at[o] * classes
+        base = out_base[o]
+        if base >= 0:
+            for lane in range(lanes):
+                out[o, first + np.uint64(lane)] = out[base, first + np.uint64(lane)]
+        else:
+            nothing = _nothing(kind)
+            for lane in range(lanes):
+                out[o, first + np.uint64(lane)] = nothing
+        for j in range(out_starts[o], out_starts[o + 1]):
+            p = np.uint64(at + outs[j])
+            if kind == COUNT:
+                for lane in range(lanes):
+                    out[o, first + np.uint64(lane)] += counts[p, np.uint64(lane)]
+            elif kind == SUM:
+                for lane in range(lanes):
+                    out[o, first + np.uint64(lane)] += sums[p, np.uint64(lane)]
+            elif kind == DAYS:
+                for lane in range(lanes):
+                    out[o, first + np.uint64(lane)] += others[p, np.uint64(lane)]
+            elif kind in (MAX, LAST):
+                for lane in range(lanes):
+                    here = first + np.uint64(lane)
+                    out[o, here] = max(out[o, here], others[p, np.uint64(lane)])
+            elif kind in (MIN, FIRST):
+                for lane in range(lanes):
+                    here = first + np.uint64(lane)
+                    out[o, here] = min(out[o, here], others[p, np.uint64(lane)])
+            else:
+                for lane in range(lanes):
+                    out[o, first + np.uint64(lane)] |= others[p, np.uint64(lane)]
+
+
 @_compiled
 def _pivot(  # type: ignore[no-untyped-def]
     starts, day, code, amount, day_class, code_class, add_starts, adds, more_starts, mores, more_kind, more_bits, bits,
@@ -105,31 +146,11 @@ def _pivot(  # type: ignore[no-untyped-def]
                         others[p, here] = min(others[p, here], np.int64(on))
                     else:
                         others[p, here] = max(others[p, here], np.int64(on))
-        for o in range(len(out_kind)):
-            kind = out_kind[o]
-            at = out_at[o] * classes
-            mine = out[o, block : block + lanes]
-            if out_base[o] >= 0:
-                mine[:] = out[out_base[o], block : block + lanes]
-            else:
-                mine[:] = _nothing(kind)
-            for j in range(out_starts[o], out_starts[o + 1]):
-                p = at + outs[j]
-                if kind == COUNT:
-                    for lane in range(lanes):
-                        mine[lane] += counts[p, lane]
-                elif kind == SUM:
-                    for lane in range(lanes):
-                        mine[lane] += sums[p, lane]
-                elif kind == DAYS:
-                    for lane in range(lanes):
-                        mine[lane] += others[p, lane]
-                elif kind in (MAX, LAST):
-                    for lane in range(lanes):
-                        mine[lane] = max(mine[lane], others[p, lane])
-                elif kind in (MIN, FIRST):
-                    for lane in range(lanes):
-                        mine[lane] = min(mine[lane], others[p, lane])
-                else:
-                    for lane in range(lanes):
-                        mine[lane] |= others[p, lane]
+        if lanes == LANES:  # known beforehand, so that an output is two or four vectors
+            _put_together(
+                counts, sums, others, out_kind, out_at, out_base, out_starts, outs, classes, out, block, LANES
+            )
+        else:
+            _put_together(
+                counts, sums, others, out_kind, out_at, out_base, out_starts, outs, classes, out, block, lanes
+            )
