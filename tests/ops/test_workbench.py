@@ -126,6 +126,15 @@ def test_an_outcome_can_be_taken_back_for_ten_seconds(tasks: Cast, bank_runtime:
         services.undo_outcome(tasks["wangfang"], two.pk)
 
 
+def test_a_call_that_was_taken_back_counts_against_no_cap(definitions: None, cast: Cast) -> None:
+    task = services.start_contact(cast["wangfang"], customer_id(12), key="k", why="回访")
+    before = Contact.objects.filter(customer_id=customer_id(12)).count()
+    one = outcome(cast, task, intent="interested", next_at=NOW + timedelta(days=1))
+    assert Contact.objects.filter(customer_id=customer_id(12)).count() == before + 1
+    services.undo_outcome(cast["wangfang"], one.pk)
+    assert Contact.objects.filter(customer_id=customer_id(12)).count() == before
+
+
 def test_a_refusal_withdraws_consent_everywhere_and_stops_what_is_queued(tasks: Cast) -> None:
     task = first(tasks)
     delivery.create_touches(

@@ -1,11 +1,12 @@
 """What a web process reads before its first question of each version of the data: compiled loops, the newest index, a profile
-of one segment, and who is in each saved segment, with which drafts are compared."""
+of one segment, one customer's tags, and who is in each saved segment, with which drafts are compared."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
+from contextlib import suppress
 
 from django.db import connections
 
@@ -13,7 +14,7 @@ from kequn.core.errors import KequnError
 from kequn.core.insight import profile
 from kequn.core.spec.segment import SegmentSpec
 from kequn.ops.audiences.drafts import look_at_draft
-from kequn.ops.audiences.queries import bank_for, latest_date, members_of, segment_specs
+from kequn.ops.audiences.queries import bank_for, latest_date, members_of, ordinals, segment_specs, tags_of_one
 from kequn.ops.orgs.actor import system_actor
 from kequn.ops.runtime import engine
 from kequn.ops.tags.queries import catalogue
@@ -48,6 +49,9 @@ def _stay_warm() -> None:
 def warm() -> bool:
     """Ask one segment's profile, and for all segments who is in them; say whether there was one to ask."""
     actor = system_actor()
+    with suppress(KequnError):  # no data yet
+        ordinals(["nobody"])
+        tags_of_one(0, latest_date())
     for spec in segment_specs().values():
         try:
             day = latest_date()

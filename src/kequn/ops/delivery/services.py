@@ -336,6 +336,12 @@ def record_contact(actor: Actor, customer_id: str, channel: str, *, ref: str, pu
     return is_new
 
 
+def take_back_contact(actor: Actor, ref: str) -> None:
+    """Count a contact no more that was recorded by mistake and taken back within seconds."""
+    actor.must("task.work")
+    Contact.objects.filter(ref=ref).delete()
+
+
 # a restored backup
 
 

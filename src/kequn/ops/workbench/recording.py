@@ -13,7 +13,7 @@ from django.db.models import F
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
 from kequn.core.gate import CHANNELS
 from kequn.ops.catalog import queries as catalog
-from kequn.ops.delivery.services import cancel_for_customer, record_contact
+from kequn.ops.delivery.services import cancel_for_customer, record_contact, take_back_contact
 from kequn.ops.governance.services import record, record_consent, suppress
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import now
@@ -139,6 +139,11 @@ def undo_outcome(actor: Actor, follow_up_id: int) -> Task:
         taken = FollowUp.objects.filter(pk=follow_up.pk, undone_at__isnull=True).update(undone_at=now())
         if taken:
             put_back(task, before)
+            if (
+                task.kind == "contact"
+                and not task.follow_ups.filter(contact="connected", undone_at__isnull=True).exists()
+            ):
+                take_back_contact(actor, f"task:{task.key}"[:80])
             record(actor, "task.outcome_undone", task, contact=follow_up.contact, intent=follow_up.intent)
     task.refresh_from_db()
     return task
