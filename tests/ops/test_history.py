@@ -10,6 +10,7 @@ import pytest
 
 from kequn.core.errors import Conflict, NoData, NotAllowed, TagNotSelectable
 from kequn.core.segments import history as kept
+from kequn.core.segments.migration import Migration
 from kequn.core.spec.segment import SegmentSpec
 from kequn.core.tags import catalogue, refresh
 from kequn.ops import runtime
@@ -104,7 +105,13 @@ def test_a_segment_that_cannot_be_computed_does_not_keep_the_others_from_being_k
     assert (found.kept, dict(found.failed)) == (1, {"rich": "gone"})
 
 
-def test_migration_is_counted_within_the_scope(past: runtime.Runtime, cast: Cast) -> None:
+def test_migration_is_counted_within_the_scope(
+    past: runtime.Runtime, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = history.migration_of_segments(cast["zhaomin"], ["women", "rich"], EARLY, AS_OF)
+    assert told.left_out  # some cells are of fewer than ten customers
+    assert not any(0 < n < 10 for row in told.matrix for n in row)
+    monkeypatch.setattr(Migration, "told", lambda self: self)
     whole = history.migration_of_segments(cast["zhaomin"], ["women", "rich"], EARLY, AS_OF)
     mine = history.migration_of_segments(cast["liqiang"], ["women", "rich"], EARLY, AS_OF)
     assert (sum(map(sum, whole.matrix)), sum(map(sum, mine.matrix))) == (600, 300)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -14,6 +14,7 @@ from kequn.core.engine.duck import Engine, quoted
 from kequn.core.errors import InvalidSpec, NoData, Where
 from kequn.core.spec.base import Text
 from kequn.core.spec.tag import TagSpec
+from kequn.core.stats.floor import floored
 
 ABSENT, NONE = 0, 1
 """Codes: not a customer of the bank on the date; a customer in none of the groups."""
@@ -43,6 +44,13 @@ class Migration:
     after: date
     groups: tuple[Group, ...]
     matrix: tuple[tuple[int, ...], ...]
+    left_out: int = 0
+    """Cells of too few customers to be told: they stand as 0, and no sum counts them."""
+
+    def told(self) -> Migration:
+        """Return the same without small cells."""
+        told, left_out = floored(np.array(self.matrix, dtype=np.int64))
+        return replace(self, matrix=tuple(map(tuple, told.tolist())), left_out=left_out)
 
     @property
     def sizes_before(self) -> tuple[int, ...]:

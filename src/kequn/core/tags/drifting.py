@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
 from typing import Any
@@ -18,6 +18,7 @@ from kequn.core.engine.tagfiles import column_of
 from kequn.core.errors import NoData, NotMeasurable
 from kequn.core.spec.tag import TagSpec
 from kequn.core.stats.drift import Grade, grade, psi
+from kequn.core.stats.floor import floored
 from kequn.core.tags.describing import EPOCH, MAX_CODES, cuts_of, label_of, value_of
 
 MISSING, OTHERS = "unknown", "others"
@@ -43,6 +44,15 @@ class Drift:
     index: float
     grade: Grade
     shifts: tuple[Shift, ...]
+    left_out: int = 0
+    """Figures of too few customers to be told: they stand as 0; the index counts them."""
+
+    def told(self) -> Drift:
+        """Return the same without small figures."""
+        then, fewer_then = floored(np.array([s.then for s in self.shifts], dtype=np.int64))
+        now, fewer_now = floored(np.array([s.now for s in self.shifts], dtype=np.int64))
+        told = zip(self.shifts, then.tolist(), now.tolist(), strict=True)
+        return replace(self, shifts=tuple(Shift(s.code, a, b) for s, a, b in told), left_out=fewer_then + fewer_now)
 
 
 def drift(engine: Engine, spec: TagSpec, *, earlier: date, later: date) -> Drift:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -17,6 +17,7 @@ from kequn.core.engine.store import DateState, Manifest, Store
 from kequn.core.engine.tagfiles import column_of
 from kequn.core.errors import InvalidSpec, NoData, UnknownTag
 from kequn.core.spec.tag import TagSpec
+from kequn.core.stats.floor import floored
 from kequn.core.tags.ladder import TierHistory
 
 ABSENT = "absent"
@@ -33,6 +34,13 @@ class Transitions:
     states: tuple[str, ...]
     """The tag's values in their declared order, and last ``absent``."""
     n: tuple[tuple[int, ...], ...]
+    left_out: int = 0
+    """Cells of too few customers to be told: they stand as 0, and no sum counts them."""
+
+    def told(self) -> Transitions:
+        """Return the same without small cells."""
+        told, left_out = floored(np.array(self.n, dtype=np.int64))
+        return replace(self, n=tuple(map(tuple, told.tolist())), left_out=left_out)
 
     def moved(self, *, up: bool) -> int:
         """Return how many moved to a later state in the order of the values, or to an earlier one; absent ones left out."""

@@ -198,7 +198,7 @@ def migration_of_tag(actor: Actor, tag: str, before: date, after: date) -> Migra
     if spec.sensitivity == "X":
         raise NotAllowed(f"Tag {tag!r} is not shown by customer.", tag=tag, right="tag.view")
     _in_order(before, after)
-    return of_tag(bank_for(actor), spec, before, after)
+    return of_tag(bank_for(actor), spec, before, after).told()
 
 
 def migration_of_segments(actor: Actor, names: Sequence[str], before: date, after: date) -> Migration:
@@ -214,7 +214,7 @@ def migration_of_segments(actor: Actor, names: Sequence[str], before: date, afte
         raise Conflict(f"Choose 1 to {MOST_SEGMENTS} segments.", hint="The first named counts where they overlap.")
     groups = [Group(name, segment_named(actor, name).spec.title) for name in chosen]
     at = [(day, [history.members_on(runtime().store, n, day) for n in chosen]) for day in (before, after)]
-    return of_segments(bank_for(actor), groups, at[0], at[1])
+    return of_segments(bank_for(actor), groups, at[0], at[1]).told()
 
 
 def migrations_by_month(actor: Actor, tag: str, *, months: int = 12) -> list[Migration]:

@@ -54,7 +54,7 @@ def drift_for(actor: Actor, name: str, *, earlier: date | None = None, later: da
     """
     spec = tag_for(actor, name)
     first, second = _two(dates_of(name), earlier, later, name)
-    return drift(engine(), spec, earlier=first, later=second)
+    return drift(engine(), spec, earlier=first, later=second).told()
 
 
 def months_for(actor: Actor, name: str) -> list[date]:
@@ -82,9 +82,9 @@ def transitions_for(actor: Actor, name: str, *, earlier: date | None = None, lat
         # dates within a month tell nothing new of the tier: by default it is looked at from month to month
         first, second = _two(sorted({*history.months, *_given(earlier, later)}), earlier, later, name)
         if first in history.months and second in history.months:
-            return tier_transitions(history, spec, earlier=first, later=second, scope=scope)
+            return tier_transitions(history, spec, earlier=first, later=second, scope=scope).told()
     first, second = _two(dates_of(name), earlier, later, name)
-    return transitions(engine(), spec, earlier=first, later=second, scope=scope)
+    return transitions(engine(), spec, earlier=first, later=second, scope=scope).told()
 
 
 def tier_months_for(actor: Actor) -> list[TierMonth]:
