@@ -188,3 +188,15 @@ def test_an_agent_takes_no_more_than_a_days_work(staff: Cast) -> None:
     assert len(services.take_cases(staff["yuancheng"], n=4)) == 2
     with pytest.raises(Conflict, match="as many"):
         services.take_cases(staff["yuancheng"], n=1)
+
+
+def test_a_customer_who_gets_another_owner_during_leave_takes_her_tasks_from_the_stand_in(staff: Cast) -> None:
+    load(person(1, owner="R001"), person(2, owner="R001"), person(3, owner="R004"))
+    mine, other, third = task(1, "R001"), task(2, "R001"), task(3, "R004")
+    away(staff, "R001", stand_in="R003")
+    services.reassign_customers(staff["liqiang"], ids(1), "R004", reason="x")
+    load(person(2), load_id="l2")
+    services.reassign_customers(staff["liqiang"], ids(3), "R001", reason="x")
+    for row in (mine, other, third):
+        row.refresh_from_db()
+    assert [mine.staff_no, other.staff_no, third.staff_no] == ["R004", "", "R003"]

@@ -27,7 +27,7 @@ from kequn.ops.ownership.models import Assignment, AssignmentLine, OwnerChange
 from kequn.ops.ownership.moving import move, protected
 from kequn.ops.ownership.notices import owe_notices
 from kequn.ops.ownership.placing import Placed, Seeker, Taker, place
-from kequn.ops.ownership.policies import rules
+from kequn.ops.ownership.policies import policy, rules
 from kequn.ops.ownership.wecom import plan_moves
 from kequn.ops.runtime import now
 
@@ -208,7 +208,7 @@ def _apply_chunk(actor: Actor, row: Assignment, to_staff: str, chunk: Sequence[A
     if taker is None or not taker.is_active:
         outcome = {line.pk: "unavailable" for line in chunk}
         chunk = ()
-    room = lock_room(to_staff) if chunk else 0
+    room = lock_room(to_staff, policy()) if chunk else 0
     shielded = set(protected([line.customer_id for line in chunk], now())) if row.kind == "assign" else set()
     reason = "handed_over" if row.kind == "hand_over" else "assigned"
     by_owner: dict[str, list[AssignmentLine]] = defaultdict(list)

@@ -19,6 +19,7 @@ from kequn.ops.ownership.loads import lock_room, rm_for
 from kequn.ops.ownership.models import LoadConflict, OwnerChange
 from kequn.ops.ownership.moving import move, protected
 from kequn.ops.ownership.notices import owe_notices
+from kequn.ops.ownership.policies import policy
 from kequn.ops.ownership.wecom import plan_moves
 from kequn.ops.runtime import now
 
@@ -50,7 +51,7 @@ def reassign_customers(
             by_owner[owner].append((customer_id, branch))
     done: list[str] = []
     with transaction.atomic():
-        room, wanted = lock_room(to_staff), sum(map(len, by_owner.values()))
+        room, wanted = lock_room(to_staff, policy()), sum(map(len, by_owner.values()))
         if wanted > room:
             raise Conflict(
                 f"She has room for {room} more customers, not {wanted}.", hint="Choose fewer, or raise her limit.",

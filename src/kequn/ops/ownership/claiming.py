@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from kequn.core.errors import Conflict, NotAllowed
+from kequn.core.spec.ownership import OwnershipPolicySpec
 from kequn.ops.customers.queries import owner_in, people_for, unowned_in
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
@@ -21,7 +22,7 @@ from kequn.ops.ownership.contracts import Moved, Unclaimed
 from kequn.ops.ownership.known import briefs_of, with_open_matters, with_opportunity
 from kequn.ops.ownership.loads import lock_room
 from kequn.ops.ownership.models import OwnerChange
-from kequn.ops.ownership.moving import move, protected
+from kequn.ops.ownership.moving import move
 from kequn.ops.ownership.policies import policy
 from kequn.ops.runtime import engine, now
 
@@ -96,10 +97,10 @@ def claim_customer(actor: Actor, customer_id: str) -> OwnerChange | None:
         raise NotAllowed("There is no such customer to claim in your branch.", customer=customer_id)
     if owner:
         raise Conflict("Somebody else has this customer now.", hint="Choose another.", customer=customer_id)
-    _may_claim(actor, customer_id, moment)
+    _may_claim(actor, customer_id, moment, rules)
     until = moment + timedelta(days=rules.protected_days) if rules.protected_days else None
     with transaction.atomic():
-        room = lock_room(actor.staff_no)
+        room = lock_room(actor.staff_no, rules)
         if claimed_today(actor) >= rules.claims_a_day:
             raise Conflict(
                 f"You claimed {rules.claims_a_day} customers today, which is the limit.", hint="Go on tomorrow.",
@@ -147,15 +148,15 @@ def give_up_customers(actor: Actor, customer_ids: Sequence[str], *, note: str = 
     return Moved(tuple(m.customer_id for m in made), left)
 
 
-def _may_claim(actor: Actor, customer_id: str, moment: datetime) -> None:
-    rules = policy()
+def _may_claim(actor: Actor, customer_id: str, moment: datetime, rules: OwnershipPolicySpec) -> None:
     last = OwnerChange.objects.filter(customer_id=customer_id).first()
     since = moment - timedelta(days=rules.protected_days)
     if last and last.from_staff == actor.staff_no and last.reason in ("taken_back", "given_up") and last.at > since:
         raise Conflict(
             "You had this customer until lately.", hint="Your branch head may give her to you.", customer=customer_id
         )
-    if with_opportunity([customer_id], moment) or protected([customer_id], moment):
+    is_protected = last is not None and last.protected_until is not None and last.protected_until > moment
+    if is_protected or with_opportunity([customer_id], moment):
         raise Conflict(
             "An opportunity with this customer is being worked.", hint="Choose another.", customer=customer_id
         )

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from django.db.models import F
 
 from kequn.core.errors import NotAllowed
+from kequn.core.spec.ownership import OwnershipPolicySpec
 from kequn.ops.customers.queries import book_sizes
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import User, all_rms_for
@@ -29,11 +30,13 @@ def limits_of(staff_nos: Collection[str]) -> dict[str, int]:
     return {s: own.get(s, standard) for s in staff_nos}
 
 
-def lock_room(staff_no: str) -> int:
+def lock_room(staff_no: str, rules: OwnershipPolicySpec) -> int:
     """Return how many customers she may still be given, and let nobody else give her any until the transaction ends."""
-    Capacity.objects.get_or_create(staff_no=staff_no)
-    Capacity.objects.filter(staff_no=staff_no).update(version=F("version") + 1)  # the row is the lock
-    return max(0, limits_of([staff_no])[staff_no] - book_sizes([staff_no]).get(staff_no, 0))
+    if not Capacity.objects.filter(staff_no=staff_no).update(version=F("version") + 1):  # the row is the lock
+        Capacity.objects.get_or_create(staff_no=staff_no)
+        Capacity.objects.filter(staff_no=staff_no).update(version=F("version") + 1)
+    own = Capacity.objects.filter(staff_no=staff_no).values_list("book_limit", flat=True)[0]
+    return max(0, (rules.book_limit if own is None else own) - book_sizes([staff_no]).get(staff_no, 0))
 
 
 def loads_for(actor: Actor) -> list[StaffLoad]:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from kequn.ops.customers.services import set_owner
 from kequn.ops.orgs.actor import Actor
-from kequn.ops.ownership.models import Assignment, OwnerChange
+from kequn.ops.ownership.models import Absence, Assignment, OwnerChange
 from kequn.ops.runtime import now
 
 Moved = Callable[[Actor, Sequence[str], str, str, str], None]
@@ -74,6 +74,18 @@ def move(
         for c in taken
     ]  # fmt: skip
     made = OwnerChange.objects.bulk_create(rows, batch_size=500)
+    for stand_in in _standing_in_for(from_staff):  # what she was lent goes with the customer, not with the leave
+        cover(actor, taken, stand_in, from_staff, "back")
     for follow in _followers.values():
         follow(actor, taken, from_staff, to_staff, reason)
+    for stand_in in _standing_in_for(to_staff):
+        cover(actor, taken, to_staff, stand_in, "stand_in")
     return made
+
+
+def _standing_in_for(staff_no: str) -> list[str]:
+    """Return who has somebody's open work now: the stand-ins of absences that began and are not over."""
+    if not staff_no:
+        return []
+    rows = Absence.objects.filter(staff_no=staff_no, covered_at__isnull=False, ended_at__isnull=True)
+    return list(rows.exclude(stand_in="").values_list("stand_in", flat=True))
