@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -31,6 +31,8 @@ TILES = ("contacts", "effective_rate", "appointments", "sales_fen", "coverage_30
 LIVE_TILES = ("assigned", "done", "contacts", "effective_rate", "appointments", "deals", "overdue")
 SHADES = 5
 DAYS_DRAWN = 30
+DRAWN = ("contacts", "effective", "done")
+"""Figures that the chart of days shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,19 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line with its cells."""
+    """One line; its cells are made when they are shown, which of many lines few are."""
 
     line: Line
     name: str
-    cells: tuple[Cell, ...]
+    titles: Mapping[str, str]
+    """Column -> its words."""
+    most: Mapping[str, float]
+    """Column -> the largest value of all lines; none for lines without shading."""
+
+    @property
+    def cells(self) -> list[Cell]:
+        """One cell a column."""
+        return [_cell(self.line, code, title, self.most.get(code, 0)) for code, title in self.titles.items()]
 
 
 def asked_period(wanted: str, on: date | None) -> tuple[str, Period]:
@@ -119,17 +129,18 @@ def rows_of(board: Board) -> list[Row]:
     """Return the lines with shaded cells: one hue a column, the darkest where most is; never for money that may be negative."""
     codes = codes_of(board)
     most = {c: max((v for line in board.lines if (v := value_of(line, c)) is not None), default=0) for c in codes}
-    return [Row(line, named(line), tuple(_cell(line, c, most[c]) for c in codes)) for line in board.lines]
+    titles = {c: title_of(c) for c in codes}
+    return [Row(line, named(line), titles, most) for line in board.lines]
 
 
 def total_row(board: Board) -> Row:
     """Return the line that sums up."""
-    return Row(board.total, _("合计"), tuple(_cell(board.total, c, 0) for c in codes_of(board)))
+    return Row(board.total, _("合计"), {c: title_of(c) for c in codes_of(board)}, {})
 
 
 def tiles_of(board: Board) -> list[Cell]:
     """Return the few figures of the whole that stand above the table."""
-    return [_cell(board.total, c, 0) for c in (LIVE_TILES if board.is_live else TILES)]
+    return [_cell(board.total, c, title_of(c), 0) for c in (LIVE_TILES if board.is_live else TILES)]
 
 
 def named(line: Line) -> str:
@@ -179,7 +190,7 @@ def days_chart(days: Iterable[dict[str, Any]]) -> str:
     found = list(days)
     if len(found) < 2:
         return ""
-    series = [(title_of(c), [d[f"n_{c}"] for d in found]) for c in ("contacts", "effective", "done")]
+    series = [(title_of(c), [d[f"n_{c}"] for d in found]) for c in DRAWN]
     return charts.line(_("每天的联系与完成"), [f"{d['day']:%m-%d}" for d in found], *series)
 
 
@@ -187,12 +198,12 @@ def _kind(code: str) -> str:
     return "share" if code in RATES else "fen" if FIGURES[code].money else "n"
 
 
-def _cell(line: Line, code: str, most: float) -> Cell:
+def _cell(line: Line, code: str, title: str, most: float) -> Cell:
     value = value_of(line, code)
     shade = 0 if not most or value is None or value <= 0 else max(1, round(SHADES * value / most))
     if code != "effective_rate" or value is None:
-        return Cell(code, title_of(code), value, _kind(code), shade)
+        return Cell(code, title, value, _kind(code), shade)
     above, below = line.figures["effective"] or 0, line.figures["contacts"] or 0
     if below < FLOOR:
-        return Cell(code, title_of(code), value, "share", 0, f"{above}/{below}")
-    return Cell(code, title_of(code), value, "share", shade, sure=proportion_interval(above, below))
+        return Cell(code, title, value, "share", 0, f"{above}/{below}")
+    return Cell(code, title, value, "share", shade, sure=proportion_interval(above, below))

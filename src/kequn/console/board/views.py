@@ -43,7 +43,7 @@ def board(request: Request) -> HttpResponse:
         "board": found, "span": span, "periods": shown.PERIODS, "total": shown.total_row(found), "tiles": shown.tiles_of(found),
         "tab": "board", "branch": branch, "floor": FLOOR,
         "paces": queries.paces(found), "per_head": shown.per_head(found), "ages": shown.ages_chart(rows),
-        "chart": shown.days_chart(queries.by_day(request.actor, found.period.first, found.until, branch=branch)) if draws_days
+        "chart": shown.days_chart(queries.by_day(request.actor, found.period.first, found.until, shown.DRAWN, branch=branch)) if draws_days
         else shown.contacts_chart(rows),
     }  # fmt: skip
     return listing(request, "board/board.html", table, _("过程看板"), context)
@@ -66,7 +66,7 @@ def board_staff(request: Request, staff_no: str) -> HttpResponse:
         "signals": signals, "noted": [s for s in signals if queries.is_noted(s)],
         "kinds": KINDS, "floor": FLOOR, "tasks": tasks, "today": today,
         "people": people_by_id(actor, [t.customer_id for t in tasks]), "notes": list(queries.notes_for(actor, staff_no=staff_no)[:5]),
-        "chart": shown.days_chart(queries.by_day(actor, until - timedelta(days=shown.DAYS_DRAWN), until, staff_no=staff_no)),
+        "chart": shown.days_chart(queries.by_day(actor, until - timedelta(days=shown.DAYS_DRAWN), until, shown.DRAWN, staff_no=staff_no)),
     }  # fmt: skip
     return render(request, "board/staff.html", context)
 

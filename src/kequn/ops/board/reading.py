@@ -113,12 +113,14 @@ def latest_day() -> date | None:
     return BoardDay.objects.order_by("-day").values_list("day", flat=True).first()
 
 
-def by_day(actor: Actor, first: date, last: date, *, branch: str = "", staff_no: str = "") -> list[dict[str, Any]]:
-    """Return the figures of each kept day, the earliest first: ``day`` and one column a figure (for charts)."""
+def by_day(
+    actor: Actor, first: date, last: date, codes: Iterable[str] = FIGURES, *, branch: str = "", staff_no: str = ""
+) -> list[dict[str, Any]]:
+    """Return figures of each kept day, the earliest first: ``day`` and ``n_<figure>`` (for charts)."""
     rows = reach_of(actor, branch=branch, staff_no=staff_no).within(
         DayFigure.objects.filter(day__gte=first, day__lte=last)
     )
-    return list(rows.order_by("day").values("day").annotate(**{f"n_{code}": Sum(code) for code in FIGURES}))
+    return list(rows.order_by("day").values("day").annotate(**{f"n_{code}": Sum(code) for code in codes}))
 
 
 def _kept(reach: Reach, by: str, first: date, last: date | None) -> dict[str, dict[str, int]]:
