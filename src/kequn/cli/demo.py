@@ -36,6 +36,8 @@ LAUNCH = datetime(2026, 7, 1, 10, 0, tzinfo=ZONE)
 """The bank's morning on which the demo's campaign starts; the data are those of the evening before."""
 GIVEN_OUT = 200
 """Customers whom the head of one branch gives to her relationship managers, so that their days are worth looking at."""
+A_BOOK_MORE = 60
+"""Of those without an owner who have an occasion, so many go to one relationship manager on the last morning."""
 PASSWORD = "kequn-demo-2026"  # noqa: S105 - of made-up people, on this machine, printed at the end
 GROWING = ("transactions", "holdings", "events", "contacts", "service", "consents")
 
@@ -375,10 +377,18 @@ class Loop:
 
     def _morning(self) -> dict[str, Any]:
         """Give everybody her day, as the job after each refresh does: also by the lists that were just sent down."""
+        from kequn.ops.customers.queries import unowned_in
         from kequn.ops.orgs.actor import system_actor
+        from kequn.ops.ownership.services import reassign_customers
+        from kequn.ops.workbench.planning import with_occasion
         from kequn.ops.workbench.services import plan_day, settle_tasks
 
+        head, rm = self._actor("liqiang"), self._actor("wangfang")
         with self._step("the morning") as say:
+            free = set(unowned_in([head.branch_code]).values_list("pk", flat=True))
+            waiting = [c for c in with_occasion() if c in free][:A_BOOK_MORE]
+            if waiting:
+                reassign_customers(head, waiting, rm.staff_no, reason="到期和大额资金需要有人跟进")
             settled, plan = settle_tasks(system_actor()), plan_day(system_actor())
             say(
                 f"{sum(plan.found.values()):,} occasions; {plan.counts.get('today', 0):,} customers to call on {plan.day}"

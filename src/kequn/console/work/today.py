@@ -49,7 +49,7 @@ def _shown(row: Row) -> dict[str, Any]:
         "until": task.expires_at or task.due_at,
         "no_offer": [_title(c) for c in blocked.get("offer", ())],
         "cure": BY_CODE[blocked["offer"][0]].cure.to(language) if blocked.get("offer") else "",
-        "ways": [(word_for("channel", way), [_title(c) for c in codes]) for way, codes in blocked.items() if way != "offer"],
+        "no_call": [_title(c) for c in blocked.get("call", ())],
         "by": word_for("channel", task.channel),
     }  # fmt: skip
 

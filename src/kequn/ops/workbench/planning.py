@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from kequn.core.desk import DAY, NEXT, distribute, main_of, occasions, score, urgency
 from kequn.core.spec.base import Text
 from kequn.core.spec.desk import DeskPolicySpec
-from kequn.ops.audiences.queries import bank_today, latest_date
+from kequn.ops.audiences.queries import bank_today, customer_ids, latest_date
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor, system_actor
@@ -59,6 +59,17 @@ def plan_day(actor: Actor, *, as_of: date | None = None, day: date | None = None
             if turn == TRIES - 1:
                 raise
     raise AssertionError("unreachable: the last turn returns or raises")
+
+
+def with_occasion(*, as_of: date | None = None) -> list[str]:
+    """Return the customers whom the data give a reason to call, owned or not, the most at stake first."""
+    found, _ = occasions(engine(), desk_policy(), as_of=as_of or latest_date(), day=bank_today())
+    stake: dict[int, int] = {}
+    for each in found.values():
+        for ordinal, value in zip(each.ordinals.tolist(), each.value.tolist(), strict=True):
+            stake[ordinal] = max(stake.get(ordinal, 0), value)
+    ranked = sorted(stake, key=lambda o: (-stake[o], o))
+    return customer_ids(np.array(ranked, dtype=np.uint32))
 
 
 @dataclass(slots=True)

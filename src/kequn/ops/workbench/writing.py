@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,19 +16,21 @@ from kequn.ops.workbench.models import Task
 CHANGED = ("staff_no", "moved_from", "score", "planned_for", "waits_since", "is_main", "is_held", "blocked", "channel")
 """In the order of ``Candidate.state``."""
 
+Adapter = Callable[[Any], Any]
+
 
 def insert_tasks(rows: Sequence[Candidate], *, at: datetime) -> None:
     """Insert new tasks; the caller holds the transaction."""
-    fields = [f for f in Task._meta.concrete_fields if not f.primary_key]
-    given = [_columns(row, at) for row in rows]
-    if not given:
+    if not rows:
         return
-    defaults = {f.name: f.get_default() for f in fields if f.name not in given[0]}
-    names = [f.name for f in fields]
+    fields = [f for f in Task._meta.concrete_fields if not f.primary_key]
+    given = _columns(rows[0], at).keys()
+    adapters = [(f.name, _adapter(f)) for f in fields]
+    defaults = {f.name: f.get_default() for f in fields if f.name not in given}
     _many(
         f"INSERT INTO {_quoted(Task._meta.db_table)} ({', '.join(_quoted(f.column) for f in fields)})"
         f" VALUES ({', '.join(['%s'] * len(fields))})",
-        ([_adapted(f, (values | defaults)[name]) for f, name in zip(fields, names, strict=True)] for values in given),
+        _adapted_rows(rows, adapters, defaults, at),
     )
 
 
@@ -36,6 +38,7 @@ def update_tasks(rows: Iterable[Candidate]) -> int:
     """Change the open tasks whose plan is not what it was; return how many. The caller holds the transaction."""
     changed = [r for r in rows if r.state() != r.before]
     fields = [Task._meta.get_field(name) for name in CHANGED]
+    adapters = [_adapter(f) for f in fields]
     # who is no main task any more first: a customer never has two
     table = _quoted(Task._meta.db_table)
     for first in (False, True):
@@ -44,7 +47,7 @@ def update_tasks(rows: Iterable[Candidate]) -> int:
             f"UPDATE {table} SET {', '.join(f'{_quoted(f.column)} = %s' for f in fields)}"
             f" WHERE {_quoted('id')} = %s AND {_quoted('state')} = %s",
             (
-                [*(_adapted(f, v) for f, v in zip(fields, row.state(), strict=True)), row.pk, states.OPEN]
+                [*(adapt(v) for adapt, v in zip(adapters, row.state(), strict=True)), row.pk, states.OPEN]
                 for row in part
             ),
         )
@@ -69,10 +72,30 @@ def _many(statement: str, rows: Iterable[Sequence[Any]]) -> None:
         cursor.executemany(statement, list(rows))
 
 
-def _adapted(field: Any, value: Any) -> Any:
-    if field.get_internal_type() == "JSONField":
-        return json.dumps(value, ensure_ascii=False, sort_keys=True)
-    return field.get_db_prep_value(value, connection=connection)
+def _adapted_rows(
+    rows: Sequence[Candidate], adapters: Sequence[tuple[str, Adapter]], defaults: dict[str, Any], at: datetime
+) -> Iterator[list[Any]]:
+    for row in rows:
+        values = _columns(row, at) | defaults
+        yield [adapt(values[name]) for name, adapt in adapters]
+
+
+def _adapter(field: Any) -> Adapter:
+    """Return what makes a value one of the database's; texts, numbers and flags are that already."""
+    match field.get_internal_type():
+        case "JSONField":
+            return _json
+        case "CharField" | "TextField" | "BooleanField" | "PositiveIntegerField" | "PositiveSmallIntegerField":
+            return _same
+    return lambda value: field.get_db_prep_value(value, connection=connection)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _quoted(name: str) -> str:
