@@ -126,26 +126,25 @@ def _pivot(  # type: ignore[no-untyped-def]
                     e = mores[j]
                     kind = more_kind[e]
                     p = np.uint64(e * classes + d)
-                    if kind == MAX:
+                    if kind == MAX:  # the commonest kinds first
                         others[p, here] = max(others[p, here], x)
-                    elif kind == MIN:
-                        others[p, here] = min(others[p, here], x)
+                    elif kind == LAST:
+                        others[p, here] = on  # a customer's rows are in the order of their days
+                    elif kind == FIRST:
+                        others[p, here] = min(others[p, here], np.int64(on))
                     elif kind == BITS:
                         bit = bits[more_bits[e], code[r]]
                         if bit < 64:
                             others[p, here] |= one << bit
+                    elif kind == MIN:
+                        others[p, here] = min(others[p, here], x)
                     elif kind == DAY_BITS:
                         bit = bits[more_bits[e], on]
                         if bit < 64:
                             others[p, here] |= one << bit
-                    elif kind == DAYS:
-                        if last_seen[e] != on:
-                            last_seen[e] = on
-                            others[p, here] += 1
-                    elif kind == FIRST:
-                        others[p, here] = min(others[p, here], np.int64(on))
-                    else:
-                        others[p, here] = max(others[p, here], np.int64(on))
+                    elif last_seen[e] != on:
+                        last_seen[e] = on
+                        others[p, here] += 1
         if lanes == LANES:  # known beforehand, so that an output is two or four vectors
             _put_together(
                 counts, sums, others, out_kind, out_at, out_base, out_starts, outs, classes, out, block, LANES

@@ -126,7 +126,7 @@ class _Rewriting:
         Raises:
             OnlySql: one of them cannot be.
         """
-        made = self._replaced(expression.copy())
+        made = self._replaced(expression)
         if made.find(exp.Column) is None:
             raise OnlySql
         if any(not c.table for c in made.find_all(exp.Column)):
