@@ -156,7 +156,11 @@ def hand_over(
     with file.open(
         "x", encoding="utf-8-sig", newline=""
     ) as target:  # opened first: a file that cannot be written loses nothing
-        rows = hand_over_corrections(acting(actor))
+        try:
+            rows = hand_over_corrections(acting(actor))
+        except BaseException:
+            file.unlink()  # nothing was handed over: no empty file says that something was
+            raise
         writer = csv.DictWriter(target, columns)
         writer.writeheader()
         writer.writerows(rows)
