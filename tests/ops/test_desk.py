@@ -165,6 +165,28 @@ def test_a_second_run_on_the_same_day_changes_no_row(bank: SmallBank) -> None:
     assert DayPlan.objects.count() == 1
 
 
+def test_a_job_that_waited_until_its_day_was_over_plans_nothing(
+    bank: SmallBank, cast: Cast, bank_runtime: runtime.Runtime
+) -> None:
+    request_morning(cast["admin"])
+    bank_runtime.clock = lambda: datetime(2026, 7, 2, 2, tzinfo=UTC)
+    done = run_next()
+    assert done is not None
+    assert (done.state, Task.objects.count()) == ("done", 0)
+    assert "skipped" in done.result
+
+
+def test_what_waits_for_an_owner_stays_until_somebody_has_her(bank: SmallBank, cast: Cast) -> None:
+    Person.objects.filter(pk=customer_id(28)).update(rm_no="")
+    plan_day(system_actor())
+    task = Task.objects.get(customer_id=customer_id(28))
+    assert (task.staff_no, task.state) == ("", "open")
+    assert settle_tasks(system_actor()) == {}
+    reassign_customers(cast["liqiang"], [customer_id(28)], "R001", reason="分户")
+    plan_day(system_actor())
+    assert today_for(cast["wangfang"]).rows[0].task == task
+
+
 def test_the_day_is_a_job_that_follows_a_refresh_of_the_latest_date(bank: SmallBank, cast: Cast) -> None:
     job = request_morning(cast["sunli"])
     assert request_morning(cast["sunli"]).pk == job.pk

@@ -30,8 +30,10 @@ def queue_morning(as_of: date) -> None:
 
 
 def morning_job(running: Running) -> dict[str, Any]:
-    """Settle, then plan; each may be done again."""
+    """Settle, then plan; each may be done again. A job that waited until its day was over, or newer data came, does nothing."""
     as_of, day = (date.fromisoformat(running.params[name]) for name in ("as_of", "day"))
+    if day < bank_today() or as_of < latest_date():
+        return {"day": day.isoformat(), "as_of": as_of.isoformat(), "skipped": "a later day or newer data"}
     settled = settle_tasks(running.actor, as_of=as_of)
     running.progress(1, 2)
     plan = plan_day(running.actor, as_of=as_of, day=day)

@@ -11,7 +11,9 @@ from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import staff_for
+from kequn.ops.runtime import now
 from kequn.ops.workbench import states
+from kequn.ops.workbench.closing import close
 from kequn.ops.workbench.models import Task
 from kequn.ops.workbench.queries import task_for, tasks_for
 
@@ -72,7 +74,10 @@ def reassign_tasks(
 
 
 def follow_owner(actor: Actor, customer_ids: Sequence[str], from_staff: str, to_staff: str, reason: str) -> None:
-    """Move a customer's open tasks with her to her new owner; the caller holds the transaction."""
+    """Move a customer's open tasks to her new owner, or close them where she has none; the caller holds the transaction."""
+    if not to_staff:
+        _close_lost(actor, customer_ids, from_staff)
+        return
     _follow(actor, customer_ids, from_staff, to_staff, reason, is_owner=True)
 
 
@@ -87,6 +92,15 @@ def lent_to(actor: Actor) -> Q:
         return Q(pk__in=[])
     rows = Task.objects.filter(staff_no=actor.staff_no, state=states.OPEN).exclude(moved_from="")
     return Q(pk__in=list(rows.values_list("customer_id", flat=True)))
+
+
+def _close_lost(actor: Actor, customer_ids: Sequence[str], from_staff: str) -> None:
+    n = 0
+    for start in range(0, len(customer_ids), AT_ONCE):
+        rows = Task.objects.filter(customer_id__in=customer_ids[start : start + AT_ONCE], staff_no=from_staff)
+        n += close(rows.filter(state=states.OPEN), state=states.CANCELLED, why="no_owner", at=now())
+    if n:
+        record(actor, "tasks.cancelled", ("staff", from_staff or "–"), n=n, why="no_owner")
 
 
 def _follow(

@@ -37,6 +37,7 @@ BY_CUSTOMER = frozenset({"bought", "kept", "renewed"})
 class _Open:
     pk: int
     customer_id: str
+    staff_no: str
     branch: str
     kind: str
     state: str
@@ -58,7 +59,7 @@ def settle_tasks(actor: Actor, *, as_of: date | None = None) -> dict[str, int]:
     day, policy = as_of or latest_date(), desk_policy()
     since = now() - timedelta(days=policy.credit_days)
     rows = _rows(since)
-    done = _without_owner(actor, [r for r in rows if r.state == states.OPEN])
+    done = _without_owner(actor, [r for r in rows if r.state == states.OPEN and r.staff_no])
     found = settled(
         engine(), _matters([r for r in rows if r.pk not in done]), as_of=day,
         bought_from=int(policy.bought_from_cny * 100), kept_percent=policy.matured.kept_percent,
@@ -83,7 +84,17 @@ def _rows(since: datetime) -> list[_Open]:
     return [
         _Open(*row)
         for row in rows.values_list(
-            "pk", "customer_id", "branch_code", "kind", "state", "is_main", "score", "created_at", "facts", "offer"
+            "pk",
+            "customer_id",
+            "staff_no",
+            "branch_code",
+            "kind",
+            "state",
+            "is_main",
+            "score",
+            "created_at",
+            "facts",
+            "offer",
         )
     ]
 
