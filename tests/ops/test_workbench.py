@@ -10,6 +10,7 @@ import pytest
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed
 from kequn.ops import runtime
 from kequn.ops.campaigns import services as campaigns
+from kequn.ops.customers.models import Person
 from kequn.ops.delivery import services as delivery
 from kequn.ops.delivery.models import Contact, Outcome, Ready, Touch
 from kequn.ops.governance.models import AuditEntry, ConsentEntry, Suppression
@@ -252,3 +253,17 @@ def test_a_suppression_closes_all_tasks_of_the_customer_and_no_others(definition
         services.start_contact(cast["wangfang"], customer_id(i), key=f"k{i}", why="到期")
     suppress(cast["zhoulv"], customer_id(12), reason="request")
     assert [t.customer_id for t in queries.tasks_for(cast["wangfang"])] == [customer_id(14)]
+
+
+def test_what_a_colleague_noted_stands_in_the_line_of_whoever_has_the_customer_now(
+    definitions: None, cast: Cast
+) -> None:
+    task = services.start_contact(cast["wangfang"], customer_id(12), key="k", why="回访")
+    outcome(cast, task, intent="considering", next_at=NOW + timedelta(days=2), note="想等利率")
+    Person.objects.filter(pk=customer_id(12)).update(rm_no="R002", branch_code="0002")
+    past = services.past_for(cast["chenjing"], customer_id(12))
+    line = past.contacts[0]
+    assert (line.who, line.post, line.result, line.note) == ("王芳", "rm", "considering", "想等利率")
+    assert [m.kind for m in past.matters] == ["promise"]
+    with pytest.raises(NotAllowed):
+        services.past_for(cast["wangfang"], customer_id(14 + 1))
