@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from kequn.channels.wecom.gateway import SimulatedWecom
 from kequn.core.spec.campaign import PlaybookSpec
 from kequn.core.spec.discovery import ClusterSearch
 from kequn.core.spec.ownership import PoolSpec
@@ -33,6 +34,7 @@ from kequn.ops.ownership import services as ownership
 from kequn.ops.reviews import services as reviews
 from kequn.ops.sources import services as sources
 from kequn.ops.sources.models import Load
+from kequn.ops.wecom.services import Panel, install_panel
 from kequn.ops.workbench import services as workbench
 from kequn.ops.workbench.models import Task
 from tests.ops.bank import *  # noqa: F403 - fixtures
@@ -84,6 +86,7 @@ def desk(cast: Cast) -> Callable[[str], Client]:  # noqa: F811
 @pytest.fixture
 def things(definitions: None, cast: Cast) -> Things:  # noqa: F811
     """Run the loop: a campaign launched, tasks handed over, one worked, a review run, an approval waiting, one load."""
+    install_panel(Panel(SimulatedWecom(b"k" * 32), "simulated", "1", "/wecom/simulator/door"))
     maker = cast["zhaomin"]
     campaign = approved_campaign(cast)
     campaigns.freeze_campaign(maker, campaign.pk)

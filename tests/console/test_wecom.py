@@ -92,7 +92,8 @@ def test_a_code_that_stands_for_no_relationship_manager_lets_nobody_in(panel: Ca
 
 
 def test_the_simulators_door_leads_back_to_this_place_alone(panel: Cast, desk: Desk) -> None:
-    assert desk("wangfang").get("/wecom/simulator/door?redirect_uri=https://evil.example/&state=x").status_code == 404
+    answer = desk("wangfang").get("/wecom/simulator/door?redirect_uri=https://evil.example/&state=x")
+    assert answer["Location"] == "/wecom/panel"
 
 
 def test_without_wecom_the_panel_asks_for_name_and_password_and_there_is_no_simulator(
