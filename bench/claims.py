@@ -11,6 +11,7 @@ whether who claimed her is the owner who is stored, whether she was lost, and wh
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import random
 import tempfile
@@ -95,10 +96,14 @@ def race(actors: list, number: int) -> Counter[str]:  # type: ignore[type-arg]
     OwnerChange.objects.all().delete()
     collisions, start = [0] * len(actors), threading.Barrier(len(actors))
     threads = [threading.Thread(target=claiming, args=(a, n, number, start, collisions)) for n, a in enumerate(actors)]
+    # the collector may finish one thread's statement in another, and SQLite then waits for a lock that waits for it (20 s)
+    gc.disable()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    gc.enable()
+    gc.collect()
     claimed = Counter(OwnerChange.objects.values_list("customer_id", flat=True))
     last = dict(OwnerChange.objects.order_by("id").values_list("customer_id", "to_staff"))
     owners = dict(Person.objects.values_list("customer_id", "rm_no"))
