@@ -18,7 +18,7 @@ from kequn.core.engine.index.bits import Words, from_ordinals
 from kequn.core.errors import NoData, UnknownTag
 from kequn.core.insight.bins import Numbers
 from kequn.core.insight.cells import Counts, counted
-from kequn.core.insight.common import commonest_inside
+from kequn.core.insight.commonest import commonest_inside
 from kequn.core.insight.indexed import answered, counted_inside
 from kequn.core.insight.tgi import Index as Intervals
 from kequn.core.insight.tgi import familywise, tgi

@@ -49,8 +49,10 @@ def _read(engine: Engine, index: Index, tag: TagSpec) -> _Common:
     numbers, words = encoded(column.drop_null())
     bank = np.bincount(numbers, minlength=len(words))
     shown = values_shown(tag, words, bank)
-    place = np.full(len(words), len(shown) + 1, dtype=np.min_scalar_type(len(shown) + 1))  # the others count together
-    place[shown] = np.arange(1, len(shown) + 1)
+    place: npt.NDArray[np.unsignedinteger] = np.full(
+        len(words), len(shown) + 1, dtype=np.min_scalar_type(len(shown) + 1)
+    )
+    place[shown] = np.arange(1, len(shown) + 1)  # the others count together, after those shown
     codes = np.zeros(index.size, dtype=place.dtype)
     codes[ordinals[np.asarray(column.is_valid().to_numpy(), dtype=bool)]] = place[numbers]
     return _Common(tag, codes, value_counts(tag, words, bank, bank, len(numbers), len(numbers)))
