@@ -167,9 +167,9 @@ _FINDERS: dict[str, Finder] = {
     "matured": _maturities, "maturing": _maturities, "large_in": _flows, "large_out": _flows,
     "risk_expiry": _risk_tests, "birthday": _birthdays, "churn": _leaving,
 }  # fmt: skip
-_NEEDS: dict[str, tuple[str, ...]] = dict.fromkeys(KINDS, ("customer", "holding")) | dict.fromkeys(
-    ("large_in", "large_out"), ("customer", "transaction")
-)
+_NEEDS: dict[str, tuple[str, ...]] = {
+    kind: ("customer", "transaction" if kind in ("large_in", "large_out") else "holding") for kind in KINDS
+}
 
 
 def _month_days(day: date, ahead: int) -> dict[str, date]:

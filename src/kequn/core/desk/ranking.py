@@ -18,7 +18,7 @@ Scores = npt.NDArray[np.int64]
 def urgency(due_on: npt.ArrayLike, day: date) -> npt.NDArray[np.int64]:
     """Return 0 … 99: 99 for what is due today or overdue, 7 less with each day that is left."""
     left = (np.asarray(due_on, dtype="datetime64[D]") - np.datetime64(day, "D")).astype(np.int64)
-    return np.clip(MOST_URGENT - PER_DAY * np.maximum(left, 0), 0, MOST_URGENT)
+    return np.asarray(np.clip(MOST_URGENT - PER_DAY * np.maximum(left, 0), 0, MOST_URGENT), dtype=np.int64)
 
 
 def score(priority: npt.ArrayLike, urgent: npt.ArrayLike, value_fen: npt.ArrayLike) -> Scores:
@@ -28,7 +28,9 @@ def score(priority: npt.ArrayLike, urgent: npt.ArrayLike, value_fen: npt.ArrayLi
     """
     yuan = np.maximum(np.asarray(value_fen, dtype=np.float64), 0) / 100
     money = np.minimum(np.rint(1000 * np.log10(1 + yuan)), 9999).astype(np.int64)
-    return np.asarray(priority, np.int64) * 1_000_000 + np.asarray(urgent, np.int64) * 10_000 + money
+    return np.asarray(
+        np.asarray(priority, np.int64) * 1_000_000 + np.asarray(urgent, np.int64) * 10_000 + money, dtype=np.int64
+    )
 
 
 def main_of(customers: npt.NDArray[Any], scores: Scores, keys: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:

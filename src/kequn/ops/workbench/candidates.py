@@ -104,11 +104,11 @@ def from_found(found: Mapping[str, Found], policy: DeskPolicySpec, *, as_of: dat
     for kind, each in found.items():
         ids = customer_ids(each.ordinals)
         about, rule = offers[kind], policy.of(kind)
-        for customer_id, *row in zip(
+        for customer_id, *each_one in zip(
             ids, each.ordinals.tolist(), each.on.tolist(), each.due.tolist(), each.until.tolist(), each.value.tolist(),
             each.product.tolist(), each.n.tolist(), each.habit.tolist(), strict=True,
         ):  # fmt: skip
-            ordinal, on, due, until, value, code, n, habit = row
+            ordinal, on, due, until, value, code, n, habit = each_one
             facts = {"on": on.isoformat(), "as_of": as_of.isoformat(), "fen": value, "n": n}
             facts |= {"habit": habit} if habit else {}
             facts |= {"position": code} if code else {}

@@ -37,7 +37,8 @@ def insert_tasks(rows: Sequence[Candidate], *, at: datetime) -> None:
 def update_tasks(rows: Iterable[Candidate]) -> int:
     """Change the open tasks whose plan is not what it was; return how many. The caller holds the transaction."""
     changed = [r for r in rows if r.state() != r.before]
-    fields = [Task._meta.get_field(name) for name in CHANGED]
+    by_name = {f.name: f for f in Task._meta.concrete_fields}
+    fields = [by_name[name] for name in CHANGED]
     adapters = [_adapter(f) for f in fields]
     # who is no main task any more first: a customer never has two
     table = _quoted(Task._meta.db_table)
@@ -98,5 +99,5 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _quoted(name: str) -> str:
-    return connection.ops.quote_name(name)
+def _quoted(name: str | None) -> str:
+    return str(connection.ops.quote_name(name or ""))
