@@ -23,8 +23,7 @@ from kequn.ops.governance.services import record, submit
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import actor_of
 from kequn.ops.runtime import engine, now
-from kequn.ops.workbench.queries import follow_ups_for, tasks_for
-from kequn.ops.workbench.states import CONTACTS, INTENTS
+from kequn.ops.workbench.queries import follow_ups_for, outcome_words, tasks_for
 
 AT_ONCE = 50
 """Rows that somebody takes out on her own word; more need a second person's."""
@@ -94,11 +93,10 @@ def _records(actor: Actor, params: Mapping[str, Any]) -> Rows:
 
 def _record_cells(actor: Actor, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
     people = people_by_id(actor, [f.customer_id for f in rows])
+    names = {customer_id: person.name for customer_id, person in people.items()}
     return [
-        (str(f.at)[:16], f.staff_no, people[f.customer_id].name if f.customer_id in people else "", CONTACTS[f.contact].zh,
-         INTENTS[f.intent].zh if f.intent else "", f.amount_cny, f.note)
-        for f in rows
-    ]  # fmt: skip
+        (str(f.at)[:16], f.staff_no, names.get(f.customer_id, ""), *outcome_words(f), f.amount_cny, f.note) for f in rows
+    ]
 
 
 LISTS: dict[str, DeskList] = {

@@ -182,3 +182,8 @@ def credits_for(actor: Actor) -> QuerySet[Credit]:
         return Credit.objects.filter(staff_no=actor.staff_no).exclude(staff_no="")
     codes = branch_codes_for(actor)
     return Credit.objects.all() if codes is None else Credit.objects.filter(branch_code__in=codes)
+
+
+def outcome_words(row: FollowUp) -> tuple[str, str]:
+    """Return how a contact went and what the customer wants in Chinese, the latter empty where she was not reached."""
+    return states.CONTACTS[row.contact].zh, states.INTENTS[row.intent].zh if row.intent else ""
