@@ -188,7 +188,7 @@ def visits(actor: As = "system", json: Json = False) -> None:
 def visit(title: str, on: Day, circle: int, place: str = "", actor: As = "system", json: Json = False) -> None:
     """Plan a day of visits over a circle, without those whom the gate bars. 安排走访。
 
-    Example: kequn book visit "东门走访" --on 2026-07-03 --circle 1 --as wangfang
+    Example: kequn book visit "东门走访" 1 --on 2026-07-03 --as wangfang
     """
     start()
     from kequn.ops.books.queries import barred_from_visits, circle_for, members_of_circle

@@ -48,7 +48,10 @@ def begin(
     offer: Annotated[str, typer.Option(help="What is offered. 方案。")] = "",
     key: Key = "",
 ) -> None:
-    """Start a contact of one's own: it passes the gate. 主动联系。"""
+    """Start a contact of one's own: it passes the gate. 主动联系。
+
+    Example: kequn contact start 5f0c… --why "deposit comes due" --channel call --as wangfang
+    """
     start()
     from kequn.ops.workbench.services import start_contact
 
@@ -126,7 +129,10 @@ def send(
     ] = False,
     key: Key = "",
 ) -> None:
-    """Show an approved material as the customer would see it; with --yes send it. 发送素材。"""
+    """Show an approved material as the customer would see it; with --yes send it. 发送素材。
+
+    Example: kequn contact send 5f0c… gold_wecom --yes --as wangfang
+    """
     start()
     from kequn.ops.workbench.services import preview_material, send_material
 

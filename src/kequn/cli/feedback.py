@@ -22,7 +22,10 @@ def list_feedback(
     actor: As = "system",
     json: Json = False,
 ) -> None:
-    """Questions and insights in sight. 反馈列表。"""
+    """Show the questions and insights in sight. 反馈列表。
+
+    Example: kequn feedback list --state new --as liqiang
+    """
     start()
     from kequn.ops.feedback.queries import feedback_for
 
@@ -31,7 +34,10 @@ def list_feedback(
 
 @feedback.command("lists")
 def lists(actor: As = "system", json: Json = False) -> None:
-    """Lists with entries marked as wrong, with Wilson's interval. 名单不准。"""
+    """Show the lists with entries marked as wrong, with Wilson's interval. 各名单的不准占比。
+
+    Example: kequn feedback lists --as liqiang
+    """
     start()
     from kequn.ops.feedback.queries import lists_in_doubt
 
@@ -53,7 +59,10 @@ def wrong(
     actor: As = "system",
     json: Json = False,
 ) -> None:
-    """Mark the entry behind a task as wrong; the task closes. 标记名单不准。"""
+    """Mark the entry behind a task as wrong; the task closes. 标记名单不准。
+
+    Example: kequn feedback wrong 12 moved_away --text "moved to Hangzhou" --as wangfang
+    """
     start()
     from kequn.ops.feedback.services import mark_wrong
 
@@ -70,7 +79,10 @@ def send(
     actor: As = "system",
     json: Json = False,
 ) -> None:
-    """Ask head office, or propose an insight. 送反馈。"""
+    """Ask head office, or propose an insight. 向总行提问或提出判断。
+
+    Example: kequn feedback send question "May the rate be raised?" --campaign july_steady_wealth --as wangfang
+    """
     start()
     from kequn.ops.feedback.services import send_feedback
 
@@ -87,7 +99,10 @@ def answer(
     actor: As = "system",
     json: Json = False,
 ) -> None:
-    """Answer, adopt or decline. 回复。"""
+    """Answer a question or insight; adopt or decline an insight. 回复、采纳或不采纳。
+
+    Example: kequn feedback answer 3 "From Monday on." --as zhaomin
+    """
     start()
     from kequn.ops.feedback.queries import feedback_one
     from kequn.ops.feedback.services import adopt_insight, answer_feedback

@@ -19,16 +19,19 @@ COLUMNS = ("external_userid", "customer_id")
 
 @wecom.command("link")
 def link(
-    path: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, help="CSV: external_userid, customer_id. 对照表。")
-    ],
+    path: Annotated[Path, typer.Argument(help="CSV: external_userid, customer_id. 对照表。")],
     actor: As = "system",
     json: Json = False,
 ) -> None:
-    """Keep which customer each contact is; the latest word counts. 登记企微联系人。"""
+    """Keep which customer each contact is; the latest word counts. 登记企微联系人。
+
+    Example: kequn wecom link contacts.csv
+    """
     start()
     from kequn.ops.wecom.services import link_contacts
 
+    if not path.is_file():
+        raise InvalidSpec("The file is not there.", where=Where(file=str(path)))
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.DictReader(file)
         if not set(COLUMNS) <= set(rows.fieldnames or ()):
