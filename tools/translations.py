@@ -22,7 +22,7 @@ SOURCE = ROOT / "src" / "kequn"
 CATALOGUE = SOURCE / "console" / "locale" / "en" / "LC_MESSAGES" / "django.po"
 KEYWORDS: dict[str, tuple[object, ...] | None] = {
     "_": None, "gettext": None, "gettext_lazy": None, "lazy": None, "gettext_noop": None, "ngettext": (1, 2), "ngettext_lazy": (1, 2),
-    "pgettext": ((1, "c"), 2), "pgettext_lazy": ((1, "c"), 2), "npgettext": ((1, "c"), 2, 3),
+    "_p": ((1, "c"), 2), "pgettext": ((1, "c"), 2), "pgettext_lazy": ((1, "c"), 2), "npgettext": ((1, "c"), 2, 3),
 }  # fmt: skip
 MADE = datetime(2026, 1, 1, tzinfo=UTC)  # fixed, so that a second extract changes nothing
 CHINESE = re.compile(r"[\u3400-\u9fff\uff00-\uffef\u3000-\u303f]+")

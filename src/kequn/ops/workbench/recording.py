@@ -107,8 +107,13 @@ def _same(before: FollowUp, contact: str, intent: str) -> FollowUp:
 def _check_open(task: Task, seen: int | None) -> None:
     last = task.follow_ups.filter(undone_at__isnull=True).first()
     if task.state != states.OPEN:
-        done = f" {last.staff_no} recorded {last.intent or last.contact}." if last else ""
-        raise Conflict(f"The task is {task.state}.{done}", hint="Reload.", task=task.pk)
+        if last is None:
+            raise Conflict(f"The task is {task.state}.", hint="Reload.", task=task.pk)
+        raise Conflict(
+            f"The task is {task.state}. {last.staff_no} recorded {last.intent or last.contact}.",
+            hint="Reload.",
+            task=task.pk,
+        )
     if seen is not None and last is not None and last.pk != seen:
         raise Conflict(
             f"{last.staff_no} recorded {last.intent or last.contact} meanwhile.",
