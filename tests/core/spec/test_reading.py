@@ -47,7 +47,7 @@ def test_a_definition_is_read_by_its_kind():
 def test_all_kinds_can_be_read():
     assert set(KINDS) == {
         "source", "tag", "segment", "metric", "offer", "template", "talk_track", "playbook", "campaign",
-        "contact_policy", "group",
+        "contact_policy", "group", "desk_policy", "ownership_policy", "assignment", "pool",
     }  # fmt: skip
 
 
