@@ -66,7 +66,13 @@ def test_what_may_not_be_offered_says_why_and_leads_to_what_can_be_done(
     definitions: None, cast: Cast, desk: Desk
 ) -> None:
     offer = {"zh": "进取基金 R4", "en": "Bold fund R4"}
-    put(0, kind="churn", facts={"offer": offer}, blocked={"offer": ["RISK_TEST_EXPIRED"], "call": ["NO_CONSENT"]}, channel="wecom")
+    put(
+        0,
+        kind="churn",
+        facts={"offer": offer},
+        blocked={"offer": ["RISK_TEST_EXPIRED"], "call": ["NO_CONSENT"]},
+        channel="wecom",
+    )
     test = put(0, kind="retest", is_main=False)
     shown = page(desk("wangfang"))
     assert "暂不可推荐“进取基金 R4”" in shown

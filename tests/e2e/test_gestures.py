@@ -154,7 +154,9 @@ def test_a_manager_starts_a_contact_and_records_it_in_two_taps_on_a_phone(desk: 
         page.click("summary:has-text('主动联系')")
         page.fill("#why", "季度回访")
         page.click("button:has-text('过闸门并建任务')")
-        page.wait_for_function("() => location.pathname.startsWith('/tasks/') || document.querySelector('.kq-note-bad')")
+        page.wait_for_function(
+            "() => location.pathname.startsWith('/tasks/') || document.querySelector('.kq-note-bad')"
+        )
         if "/tasks/" in page.url:
             break
         assert page.locator(".kq-note-bad").is_visible()  # the gate said no, and why

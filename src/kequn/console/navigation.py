@@ -95,7 +95,11 @@ MENU: tuple[tuple[Words, tuple[Item, ...]], ...] = (
     ),
 )
 
-PHONE = {"remote_agent": ("tasks", "remote"), "rm": ("tasks", "customers"), "branch_head": ("board", "team_tasks", "customers")}
+PHONE = {
+    "remote_agent": ("tasks", "remote"),
+    "rm": ("tasks", "customers"),
+    "branch_head": ("board", "team_tasks", "customers"),
+}
 """The tabs at the foot of a phone, between Today and Me."""
 
 

@@ -105,7 +105,9 @@ WECOM_DOOR = os.environ.get("KEQUN_WECOM_DOOR", "https://open.weixin.qq.com/conn
 WECOM_SDK_URL = os.environ.get("KEQUN_WECOM_SDK_URL", "")
 """Where the bank keeps WeCom's JavaScript; its address alone is added to what the panel's pages may load."""
 WECOM_SIMULATOR = not WECOM_CORP_ID and (
-    DEBUG or (HOME / "clock").exists() if "KEQUN_WECOM_SIMULATOR" not in os.environ else os.environ["KEQUN_WECOM_SIMULATOR"] == "1"
+    DEBUG or (HOME / "clock").exists()
+    if "KEQUN_WECOM_SIMULATOR" not in os.environ
+    else os.environ["KEQUN_WECOM_SIMULATOR"] == "1"
 )
 """Whether something stands in for WeCom: in a demo, which has a clock of its own."""
 FILE_DROP_FOLDER = Path(os.environ.get("KEQUN_FILE_DROP_FOLDER", HOME / "drop"))

@@ -39,7 +39,8 @@ def test_any_customers_values_are_as_written_and_strangers_have_none(tmp_path: P
             for value, is_known, wanted in zip(found.values, found.known, written, strict=True):
                 if is_known:
                     shown = plain(value)
-                    assert (set(shown) == set(wanted) - {None}) if column.kind == "set" else (shown == wanted), (name, day)
+                    is_same = set(shown) == set(wanted) - {None} if column.kind == "set" else shown == wanted
+                    assert is_same, (name, day, shown, wanted)
     engine.close()
 
 

@@ -29,7 +29,11 @@ def bank(tmp_path: Path) -> SmallBank:
 
 
 def test_assets_are_those_of_the_latest_holdings_and_the_gain_is_of_the_same_customers(bank: SmallBank) -> None:
-    for on, amounts in ((date(2026, 6, 30), (100, 200, 300, 0)), (date(2026, 7, 9), (150, 180, 300, 50)), (date(2026, 7, 11), (9, 9, 9, 9))):
+    for on, amounts in (
+        (date(2026, 6, 30), (100, 200, 300, 0)),
+        (date(2026, 7, 9), (150, 180, 300, 50)),
+        (date(2026, 7, 11), (9, 9, 9, 9)),
+    ):
         for ordinal, amount in enumerate(amounts):
             bank.hold(ordinal, on, "demand", amount)
     bank.hold(0, date(2026, 7, 9), "mortgage", 1_000)
@@ -47,7 +51,14 @@ def test_without_holdings_of_an_earlier_month_the_gain_is_unknown(bank: SmallBan
 
 def move(bank: SmallBank, ordinal: int, on: date, amount: int, **columns: object) -> None:
     base = {"direction": "out", "category": "transfer", "is_external": True}
-    bank.add("transaction", ordinal, transaction_no=len(bank.rows["transaction"]), booked_on=on, amount=amount, **base | columns)
+    bank.add(
+        "transaction",
+        ordinal,
+        transaction_no=len(bank.rows["transaction"]),
+        booked_on=on,
+        amount=amount,
+        **base | columns,
+    )
 
 
 def test_what_matured_a_week_ago_is_kept_as_far_as_it_did_not_leave_the_bank(bank: SmallBank) -> None:

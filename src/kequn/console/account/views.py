@@ -49,7 +49,9 @@ password = page()(Password.as_view())
 @page()
 def me(request: Request) -> HttpResponse:
     """Show one's own page: who, where, and the whole menu for a phone."""
-    return render(request, "account/me.html", {"simulator": settings.WECOM_SIMULATOR and request.actor.may("task.work")})
+    return render(
+        request, "account/me.html", {"simulator": settings.WECOM_SIMULATOR and request.actor.may("task.work")}
+    )
 
 
 @require_POST

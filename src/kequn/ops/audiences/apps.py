@@ -28,5 +28,9 @@ class AudiencesConfig(AppConfig):
         services.register_export("members_on", services.members_on_sheets)
         tell_tag_users("audiences", segments_using)
         tell_customers(
-            briefs=knowing.briefs, members=knowing.members, wecom=knowing.wecom, doings=knowing.doings, days=knowing.days
+            briefs=knowing.briefs,
+            members=knowing.members,
+            wecom=knowing.wecom,
+            doings=knowing.doings,
+            days=knowing.days,
         )

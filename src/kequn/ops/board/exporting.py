@@ -95,7 +95,8 @@ def _record_cells(actor: Actor, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
     people = people_by_id(actor, [f.customer_id for f in rows])
     names = {customer_id: person.name for customer_id, person in people.items()}
     return [
-        (str(f.at)[:16], f.staff_no, names.get(f.customer_id, ""), *outcome_words(f), f.amount_cny, f.note) for f in rows
+        (str(f.at)[:16], f.staff_no, names.get(f.customer_id, ""), *outcome_words(f), f.amount_cny, f.note)
+        for f in rows
     ]
 
 

@@ -74,7 +74,16 @@ RIGHTS: dict[str, frozenset[str]] = {
         }
     ),
     "remote_agent": frozenset(
-        {"home.view", "task.view", "task.work", "feedback.write", "customer.view", "customer.reveal", "consent.edit", "remote.take"}
+        {
+            "home.view",
+            "task.view",
+            "task.work",
+            "feedback.write",
+            "customer.view",
+            "customer.reveal",
+            "consent.edit",
+            "remote.take",
+        }
     ),
     "branch_head": frozenset(
         {
