@@ -130,7 +130,13 @@ def things(definitions: None, cast: Cast) -> Things:  # noqa: F811
     drawn_up = ownership.draw_assignment(cast["liqiang"], note=HOSTILE)
     pool = PoolSpec(name="retention", title={"zh": HOSTILE}, segment="rich")
     DefinitionVersion.objects.create(
-        kind="pool", name=pool.name, fingerprint=pool.fingerprint(), spec=pool, state="approved", is_current=True, created_at=NOW
+        kind="pool",
+        name=pool.name,
+        fingerprint=pool.fingerprint(),
+        spec=pool,
+        state="approved",
+        is_current=True,
+        created_at=NOW,
     )
     ownership.refresh_pool(system_actor(), pool)
     goal = board.set_targets(maker, "contacts", "2026-07", {"0001": 10}, note=HOSTILE)[0]
@@ -155,4 +161,14 @@ def things(definitions: None, cast: Cast) -> Things:  # noqa: F811
         "pool": "retention",
     }
     by_route: dict[str, dict[str, Any]] = {section: {"name": name} for section, name in names.items()}
-    return Things(values, by_route | {"coaching": {"note_id": coached.pk}, "discovery": {"kind": "clusters"}, "feedback": {"name": "fund_july"}})
+    return Things(
+        values,
+        by_route
+        | {
+            "customer": {"name": "advice"},
+            "pool": {"name": "retention"},
+            "coaching": {"note_id": coached.pk},
+            "discovery": {"kind": "clusters"},
+            "feedback": {"name": "fund_july"},
+        },
+    )

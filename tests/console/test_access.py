@@ -62,7 +62,8 @@ def test_each_page_opens_for_whom_its_right_names_and_for_nobody_else(
             assert answer.status_code == 403, (username, pattern.name, answer.status_code)
             assert wanted[0] in answer.content.decode(), (username, pattern.name)
         elif username == "chenjing" and answer.status_code == 404:  # she is of another branch
-            assert {"customer_id", "task_id", "job_id", "feedback_id", "entry_id", "staff_no"} & set(pattern.pattern.converters), pattern.name
+            theirs = [name for name in pattern.pattern.converters if name.endswith("_id") or name == "staff_no"]
+            assert theirs, pattern.name
         else:
             may = {200, 302, 405} | ({404} if _not_hers(pattern.name, username) else set())
             assert answer.status_code in may, (username, pattern.name, answer.status_code)
@@ -117,7 +118,7 @@ def test_no_role_sees_a_menu_entry_that_is_closed_to_it(things: Things, desk: De
         client: Any = desk(username)
         page = client.get("/").content.decode()
         for url in re.findall(r'href="(/[^"#?]*)"', page.split("kq-nav", 1)[1].split("</nav>")[0]):
-            assert client.get(url).status_code == 200, (username, url)
+            assert client.get(url, follow=True).status_code == 200, (username, url)
 
 
 def test_a_session_lives_on_while_its_owner_works_and_is_written_seldom(

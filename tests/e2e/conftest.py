@@ -46,6 +46,21 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
     return {**browser_context_args, **desk}
 
 
+FULLER_BOOK = """
+import django; django.setup()
+from kequn.ops.customers.models import Person
+from kequn.ops.orgs.actor import system_actor
+from kequn.ops.orgs.models import User
+from kequn.ops.workbench.planning import with_occasion
+from kequn.ops.workbench.services import plan_day
+rm = User.objects.get(username="wangfang")
+some = sorted(with_occasion())[:40] + list(Person.objects.order_by("customer_id").values_list("customer_id", flat=True)[:25])
+Person.objects.filter(customer_id__in=some).update(rm_no=rm.staff_no, branch_code=rm.branch.code)
+plan_day(system_actor())
+"""
+"""The bank is small: without this the manager's book would hold hardly anybody for whom something is to be done."""
+
+
 @pytest.fixture(scope="session")
 def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bank on which the loop has run once; ``KEQUN_E2E_HOME`` names one that is there already, which is copied."""
@@ -53,9 +68,15 @@ def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ready = os.environ.get("KEQUN_E2E_HOME")
     if ready:
         shutil.copytree(ready, home)
-        return home
+        return _with_a_fuller_book(home)
     command = [sys.executable, "-m", "kequn.cli.main", "demo", "--no-serve", "--customers", "3000", "--home", str(home)]
     subprocess.run(command, check=True, cwd=ROOT, timeout=600, stdout=subprocess.DEVNULL)
+    return _with_a_fuller_book(home)
+
+
+def _with_a_fuller_book(home: Path) -> Path:
+    environment = os.environ | {"KEQUN_HOME": str(home), "DJANGO_SETTINGS_MODULE": "kequn.server.settings"}
+    subprocess.run([sys.executable, "-c", FULLER_BOOK], check=True, cwd=ROOT, env=environment, timeout=120)
     return home
 
 

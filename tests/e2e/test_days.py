@@ -79,6 +79,7 @@ def test_the_marketing_managers_day(desk: Any, server: str, shot: Any, mall_list
     page.fill("#id_name", "mall_street")
     page.fill("#id_purpose", "到期承接活动")
     page.click("main form[enctype] button[type=submit], main form[enctype] .btn-primary")
+    page.get_by_text("匹配").first.wait_for()
     report = page.inner_text("main")
     assert all(re.search(rf"\b{n}\b", report) for n in (43, 40, 2, 1)), report
     shot(page, "day-marketer-2-list")
@@ -108,9 +109,12 @@ def test_the_marketing_managers_day(desk: Any, server: str, shot: Any, mall_list
     page.fill("#f-body", "【客群银行】您的资金近期到期,稳健半年享保本保收益,欢迎了解。")
     page.fill("#f-opt_out", "拒收请回复R")
     page.click("button[value=submit]")
+    page.locator("#marked mark").first.wait_for()
     assert page.locator("#marked mark").all_inner_texts() == ["保本", "保收益"]
     shot(page, "day-marketer-4-red-mark")
-    page.fill("#f-body", "【客群银行】您的资金近期到期,可在手机银行查看稳健半年享。理财非存款、产品有风险、投资须谨慎。")
+    page.fill(
+        "#f-body", "【客群银行】您的资金近期到期,可在手机银行查看稳健半年享。理财非存款、产品有风险、投资须谨慎。"
+    )
     page.click("button[value=submit]")
     page.wait_for_url(re.compile(r"/catalog/\d+/"))
     approve(desk, server, "稳健半年享提醒")
@@ -147,14 +151,14 @@ def test_the_marketing_managers_day(desk: Any, server: str, shot: Any, mall_list
     page.select_option("#branch", "0001")
     page.fill("#pause-why", "网点人手不足")
     page.click("button[value=pause_branch]")
-    assert "网点人手不足" in page.inner_text("#pauses")
+    page.locator("#pauses", has_text="网点人手不足").wait_for()
     page.select_option("#share", "1")
     page.click("button[value=launch]")
     page.wait_for_url(f"{server}/campaigns/maturing_august/", timeout=60_000)
     assert page.locator("#waves tbody tr").count() == 2
     shot(page, "day-marketer-7-expanded")
     page.click("button[value=resume_branch]")
-    assert "没有机构暂停" in page.inner_text("#pauses")
+    page.locator("#pauses", has_text="没有机构暂停").wait_for()
 
     # what the last campaign was worth, and the draft of the next
     page.goto(f"{server}/reviews/")
@@ -164,3 +168,225 @@ def test_the_marketing_managers_day(desk: Any, server: str, shot: Any, mall_list
     page.click("button[value=copy]")
     page.wait_for_url(re.compile(r"/campaigns/\w+/edit"))
     shot(page, "day-marketer-9-next")
+
+
+# -- the relationship manager, on a phone --------------------------------------------------------------------------------
+
+
+WAITING = """
+from kequn.ops.delivery.models import Ready
+print(Ready.objects.filter(touch__customer_id="{customer}", touch__purpose="marketing").count())
+"""
+
+BOUGHT = """
+import duckdb
+from pathlib import Path
+from kequn.ops.customers.models import Person
+from kequn.ops.customers.services import numbers_of
+from kequn.ops.orgs.actor import system_actor
+from kequn.ops.workbench.models import Task
+task = Task.objects.get(pk={task})
+number = numbers_of(system_actor(), [task.customer_id])[task.customer_id]
+old, new = Path("{home}/later/hold_bal.parquet"), Path("{folder}/hold_bal.parquet")
+bank = duckdb.connect()
+bank.execute(f"CREATE TABLE h AS SELECT * FROM '{{old}}' WHERE DATA_DT = (SELECT max(DATA_DT) FROM '{{old}}')")
+bank.execute("UPDATE h SET DATA_DT = '20260731'")
+bank.execute("INSERT INTO h BY NAME SELECT CUST_NO, PROD_CD, POS_NO, DATA_DT, PROD_TYP, BAL, MAVG_BAL, VAL_DT FROM (SELECT "
+             "? AS CUST_NO, '{product}' AS PROD_CD, 'NEW1' AS POS_NO, '20260731' AS DATA_DT, 'LC' AS PROD_TYP, 200000.00 AS BAL, "
+             "200000.00 AS MAVG_BAL, '20260731' AS VAL_DT)", [number])
+bank.execute(f"COPY h TO '{{new}}' (FORMAT parquet)")
+"""
+
+SETTLED = """
+from datetime import date
+from kequn.ops.orgs.actor import system_actor
+from kequn.ops.workbench.models import Credit, Task
+from kequn.ops.workbench.services import settle_tasks
+for _ in range(2):
+    settle_tasks(system_actor(), as_of=date(2026, 7, 31))
+task = Task.objects.get(pk={task})
+print(task.state, task.closed_by, Credit.objects.filter(customer_id=task.customer_id).count())
+"""
+
+
+CAMPAIGN_TASK = """
+from kequn.ops.workbench.models import Task
+print(Task.objects.filter(staff_no="100101", kind="campaign", state="open").latest("pk").pk)
+"""
+
+
+def number_in(url: str) -> str:
+    """Return the task's number in its address."""
+    found = re.search(r"/tasks/(\d+)/", url)
+    assert found, url
+    return found[1]
+
+
+def test_the_relationship_managers_day_on_a_phone(
+    desk: Any, server: str, shot: Any, demo_home: Path, tmp_path: Path
+) -> None:
+    page = desk("wangfang", width=390)
+    rows = page.locator(".kq-day-row")
+    assert rows.count() >= 3
+    assert page.locator("#day-urgent").is_visible()
+    shot(page, "day-rm-1-today")
+
+    # the first: why now, the customer, the number for a reason, an appointment in two taps
+    page.goto(f"{server}/?kind=churn")
+    rows.first.locator("a").first.click()
+    page.wait_for_url(re.compile(r"/tasks/\d+/"))
+    first = number_in(page.url)
+    assert page.get_by_text("内部依据").first.is_visible()
+    page.wait_for_load_state("networkidle")
+    shot(page, "day-rm-2-task")
+    page.click(".kq-reveal summary")
+    page.click(".kq-reveal button[name=reason] >> nth=0")
+    page.locator("#revealed a[href^='tel:']").wait_for()
+    shot(page, "day-rm-3-number")
+    page.click("#outcome label:has-text('预约')")
+    page.select_option("#next_in", index=1)
+    page.fill("#amount", "200000")
+    page.click("#outcome button[data-submit]")
+    page.wait_for_url(re.compile(r"undo=\d+"))
+    shot(page, "day-rm-4-recorded")
+
+    # a customer who wants no more: what waits for her stops
+    page.goto(f"{server}/?kind=maturing")
+    rows.first.locator("a").first.click()
+    page.wait_for_url(re.compile(r"/tasks/\d+/"))
+    customer = page.locator("a[href^='/c/'], [hx-get^='/c/']").first.evaluate(
+        "e => (e.getAttribute('href') || e.getAttribute('hx-get')).split('/')[2]"
+    )
+    page.click("#outcome label:has-text('拒绝再联系')")
+    page.click("#outcome button[data-submit]")
+    page.wait_for_url(re.compile(r"undo=\d+"))
+    assert in_bank(demo_home, WAITING.format(customer=customer)).split()[-1] == "0"
+
+    # a wrong entry goes back to head office with its reason
+    page.goto(f"{server}/tasks/{in_bank(demo_home, CAMPAIGN_TASK).split()[-1]}/")
+    page.click("#wrong summary")
+    page.click("#wrong button[name=reason] >> nth=0")
+    page.get_by_text("名单不准").first.wait_for()
+    shot(page, "day-rm-5-wrong-entry")
+
+    # stock-taking: a merchant into a circle, and a day in the street
+    page.goto(f"{server}/stock-takes/new")
+    page.fill("#st-title", "三季度盘点")
+    page.click("main button[data-submit]")
+    page.wait_for_url(re.compile(r"/stock-takes/\d+/"))
+    page.goto(page.url.split("?")[0].rstrip("/").removesuffix("/work") + "/work")
+    shot(page, "day-rm-6-stock-take")
+    page.click("summary[data-key='3']")
+    page.fill("#w-name", "东街市场")
+    before = page.locator("h1").inner_text()
+    page.click("button:has-text('放入商圈')")
+    page.wait_for_function("was => document.querySelector('h1').innerText !== was", arg=before)
+    page.click("button[data-key='1']")
+    page.wait_for_load_state("networkidle")
+    page.goto(f"{server}/circles/")
+    page.click("main a:has-text('东街市场')")
+    shot(page, "day-rm-7-circle")
+    page.click("main a[href^='/visits/new'], main button:has-text('拜访')")
+    page.wait_for_url(re.compile("/visits/new"))
+    page.locator("input[name=id]").first.check()
+    page.click("main button[data-submit]")
+    page.wait_for_url(re.compile(r"/visits/\d+/"))
+    shot(page, "day-rm-8-visit")
+
+    # the purchase is loaded: the task closes by itself and is credited once
+    product = "WM101"
+    in_bank(demo_home, BOUGHT.format(task=first, home=demo_home, folder=tmp_path, product=product))
+    command = [sys.executable, "-m", "kequn.cli.main", "load", "holdings", "--folder", str(tmp_path)]
+    subprocess.run(command, check=True, cwd=ROOT, env=os.environ | {"KEQUN_HOME": str(demo_home)}, timeout=300)
+    state, by, credited = in_bank(demo_home, SETTLED.format(task=first)).split()[-3:]
+    assert (state, by, credited) == ("done", "bought", "1")
+    page.goto(f"{server}/tasks/{first}/")
+    shot(page, "day-rm-9-bought")
+
+
+# -- the branch head ------------------------------------------------------------------------------------------------------
+
+
+FIGURES = """
+from datetime import timedelta
+from kequn.ops.audiences.queries import bank_today
+from kequn.ops.board.services import compute_day
+from kequn.ops.orgs.actor import system_actor
+for back in range(1, 9):
+    compute_day(system_actor(), bank_today() - timedelta(days=back))
+"""
+
+SAME_NOTES = """
+from kequn.ops.orgs.queries import actor_named
+from kequn.ops.workbench.queries import tasks_for
+from kequn.ops.workbench.services import record_outcome
+rm = actor_named("wangfang")
+for task in tasks_for(rm)[:12]:
+    record_outcome(rm, task.pk, key=f"same-{task.pk}", contact="no_answer", note="已电话联系客户")
+print(rm.staff_no)
+"""
+
+
+def test_the_branch_heads_day(desk: Any, server: str, shot: Any, demo_home: Path) -> None:
+    staff = in_bank(demo_home, SAME_NOTES).split()[-1]
+    in_bank(demo_home, FIGURES)
+    page = desk("liqiang")
+    page.goto(f"{server}/team/")
+    assert page.locator("#board tbody tr").count() >= 1
+    shot(page, "day-head-1-board")
+    page.click("#board tbody a >> nth=0")
+    page.wait_for_url(re.compile(r"/team/staff/"))
+    shot(page, "day-head-2-drill")
+
+    # a colleague is ill: her work moves, and can come back
+    page.goto(f"{server}/team/staff/{staff}/reassign")
+    page.fill("#reason", "王芳病假")
+    page.click("button[value=look]")
+    shot(page, "day-head-3-preview")
+    page.click("button[value=move]")
+    page.locator(".kq-quote", has_text="王芳病假").wait_for()
+    shot(page, "day-head-4-moved")
+
+    # records worth a look, and a word to her
+    page.goto(f"{server}/team/signals/")
+    assert page.locator("#signals tbody tr").count() >= 1
+    shot(page, "day-head-5-signals")
+    page.goto(f"{server}/coaching/?staff={staff}&about=signal")
+    page.fill("#text", "备注很像,先说说当时的情况?")
+    page.click("main button[data-submit]")
+    page.locator("article", has_text="先说说当时的情况").wait_for()
+    rm = desk("wangfang", width=390)
+    rm.goto(f"{server}/coaching/")
+    rm.get_by_text("先说说当时的情况").first.wait_for()
+
+    # nothing of the neighbour
+    for path in ("/team/?branch=0002", "/team/report/?branch=0002"):
+        answer = page.goto(f"{server}{path}")
+        assert answer.status in (403, 404), path
+
+    # the week on paper
+    page.goto(f"{server}/team/report/?kind=week")
+    shot(page, "day-head-6-week")
+    page.emulate_media(media="print")
+    shot(page, "day-head-7-print")
+    page.emulate_media(media="screen")
+
+    # a word to head office, and its answer
+    page.goto(f"{server}/feedback/new")
+    page.click("label[for=k-question]")
+    page.fill("#text", "到期客群里有不少已经续存的客户,名单能否每天更新?")
+    page.click("main button[data-submit]")
+    page.wait_for_timeout(3000)
+    shot(page, "day-head-debug")
+    print(page.url)
+    page.wait_for_url(re.compile(r"/feedback/(\d+/)?$"))
+    office = desk("zhaomin")
+    office.goto(f"{server}/feedback/")
+    office.click("main a:has-text('名单能否每天更新')")
+    office.fill("#answer", "从下周起每天更新。")
+    office.click("button[value=answered]")
+    office.get_by_text("总行回复").wait_for()
+    page.goto(f"{server}/feedback/")
+    page.click("main a:has-text('名单能否每天更新')")
+    assert page.get_by_text("从下周起每天更新").first.is_visible()
+    shot(page, "day-head-8-answer")

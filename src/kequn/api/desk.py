@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from ninja import Router, Schema
+from ninja import Router, Schema, Status
 
 from kequn.api.auth import Request
 from kequn.api.jobs import JobOut
@@ -95,7 +95,7 @@ def today(request: Request, kind: str = "") -> Any:
 
 @router.post("/plan", response={202: JobOut}, summary="Queue the settling and the distribution of the day")
 def plan(request: Request, wanted: PlanIn) -> Any:
-    return 202, services.request_morning(request.actor, as_of=wanted.as_of)
+    return Status(202, services.request_morning(request.actor, as_of=wanted.as_of))
 
 
 @router.post("/reassign", response=Moved, summary="Give open tasks to another member of staff")

@@ -199,4 +199,4 @@ def test_a_customer_who_gets_another_owner_during_leave_takes_her_tasks_from_the
     services.reassign_customers(staff["liqiang"], ids(3), "R001", reason="x")
     for row in (mine, other, third):
         row.refresh_from_db()
-    assert [mine.staff_no, other.staff_no, third.staff_no] == ["R004", "", "R003"]
+    assert [mine.staff_no, other.state, third.staff_no] == ["R004", "cancelled", "R003"]

@@ -51,7 +51,7 @@ __all__ = [
     "loads_for", "loads_of", "neglect_for", "notices_for", "outcomes_of", "owners_on", "policy", "pool_days",
     "pool_members_for", "pool_named", "pool_staff", "pool_stays", "pools_for", "remote_open", "rules",
     "rules_named", "seen_as", "stood_in_for", "tenures_of", "today", "unowned_for", "waiting_for", "wecom_moves_for",
-    "worker_of", "working_days",
+    "worker_of", "workers", "working_days",
 ]  # fmt: skip
 
 

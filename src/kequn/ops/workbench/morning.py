@@ -6,8 +6,7 @@ from datetime import date
 from typing import Any
 
 from kequn.ops.audiences.queries import bank_today, latest_date
-from kequn.ops.jobs.models import Job
-from kequn.ops.jobs.services import Running, enqueue
+from kequn.ops.jobs.services import Job, Running, enqueue
 from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.workbench.planning import plan_day
 from kequn.ops.workbench.settling import settle_tasks

@@ -19,8 +19,8 @@ from kequn.ops.audiences.queries import bank_today, customer_ids, latest_date
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor, system_actor
-from kequn.ops.ownership.calendars import capacity_of, workers, working_days
-from kequn.ops.ownership.remote import cases_for, remote_open, send_to_remote
+from kequn.ops.ownership.queries import capacity_of, cases_for, remote_open, workers, working_days
+from kequn.ops.ownership.services import send_to_remote
 from kequn.ops.runtime import engine, now
 from kequn.ops.workbench import states
 from kequn.ops.workbench.candidates import Candidate, from_found, open_candidates, owners_with_branches
