@@ -374,11 +374,9 @@ def test_the_branch_heads_day(desk: Any, server: str, shot: Any, demo_home: Path
     # a word to head office, and its answer
     page.goto(f"{server}/feedback/new")
     page.click("label[for=k-question]")
+    page.select_option("#segment", "seg_maturity")
     page.fill("#text", "到期客群里有不少已经续存的客户,名单能否每天更新?")
     page.click("main button[data-submit]")
-    page.wait_for_timeout(3000)
-    shot(page, "day-head-debug")
-    print(page.url)
     page.wait_for_url(re.compile(r"/feedback/(\d+/)?$"))
     office = desk("zhaomin")
     office.goto(f"{server}/feedback/")
