@@ -19,7 +19,7 @@ from kequn.ops.catalog import queries as catalog
 from kequn.ops.customers.queries import owners_of
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor, system_actor
-from kequn.ops.ownership.remote import cases_for
+from kequn.ops.ownership.queries import cases_for
 from kequn.ops.runtime import engine, now
 from kequn.ops.workbench import states
 from kequn.ops.workbench.closing import close
