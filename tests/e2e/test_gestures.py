@@ -147,7 +147,9 @@ def test_the_switch_of_language_keeps_the_page(desk: Any, server: str) -> None:
 def test_a_manager_starts_a_contact_and_records_it_in_two_taps_on_a_phone(desk: Any, server: str, shot: Any) -> None:
     page = desk("wangfang", width=390)
     page.goto(f"{server}/c/")
-    people = page.eval_on_selector_all("#customers tbody a[href^='/c/']", "links => links.map(a => a.getAttribute('href'))")
+    people = page.eval_on_selector_all(
+        "#customers tbody a[href^='/c/']", "links => links.map(a => a.getAttribute('href'))"
+    )
     assert people
     for person in people:
         page.goto(server + person)

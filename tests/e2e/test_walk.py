@@ -36,6 +36,14 @@ def walked(page: Any, server: str) -> list[str]:
 
 def check(page: Any, where: str) -> None:
     """A page is whole: no sideways scrolling, every chart drawn, one heading, every field named."""
+    page.evaluate(
+        """async () => {
+             for (const chart of document.querySelectorAll('kq-chart')) {  // on a phone they are drawn when they come into sight
+               chart.scrollIntoView(); await new Promise(seen => setTimeout(seen, 80));
+             }
+             scrollTo(0, 0);
+           }"""
+    )
     page.wait_for_function(
         "() => [...document.querySelectorAll('kq-chart')].every(c => c.dataset.drawn)", timeout=20_000
     )
