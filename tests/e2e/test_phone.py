@@ -146,7 +146,7 @@ def test_the_choices_made_before_the_page_was_lost_come_back(desk: Any, server: 
     page.clock.fast_forward(31_000)
     page.context.set_offline(False)
     page.reload()
-    assert page.locator("#restored").is_visible()
+    page.locator("#restored").wait_for()
     assert page.is_checked("#k-question")
 
 
