@@ -36,16 +36,13 @@ def walked(page: Any, server: str) -> list[str]:
 
 def check(page: Any, where: str) -> None:
     """A page is whole: no sideways scrolling, every chart drawn, one heading, every field named."""
-    page.evaluate(
-        """async () => {
-             for (const chart of document.querySelectorAll('kq-chart')) {  // on a phone they are drawn when they come into sight
-               chart.scrollIntoView(); await new Promise(seen => setTimeout(seen, 80));
-             }
-             scrollTo(0, 0);
-           }"""
-    )
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('kq-chart')].every(c => c.dataset.drawn)", timeout=20_000
+    page.wait_for_function(  # on a phone charts are drawn when they come into sight, or for the printer: also those that come later
+        """() => {
+             dispatchEvent(new Event('beforeprint'));
+             return [...document.querySelectorAll('kq-chart')].every(c => c.dataset.drawn);
+           }""",
+        polling=400,
+        timeout=20_000,
     )
     wide = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 1, f"{where} scrolls sideways by {wide}px"
