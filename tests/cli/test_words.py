@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -32,6 +34,15 @@ def test_the_verbs_of_the_loop_are_there() -> None:
         "check apply load tag segment approval campaign dispatch review serve worker user demo starter-bank version"
     )
     assert set(wanted.split()) <= first
+
+
+def test_a_process_may_open_the_files_of_an_index() -> None:
+    told = "import resource, sys; from kequn.cli.main import run; sys.argv = ['kequn', 'version']\ntry: run()\n"
+    told += "finally: print(*resource.getrlimit(resource.RLIMIT_NOFILE))"
+    narrow = f"ulimit -Sn 256; exec {shlex.quote(sys.executable)} -c {shlex.quote(told)}"
+    said = subprocess.run(["/bin/sh", "-c", narrow], capture_output=True, text=True, check=False).stdout.split()
+    may, most = (int(number) for number in said[-2:])
+    assert may == (65_536 if most < 0 else min(65_536, most))
 
 
 @pytest.mark.parametrize("words", VERBS, ids=" ".join)

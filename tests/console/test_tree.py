@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from kequn.console.segments import builder
 from kequn.console.segments.builder import BEHAVIOURS
 from kequn.console.segments.pinyin import initials
-from kequn.console.segments.tree import GROUPS, LEAVES, Node, ValueTest, apply, tree_from
+from kequn.console.segments.tree import GROUPS, LEAVES, Node, ValueTest, apply, parted, tree_from
 from kequn.console.segments.written import document_of, tree_of
 from kequn.core.data.tables import TABLES
 from kequn.core.segments import understand
@@ -113,6 +113,19 @@ def test_random_rules_survive_the_form(rng: Random) -> None:
     tree = tree_of(spec({"all": [each_once(random_tree(rng))]}).where)
     written = document_of(tree, OF_BANK, whole=True)
     assert each_once(document_of(tree_from(form_of(tree)), OF_BANK, whole=True)) == each_once(written)
+
+
+WRITTEN = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1).filter(lambda text: text == text.strip())
+
+
+@given(values=st.lists(WRITTEN | st.sampled_from(["2 days ago", 'Smith, "Jo"', "东大街、西", '"', '""'])))
+def test_values_in_one_field_are_read_as_they_were(values: list[str]) -> None:
+    assert parted(ValueTest("x", "in", values).listed) == values
+
+
+def test_values_are_parted_by_commas_and_not_by_blanks() -> None:
+    assert parted(' 2 days ago，today、"Smith, Jo";x\ny,, ') == ["2 days ago", "today", "Smith, Jo", "x", "y"]
+    assert parted('"open, b') == ['"open', "b"]
 
 
 @given(rng=DICE, data=st.data())

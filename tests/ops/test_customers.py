@@ -88,8 +88,8 @@ def test_addresses_go_to_the_dispatcher_alone(cast: Cast, people: None) -> None:
     assert services.reachable("email") == {ZHANG["customer_id"], LI["customer_id"]}
 
 
-@given(st.text(min_size=2, max_size=30))
+@given(st.text(st.characters(exclude_characters="*", exclude_categories=("Cs",)), min_size=2, max_size=30))
 def test_a_mask_never_holds_the_value(value: str) -> None:
     for mask in (masking.phone, masking.document, masking.number, masking.name):
         shown = mask(value)
-        assert value.strip("*") == "" or value not in shown
+        assert value not in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 
 import typer
@@ -73,10 +74,12 @@ def version() -> None:
 
 FAULT = 1
 """Exit code of an error a user can act on; 2 is a wrong call, as everywhere."""
+ENOUGH_FILES = 65_536
 
 
 def run() -> None:
     """Run a command; an error a user can act on is printed in three lines, not as a trace."""
+    _open_enough_files()
     try:
         app()
     except (KequnError, DatabaseError) as problem:
@@ -90,6 +93,14 @@ def run() -> None:
             if fault.hint:
                 say.print(f"  → {fault.hint}", markup=False, soft_wrap=True)
         sys.exit(FAULT)
+
+
+def _open_enough_files() -> None:
+    """Let this process open as many files as it may: each date of the member index maps near a thousand, the usual limit."""
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = ENOUGH_FILES if most == resource.RLIM_INFINITY else min(ENOUGH_FILES, most)
+    if allowed != resource.RLIM_INFINITY and allowed < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _outdated(problem: DatabaseError) -> KequnError:

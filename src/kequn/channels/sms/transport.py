@@ -102,7 +102,7 @@ class SmsTransport:
         """Return this thread's connection; a new one where the gateway has closed the old one meanwhile."""
         connection: http.client.HTTPConnection | None = getattr(self._mine, "connection", None)
         if connection is not None and connection.sock is not None:
-            if not select.select([connection.sock], [], [], 0)[0]:
+            if not _has_something_to_say(connection.sock):
                 return connection
             self._drop(connection)  # it says something though nobody asked: it hung up
         if self._is_tls:
@@ -174,3 +174,10 @@ def _object(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _has_something_to_say(sock: socket.socket) -> bool:
+    """Return whether bytes or a hang-up wait on a socket; by ``poll``, for ``select`` ends at the 1,024th open file."""
+    asked = select.poll()
+    asked.register(sock, select.POLLIN)
+    return bool(asked.poll(0))

@@ -18,7 +18,8 @@ SINGLE = {"known": 0, "unknown": 0, "between": 2}
 """Values that an operator takes; one where it is not named, several for those below."""
 SEVERAL_VALUES = ("in", "contains_all")
 PERIODIC = ("during", "anniversary")
-SEVERAL = re.compile(r"[,，、;；\s]+")
+LISTED = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^,，、;；\n]*))\s*(?:[,，、;；\n]|$)')
+"""One value of several in one field: up to a comma or the like, or in quotation marks."""
 USUAL_PERIOD = {"did": "last 90 days", "sequence": "last 90 days", "trend": "last 30 days"}
 AGAINST = ("period before", "year before")
 
@@ -40,6 +41,12 @@ class ValueTest:
     def second(self) -> str:
         """The second value of ``between``."""
         return self.values[1] if len(self.values) > 1 else ""
+
+    @property
+    def listed(self) -> str:
+        """All values in one field, as `parted` reads them again: a value may hold blanks, and in quotation marks anything."""
+        plain = {value for value in self.values if '"' not in value and parted(value) == [value]}
+        return ", ".join(value if value in plain else '"' + value.replace('"', '""') + '"' for value in self.values)
 
     @property
     def period(self) -> When:
@@ -169,6 +176,12 @@ class Node:
         return {name: all_rows[name] for name in many.get(self.kind, ())}
 
 
+def parted(text: str) -> list[str]:
+    """Return the values that a person wrote in one field, parted by commas: ``2 days ago, today``, ``"Smith, John"、李明``."""
+    found = (quoted.replace('""', '"') or plain.strip() for quoted, plain in LISTED.findall(text))
+    return [value for value in found if value]
+
+
 def typed(value: str, type: str) -> Any:
     """Return a field's text as a value of a type: numbers and truth values where they can be read as such."""
     if type == "boolean" and value in ("true", "false"):
@@ -274,9 +287,7 @@ def _read_test(form: QueryDict, at: str, key: str) -> ValueTest:
     name, op = form.get(f"{key}:{at}", "").rpartition("·")[2].strip(), form.get(f"cmp:{at}", "=")
     if op in PERIODIC:
         return ValueTest(name, op, [read_period_fields(form, at, "this month")])
-    values = [v.strip() for v in form.getlist(f"val:{at}") if v.strip()]
+    values = [v.strip() for v in form.getlist(f"val:{at}") if v.strip()] or parted(form.get(f"vals:{at}", ""))
     days = [day for day in (read_day_fields(form, at), read_day_fields(form, f"{at}~second")) if day is not None]
     values = values or days
-    if op in SEVERAL_VALUES and len(values) == 1:
-        values = [v for v in SEVERAL.split(values[0]) if v]
     return ValueTest(name, op, values if op in SEVERAL_VALUES or op == "between" else values[:1])
