@@ -1,11 +1,14 @@
 """What a person waits for: edits in the segment builder with several at once, and whole segment pages.
 
     python bench/pages.py --home var/demo --users 8 --seconds 60
+    python bench/pages.py --home var/demo --users 50 --book
 
 Starts the console over a bank that is there already and signs in as the marketer in several sessions. Opens each segment's page
 with all its parts, twice; then each session changes one value of a segment's rule after the other, as the builder's form does:
 first with time to think between, then without any. After each new count the page loads the draft's profile and overlap, as the
 builder does when nothing was changed for 0.4 seconds, and asks again where it is told to; without time to think it does so at once.
+With ``--book`` it signs in as the relationship manager instead, and every session opens a customer of her book with all parts
+of the page, another one every five seconds; head and parts are counted one by one and as a whole.
 Prints a Markdown table of wall times seen by the client, which runs on the same machine.
 """
 
@@ -27,12 +30,14 @@ from pathlib import Path
 
 import httpx
 
-USER, PASSWORD = "zhaomin", "kequn-demo-2026"
+MARKETER, MANAGER, PASSWORD = "zhaomin", "wangfang", "kequn-demo-2026"
 THINK_SECONDS = (0.3, 1.2)
 """How long a person looks before she changes the next thing."""
 PAUSE_SECONDS = 0.4
 """How long the page waits after a count before it loads profile and overlap."""
 ASKS_AGAIN = 0.7
+LOOKS_SECONDS = 5.0
+"""How long a relationship manager stays on a customer's page."""
 CONNECTIONS = 6
 """So many requests a browser sends to one host at a time."""
 ROOT = Path(__file__).resolve().parents[1]
@@ -72,14 +77,14 @@ def read(html: str) -> Fields:
     return fields
 
 
-def signed_in(address: str) -> httpx.Client:
-    """Return a session of the marketer."""
+def signed_in(address: str, username: str = MARKETER) -> httpx.Client:
+    """Return a session of a demo's member of staff."""
     client = httpx.Client(base_url=address, timeout=120, follow_redirects=True)
     client.get("/login/")
-    form = {"username": USER, "password": PASSWORD, "csrfmiddlewaretoken": client.cookies["csrftoken"]}
+    form = {"username": username, "password": PASSWORD, "csrfmiddlewaretoken": client.cookies["csrftoken"]}
     answer = client.post("/login/", data=form, headers={"Referer": address})
     if "/login/" in str(answer.url):
-        raise SystemExit("the marketer could not sign in: is this a demo's home?")
+        raise SystemExit(f"{username} could not sign in: is this a demo's home?")
     return client
 
 
@@ -119,19 +124,65 @@ def look(client: httpx.Client, data: dict[str, list[str]], referer: str) -> floa
         time.sleep(ASKS_AGAIN)
 
 
-def whole_page(client: httpx.Client, address: str) -> float:
-    """Return the seconds until a page and the parts it loads by itself are there; parts come side by side, as in a browser."""
+def whole_page(
+    client: httpx.Client, address: str, heads: list[float] | None = None, parts: list[float] | None = None
+) -> float:
+    """Return the seconds until a page and the parts it loads by itself are there; parts come side by side, as in a browser.
+
+    The seconds of the page's first answer are put into ``heads``, those of each part into ``parts``.
+    """
     began = time.perf_counter()
     answer = client.get(address)
     answer.raise_for_status()
+    if heads is not None:
+        heads.append(time.perf_counter() - began)
     waiting = read(answer.text).parts
+
+    def load(part: str) -> httpx.Response:
+        asked = time.perf_counter()
+        answer = client.get(part, headers={"HX-Request": "true"})
+        if parts is not None:
+            parts.append(time.perf_counter() - asked)
+        return answer
+
     with ThreadPoolExecutor(CONNECTIONS) as loading:
         while waiting:
-            answers = list(loading.map(lambda part: client.get(part, headers={"HX-Request": "true"}), waiting))
+            answers = list(loading.map(load, waiting))
             waiting = [part for answer in answers for part in read(answer.raise_for_status().text).parts]
             if time.perf_counter() - began > 60:
                 raise SystemExit(f"{address} did not stand within a minute")
     return time.perf_counter() - began
+
+
+def customers_of_a_book(address: str, users: int, seconds: float) -> None:
+    """Print how long a customer's page takes when many open one, each every five seconds."""
+    sessions = [signed_in(address, MANAGER) for _ in range(users)]
+    book = sorted(set(re.findall(r'href="(/c/[0-9a-f]{32}/)', sessions[0].get("/c/").text)))
+    heads: list[float] = []
+    parts: list[float] = []
+    wholes: list[float] = []
+    for customer in book:  # the first page of a process does what no later one does
+        whole_page(sessions[0], customer)
+    ready = threading.Barrier(users)
+
+    def person(number: int) -> None:
+        rng = random.Random(number)
+        ready.wait()
+        time.sleep(LOOKS_SECONDS * number / users)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            took = whole_page(sessions[number], rng.choice(book), heads, parts)
+            wholes.append(took)
+            time.sleep(max(0, LOOKS_SECONDS - took))
+
+    people = [threading.Thread(target=person, args=(n,)) for n in range(users)]
+    for each in people:
+        each.start()
+    for each in people:
+        each.join()
+    print(shown("customer page, first answer", heads), flush=True)
+    print(shown("customer page, each part", parts), flush=True)
+    print(shown("customer page with all its parts", wholes), flush=True)
 
 
 def shown(what: str, seconds: list[float]) -> str:
@@ -149,6 +200,7 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=60)
     options.add_argument("--page", default="/segments/{name}/", help="the page to open whole, for each segment")
     options.add_argument("--segments", type=int, default=0, help="open the pages of so many segments; 0: of all")
+    options.add_argument("--book", action="store_true", help="measure customers' pages instead")
     chosen = options.parse_args()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -167,6 +219,11 @@ def main() -> None:
                 break
             except httpx.TransportError:
                 time.sleep(0.5)
+        if chosen.book:
+            print(f"{chosen.users} people, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
+            print("| what | n | median ms | p95 ms | longest ms |\n|---|---|---|---|---|", flush=True)
+            customers_of_a_book(address, chosen.users, chosen.seconds)
+            return
         client = signed_in(address)
         names = sorted(set(re.findall(r'href="/segments/([a-z][a-z0-9_]*)/"', client.get("/segments/").text)))
         names = [n for n in names if client.get(f"/segments/{n}/edit").status_code == 200]
