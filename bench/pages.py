@@ -8,7 +8,7 @@ with all its parts, twice; then each session changes one value of a segment's ru
 first with time to think between, then without any. After each new count the page loads the draft's profile and overlap, as the
 builder does when nothing was changed for 0.4 seconds, and asks again where it is told to; without time to think it does so at once.
 With ``--book`` it signs in as the relationship manager instead, and every session opens a customer of her book with all parts
-of the page, another one every five seconds; head and parts are counted one by one and as a whole.
+of the page, another one every half minute; head and parts are counted one by one and as a whole.
 Prints a Markdown table of wall times seen by the client, which runs on the same machine.
 """
 
@@ -36,7 +36,7 @@ THINK_SECONDS = (0.3, 1.2)
 PAUSE_SECONDS = 0.4
 """How long the page waits after a count before it loads profile and overlap."""
 ASKS_AGAIN = 0.7
-LOOKS_SECONDS = 5.0
+LOOKS_SECONDS = 30.0
 """How long a relationship manager stays on a customer's page."""
 CONNECTIONS = 6
 """So many requests a browser sends to one host at a time."""
@@ -155,7 +155,7 @@ def whole_page(
 
 
 def customers_of_a_book(address: str, users: int, seconds: float) -> None:
-    """Print how long a customer's page takes when many open one, each every five seconds."""
+    """Print how long a customer's page takes when many open one, each every half minute."""
     sessions = [signed_in(address, MANAGER) for _ in range(users)]
     book = sorted(set(re.findall(r'href="(/c/[0-9a-f]{32}/)', sessions[0].get("/c/").text)))
     heads: list[float] = []
