@@ -10,7 +10,7 @@ from ninja import File, Router, Schema, UploadedFile
 
 from kequn.api.auth import Request
 from kequn.api.shapes import plain
-from kequn.ops.workbench import queries, services
+from kequn.ops.workbench import history, queries, services
 
 router = Router(tags=["tasks 任务"])
 
@@ -94,6 +94,14 @@ class AssignIn(Schema):
     staff_no: str
 
 
+class HistoryOut(Schema):
+    """One line of what the bank's data did to a task."""
+
+    at: datetime
+    zh: str
+    en: str
+
+
 class FollowUpOut(Schema):
     """One recorded contact."""
 
@@ -145,6 +153,12 @@ def import_results(request: Request, file: File[UploadedFile]) -> Any:
 @router.get("/{task_id}", response=TaskOut, summary="One task")
 def show(request: Request, task_id: int) -> Any:
     return queries.task_for(request.actor, task_id)
+
+
+@router.get("/{task_id}/history", response=list[HistoryOut], summary="What the bank's data did to a task, in words")
+def show_history(request: Request, task_id: int) -> Any:
+    lines = history.history_for(request.actor, task_id)
+    return [{"at": line.at, "zh": line.said.zh, "en": line.said.en} for line in lines]
 
 
 @router.post("/{task_id}/outcome", response=FollowUpOut, summary="Record a contact; a refusal stops what is queued")

@@ -1,4 +1,4 @@
-"""`kequn desk plan | today`: the morning's distribution, and one person's day."""
+"""`kequn desk plan | today | history`: the morning's distribution, one person's day, and what the data did to a task."""
 
 from __future__ import annotations
 
@@ -59,3 +59,18 @@ def today(actor: Annotated[str, typer.Option("--as", help="Whose day. 谁的一�
         for r in found.rows
     ]  # fmt: skip
     show_rows(("task", "kind", "customer", "why", "value", "also"), rows, json=json)
+
+
+@desk.command("history")
+def history(
+    task: int, actor: Annotated[str, typer.Option("--as", help="Who asks. 以谁的身份。")] = "system", json: Json = False
+) -> None:
+    """Show what the bank's data did to a task: closed, credited, corrected, taken back, opened again. 任务经过。
+
+    Example: kequn desk history 12 --as wangfang
+    """
+    start()
+    from kequn.ops.workbench.history import history_for
+
+    rows = [(line.at, line.said.zh, line.said.en) for line in history_for(acting(actor), task)]
+    show_rows(("at", "what", "in English"), rows, json=json)

@@ -29,6 +29,7 @@ from kequn.ops.customers.queries import people_by_id
 from kequn.ops.customers.services import reveal, reveals_within_a_day
 from kequn.ops.runtime import now
 from kequn.ops.workbench.contracts import Money, Position
+from kequn.ops.workbench.history import history_of
 from kequn.ops.workbench.queries import offer_of, task_for
 from kequn.ops.workbench.services import (
     advice_for,
@@ -114,6 +115,7 @@ def _of_task(request: Request, row: Any) -> dict[str, Any]:
         "task": row, "offer": offer_of(row), "reached": REACHED, "not_reached": NOT_REACHED, "next_times": NEXT,
         "others": others, "people": people_by_id(actor, [t.customer_id for t in others]), "given": {}, "last": last,
         "following": others[0] if others else None, "undo": request.GET.get("undo", ""), "products": products_named(),
+        "history": history_of(row),
     }  # fmt: skip
     try:
         context |= _of_customer(request, row.customer_id)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from importlib.resources import files
 
 import pyarrow as pa
@@ -42,6 +42,37 @@ class Settled:
     """Fen bought or kept."""
     product: str = ""
     family: str = ""
+    shown: int = field(default=0, compare=False)
+    """Fen as the data show them: more than counts, where more was placed than matured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the data of a day show about one matter, before it is judged."""
+
+    known: bool
+    """Whether the data have the customer."""
+    closed: bool
+    died: bool
+    renewed: bool
+    amount: int
+    """Fen bought, or placed again; of matured money also what is more than matured."""
+    product: str
+    family: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One settled matter of a customer that earns a credit, or earned one."""
+
+    id: int
+    day: date
+    """The business date of the data that show it."""
+    at: datetime
+    """When it was settled."""
+    family: str
+    amount: int
+    """Fen that the data show of it; of what was credited already, the credit."""
 
 
 def settled(
@@ -54,8 +85,18 @@ def settled(
     maturity that make up ``kept_percent`` of the money; no more than the money itself counts. *Renewed*: the risk test was
     taken after ``base_on`` and holds.
     """
+    by_id = {m.id: m for m in matters}
+    found = (
+        judged(by_id[id_], look, bought_from=bought_from, kept_percent=kept_percent)
+        for id_, look in looks(engine, matters, as_of=as_of).items()
+    )
+    return [s for s in found if s is not None]
+
+
+def looks(engine: Engine, matters: Sequence[Matter], *, as_of: date) -> dict[int, Look]:
+    """Return what the data of ``as_of`` show about each matter, by id; empty without customers and holdings."""
     if not matters or not (engine.has("holding") and engine.has("customer")):
-        return []
+        return {}
     table = pa.table(
         {
             "id": pa.array([m.id for m in matters], pa.int64()),
@@ -69,23 +110,50 @@ def settled(
     engine.register("desk_tasks", table)
     query = (files("kequn.core.desk") / "sql" / "settling.sql").read_text(encoding="utf-8")
     rows = engine.cursor().execute(query, {"as_of": as_of, "assets": list(ASSETS)}).fetchall()
-    by_id = {m.id: m for m in matters}
-    found = (_settled(by_id[row[0]], row[1:], bought_from=bought_from, kept_percent=kept_percent) for row in rows)
-    return [s for s in found if s is not None]
+    return {row[0]: Look(*row[1:]) for row in rows}
 
 
-def _settled(
-    matter: Matter, row: tuple[bool, bool, bool, bool, int, str, str], *, bought_from: int, kept_percent: int
-) -> Settled | None:
-    known, closed, died, renewed, amount, product, family = row
-    if not known:
+def judged(matter: Matter, look: Look, *, bought_from: int, kept_percent: int) -> Settled | None:
+    """Return what became of a matter by what the data show; ``None`` while it is open."""
+    if not look.known:
         return Settled(matter.id, "gone")
-    if died or closed:
-        return Settled(matter.id, "died" if died else "left")
-    if renewed:
+    if look.died or look.closed:
+        return Settled(matter.id, "died" if look.died else "left")
+    return done(matter, look, bought_from=bought_from, kept_percent=kept_percent)
+
+
+def done(matter: Matter, look: Look, *, bought_from: int, kept_percent: int) -> Settled | None:
+    """Return what the customer did about a matter (bought, kept, renewed), whatever else became of her."""
+    if look.renewed:
         return Settled(matter.id, RENEWED)
-    if matter.rule == KEPT and matter.stake > 0 and amount * 100 >= matter.stake * kept_percent:
-        return Settled(matter.id, KEPT, min(amount, matter.stake), product, family)
-    if matter.rule == BOUGHT and matter.family and amount >= bought_from:
-        return Settled(matter.id, BOUGHT, amount, product, family)
+    if matter.rule == KEPT and matter.stake > 0 and look.amount * 100 >= matter.stake * kept_percent:
+        return Settled(matter.id, KEPT, min(look.amount, matter.stake), look.product, look.family, look.amount)
+    if matter.rule == BOUGHT and matter.family and look.amount >= bought_from:
+        return Settled(matter.id, BOUGHT, look.amount, look.product, look.family, look.amount)
     return None
+
+
+def holdings_on(engine: Engine, as_of: date) -> date | None:
+    """Return the day of the holdings that answer for ``as_of``: the latest at or before it."""
+    if not engine.has("holding"):
+        return None
+    row = engine.cursor().execute("SELECT max(as_of) FROM holding WHERE as_of <= $as_of", {"as_of": as_of}).fetchone()
+    return row[0] if row else None
+
+
+def shares(claims: Sequence[Claim], credited: Sequence[Claim], *, within: timedelta) -> dict[int, int]:
+    """Return what each of a customer's claims is credited (fen; absent: nothing), so that no purchase is credited twice.
+
+    Positions stay where they are, so a later picture shows an earlier purchase again: of each claim only what is more than
+    was ``credited`` of the family before it, ``within`` some time, counts; and of a family one claim a day. ``claims`` are
+    in the order in which they were settled.
+    """
+    known = list(credited)
+    found: dict[int, int] = {}
+    for claim in claims:
+        same = [k for k in known if k.family == claim.family]
+        amount = claim.amount - sum(k.amount for k in same if claim.at - within < k.at <= claim.at)
+        if amount > 0 and all(k.day != claim.day for k in same):
+            found[claim.id] = amount
+            known.append(replace(claim, amount=amount))
+    return found

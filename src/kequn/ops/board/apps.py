@@ -16,9 +16,11 @@ class BoardConfig(AppConfig):
         from kequn.ops.governance.services import on_decision
         from kequn.ops.jobs.services import register
         from kequn.ops.tags.services import on_refresh
+        from kequn.ops.workbench.services import on_correction
 
         register("board.day", services.day_job)
         register_export("desk", services.desk_sheets, right="export.ask")
         register_export("board_report", services.report_sheets)
         on_decision("desk_export", services.decided_export, right="export.approve")
         on_refresh("board", services.queue_day)
+        on_correction("board", services.queue_days)

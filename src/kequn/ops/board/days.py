@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
@@ -54,6 +55,12 @@ def queue_day(as_of: date) -> None:
     """Follow a refresh: the figures of its date are computed by the worker, unless the day is not over yet."""
     if as_of < bank_today():
         enqueue(system_actor(), "board.day", {"as_of": as_of.isoformat()}, key=as_of.isoformat())
+
+
+def queue_days(days: Iterable[date]) -> None:
+    """Count the figures of earlier days again: their credits or their tasks were corrected."""
+    for day in sorted(set(days)):
+        queue_day(day)
 
 
 def queue_yesterday(actor: Actor) -> int:

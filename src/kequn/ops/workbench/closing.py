@@ -24,11 +24,14 @@ def expire_tasks(actor: Actor) -> int:
     """Close what was not done in time, or is of no use any more (the worker, daily); return how many."""
     actor.must("job.run")
     moment = now()
-    late = Task.objects.filter(
-        Q(expires_at__lt=moment) | Q(expires_at__isnull=True, due_at__lt=moment), state=states.OPEN
-    )
+    late = Task.objects.filter(is_over(moment), state=states.OPEN)
     with transaction.atomic():
         return close(late, state=states.EXPIRED, why="over", at=moment)
+
+
+def is_over(moment: datetime) -> Q:
+    """Say which tasks make no sense any more at a moment."""
+    return Q(expires_at__lt=moment) | Q(expires_at__isnull=True, due_at__lt=moment)
 
 
 def cancel_tasks(actor: Actor, campaign: str) -> int:

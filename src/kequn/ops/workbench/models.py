@@ -142,6 +142,40 @@ class Credit(models.Model):
         ]
 
 
+class Settlement(models.Model):
+    """What the bank's data showed when they settled a task, to be asked again when data are corrected (了结)."""
+
+    task = models.OneToOneField(Task, on_delete=models.PROTECT, related_name="settlement")
+    customer_id = models.CharField(max_length=32, db_index=True)
+    why = models.CharField(max_length=8, choices=[(w, w) for w in states.BY_CUSTOMER])
+    as_of = models.DateField()
+    """The business date that was asked; a credit carries it."""
+    shown_on = models.DateField()
+    """The day of the holdings that answered: those that are asked again."""
+    shown_cny = models.DecimalField(max_digits=16, decimal_places=2)
+    amount_cny = models.DecimalField(max_digits=16, decimal_places=2)
+    """What counts of it: of matured money no more than matured."""
+    family = models.CharField(max_length=20, blank=True)
+    product_code = models.CharField(max_length=40, blank=True)
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ["as_of", "id"]
+
+
+class TaskChange(models.Model):
+    """One line of what the data did to a task: closed, credited, corrected, taken back, opened again (任务变更)."""
+
+    task = models.ForeignKey(Task, on_delete=models.PROTECT, related_name="changes")
+    what = models.CharField(max_length=12, choices=[(c, c) for c in states.CHANGES])
+    facts = models.JSONField(default=dict)
+    """What the words need: ``day``, ``why``, ``amount``, ``was`` (yuan), ``staff``, ``until``."""
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+
+
 class ContactDetail(models.Model):
     """What else a recorded contact says: by which channel, about which product, how it came here."""
 

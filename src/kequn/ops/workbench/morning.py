@@ -8,6 +8,7 @@ from typing import Any
 from kequn.ops.audiences.queries import bank_today, latest_date
 from kequn.ops.jobs.services import Job, Running, enqueue
 from kequn.ops.orgs.actor import Actor, system_actor
+from kequn.ops.workbench.models import Settlement
 from kequn.ops.workbench.planning import plan_day
 from kequn.ops.workbench.settling import settle_tasks
 
@@ -24,9 +25,12 @@ def request_morning(actor: Actor, *, as_of: date | None = None) -> Job:
 
 
 def queue_morning(as_of: date) -> None:
-    """Follow a refresh: of the latest date alone, for nobody's day is planned by the past."""
-    if as_of == latest_date():
-        request_morning(system_actor(), as_of=as_of)
+    """Follow a refresh of the latest date, for nobody's day is planned by the past; and of one that settled tasks.
+
+    That date was loaded again: what it says otherwise is put right, by the morning of the latest one.
+    """
+    if as_of == latest_date() or Settlement.objects.filter(shown_on=as_of).exists():
+        request_morning(system_actor())
 
 
 def morning_job(running: Running) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine, now
 from kequn.ops.workbench.closing import cancel_tasks, close_refused, expire_tasks
+from kequn.ops.workbench.correcting import on_correction
 from kequn.ops.workbench.creating import create_task
 from kequn.ops.workbench.customer import decide_for_rm
 from kequn.ops.workbench.importing import import_results, preview_results, record_results
@@ -50,6 +51,7 @@ __all__ = [
     "masked_note",
     "materials_for",
     "money_for",
+    "on_correction",
     "past_for",
     "plan_day",
     "preview_material",

@@ -8,7 +8,7 @@ OPEN, DONE, EXPIRED, CANCELLED = "open", "done", "expired", "cancelled"
 
 TRANSITIONS: dict[str, frozenset[str]] = {
     OPEN: frozenset({DONE, EXPIRED, CANCELLED}),
-    DONE: frozenset({OPEN}),  # an outcome taken back within seconds
+    DONE: frozenset({OPEN}),  # an outcome taken back within seconds, a purchase that corrected data do not show
     EXPIRED: frozenset({OPEN}),
     CANCELLED: frozenset(),
 }
@@ -54,11 +54,37 @@ CLOSINGS: dict[str, Text] = {
     "refused": Text(zh="客户拒绝联系", en="The customer refused contacts"),
     "campaign": Text(zh="活动已结束", en="The campaign is over"),
     "wrong_entry": Text(zh="名单不准", en="The entry on the list was wrong"),
+    "unbought": Text(
+        zh="更正后的数据没有这笔购买，时限已过，不计业绩",
+        en="Corrected data do not show the purchase, and its time is over: no credit",
+    ),
     "folded": Text(zh="已随主任务一并处理", en="Dealt with in the contact on the main task"),
 }
 """Why the system closed a task, in words (关闭原因)."""
 
 CREDITED = ("contact", "owner")
+
+BY_CUSTOMER = ("bought", "kept", "renewed")
+"""What the customer did herself; everything else happened to her."""
+
+CHANGES: dict[str, Text] = {
+    "settled": Text(zh="按 {day} 的数据：{why}", en="By the data of {day}: {why}"),
+    "credited": Text(zh="业绩 {amount} 元记给 {staff}", en="¥{amount} credited to {staff}"),
+    "corrected": Text(
+        zh="{day} 的数据更正后，{staff} 的业绩由 {was} 元改为 {amount} 元",
+        en="The data of {day} were corrected: {staff}'s credit is ¥{amount}, no longer ¥{was}",
+    ),
+    "taken_back": Text(
+        zh="{day} 的数据更正后没有这笔购买：收回 {staff} 的业绩 {was} 元",
+        en="The corrected data of {day} do not show the purchase: ¥{was} taken back from {staff}",
+    ),
+    "undone": Text(
+        zh="{day} 的数据更正后已不成立：{why}", en="The corrected data of {day} do not show it any more: {why}"
+    ),
+    "reopened": Text(zh="任务重新打开，{until} 前有效", en="The task is open again, until {until}"),
+    "stays_closed": Text(zh="任务不再打开：{why}", en="The task stays closed: {why}"),
+}
+"""What the data did to a task, in words (任务变更)."""
 
 CONTACTS: dict[str, Text] = {
     "connected": Text(zh="接通", en="Reached"),

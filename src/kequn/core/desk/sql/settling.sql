@@ -11,13 +11,15 @@ bought AS (
         t.id,
         sum(h.balance) FILTER (WHERE h.opened_on > t.base_on)::BIGINT AS opened,
         sum(h.balance)::BIGINT AS held,
-        arg_max(h.product_code, h.balance) FILTER (WHERE h.opened_on > t.base_on) AS opened_product,
-        arg_max(h.product_code, h.balance) AS held_product
+        first(h.product_code ORDER BY h.balance DESC, h.product_code) FILTER (WHERE h.opened_on > t.base_on) AS opened_product,
+        first(h.product_code ORDER BY h.balance DESC, h.product_code) AS held_product
     FROM desk_tasks t JOIN held h ON h.ordinal = t.ordinal AND h.family = t.family
     WHERE t.rule = 'bought' GROUP BY t.id
 ),
 kept AS (
-    SELECT t.id, sum(h.balance)::BIGINT AS opened, arg_max(h.product_code, h.balance) AS product, arg_max(h.family, h.balance) AS family
+    SELECT t.id, sum(h.balance)::BIGINT AS opened,
+        first(h.product_code ORDER BY h.balance DESC, h.product_code) AS product,
+        first(h.family ORDER BY h.balance DESC, h.product_code) AS family
     FROM desk_tasks t JOIN held h ON h.ordinal = t.ordinal
     WHERE t.rule = 'kept' AND h.family <> 'demand' AND h.opened_on >= t.base_on GROUP BY t.id
 )
