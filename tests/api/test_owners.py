@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from kequn.core.spec.offer import TemplateSpec
+from kequn.ops.catalog.services import save_definition, submit_definition
 from kequn.ops.customers.models import Person
 from kequn.ops.jobs.services import run_waiting
+from kequn.ops.ownership.services import reassign_customers
 from tests.api.test_matrix import ROUTES, filled
-from tests.ops.bank import customer_id
+from tests.ops.bank import approve, customer_id
 from tests.ops.conftest import CAST
 
 MINE = [(verb, path) for verb, path in ROUTES if path.split("/")[2] in ("owners", "pools", "remote")]
@@ -52,3 +55,25 @@ def test_loads_and_leave_are_of_ones_branches(call: Any, bank: object) -> None:
     assert call("liqiang", "post", "/v1/owners/absences", days).status_code == 404
     made = call("liqiang", "post", "/v1/owners/absences", days | {"staff_no": "R001"}).json()
     assert call("liqiang", "delete", f"/v1/owners/absences/{made['id']}").json()["cancelled_at"]
+
+
+def test_a_notice_is_shown_and_refused_over_rest_with_its_reason(call: Any, bank: object, cast: Any) -> None:
+    words = TemplateSpec(
+        name="new_manager", title="换管户告知", channel="sms", serves="owner_notice",
+        body="【客群银行】您的客户经理是{{ rm_name }},电话{{ rm_phone }}。",
+    )  # fmt: skip
+    row = save_definition(cast["zhaomin"], words)
+    submit_definition(cast["zhaomin"], row.pk)
+    approve(cast, words.name)
+    who = customer_id(598)
+    Person.objects.filter(pk=who).update(rm_no="R009", bank_rm_no="R009")
+    reassign_customers(cast["liqiang"], [who], "R001", reason="调整")
+    (owed,) = call("wangfang", "get", "/v1/owners/notices").json()
+    assert [t["name"] for t in call("wangfang", "get", "/v1/owners/notices/texts").json()] == ["new_manager"]
+    given = {"notice_ids": [owed["id"]], "text": "new_manager"}
+    (shown,) = call("wangfang", "post", "/v1/owners/notices/preview", given).json()
+    assert shown["trouble"]["code"] == "invalid_spec"  # she has no telephone at work
+    assert call("chenjing", "post", "/v1/owners/notices/preview", given).status_code == 404
+    sent = call("wangfang", "post", "/v1/owners/notices/send", given | {"fingerprint": row.fingerprint})
+    assert sent.status_code == 409  # nobody sends SMS here
+    assert call("wangfang", "get", "/v1/owners/notices").json() == [owed]

@@ -9,15 +9,22 @@ import pytest
 from django.test import Client
 
 from kequn.console.ownership.urls import patterns
+from kequn.core.spec.offer import TemplateSpec
+from kequn.ops.catalog.services import save_definition, submit_definition
 from kequn.ops.customers.models import Person
+from kequn.ops.delivery import services as delivery
 from kequn.ops.jobs.services import run_waiting
+from kequn.ops.orgs.actor import system_actor
 from kequn.ops.orgs.models import Branch, User
 from kequn.ops.orgs.rights import RIGHTS
-from kequn.ops.ownership.models import Absence, Capacity, OwnerChange
+from kequn.ops.ownership.models import Absence, Capacity, Notice, OwnerChange
+from kequn.ops.ownership.services import reassign_customers
+from kequn.ops.workbench.services import settle_notices
 from tests.console.conftest import Things
 from tests.console.test_access import address
-from tests.ops.bank import Cast, customer_id
+from tests.ops.bank import Cast, approve, customer_id
 from tests.ops.conftest import CAST
+from tests.ops.test_material import Phone
 
 pytestmark = pytest.mark.django_db
 Desk = Callable[[str], Client]
@@ -103,3 +110,41 @@ def test_the_pool_is_shown_over_each_ones_own_scope_and_taken_as_a_workbook(thin
     assert "陈静" in desk("zhaomin").get("/pools/retention/").content.decode()
     book = desk("liqiang").get("/pools/retention/?export=xlsx")
     assert book["Content-Type"].endswith("sheet")
+
+
+def test_a_notice_is_looked_at_sent_and_followed_on_the_page(things: Things, cast: Cast, desk: Desk) -> None:
+    User.objects.filter(username="wangfang").update(phone="0999-00100101")
+    who, late = customer_id(598), customer_id(596)
+    Person.objects.filter(pk__in=[who, late]).update(rm_no="R009", bank_rm_no="R009")
+    words = TemplateSpec(
+        name="new_manager", title="换管户告知", channel="sms", serves="owner_notice",
+        body="【客群银行】您的客户经理是{{ rm_name }},电话{{ rm_phone }}。",
+    )  # fmt: skip
+    row = save_definition(cast["zhaomin"], words)
+    submit_definition(cast["zhaomin"], row.pk)
+    approve(cast, words.name)
+    reassign_customers(cast["liqiang"], [who, late], "R001", reason="调整")
+    ids = [str(pk) for pk in Notice.objects.values_list("pk", flat=True)]
+    client, phone = desk("wangfang"), Phone()
+    delivery.register("sms", phone)
+    try:
+        assert "给勾选的发告知" in client.get("/owners/notices").content.decode()
+        page = client.post("/owners/notices/send", {"notice": ids}).content.decode()
+        assert page.count("您的客户经理是王芳,电话0999-00100101。") == 2
+        assert "确认发送给 2 位" in page
+        form = {"notice": ids, "text": words.name, "fingerprint": row.fingerprint}
+        assert client.post("/owners/notices/send", form | {"fingerprint": "older0000000"}).status_code == 409
+        assert "2 位已交发送" in client.post("/owners/notices/send", form).content.decode()
+        assert client.get("/owners/notices").content.decode().count("发送中") == 2
+        again = client.post("/owners/notices/send", {"notice": ids}).content.decode()
+        assert "给这位客户的告知正在发送" in again
+        assert "确认发送" not in again
+        delivery.dispatch_once()
+        settle_notices(system_actor())
+    finally:
+        delivery.unregister("sms")
+    assert sum("0999-00100101" in m.body for m in phone.sent) == 2
+    assert client.get("/owners/notices?state=told").content.decode().count("消息凭证") == 2
+    assert desk("chenjing").post("/owners/notices/send", {"notice": ids}).status_code == 404
+    assert client.post("/owners/notices/send", {}).status_code == 422
+    assert desk("zhaomin").post("/owners/notices/send", {"notice": ids}).status_code == 403

@@ -10,6 +10,7 @@ from ninja import Router, Schema
 from kequn.api.auth import Request
 from kequn.api.shapes import plain
 from kequn.ops.ownership import queries, services
+from kequn.ops.workbench import services as workbench
 
 router = Router(tags=["owners 管户"])
 pools = Router(tags=["pools 客户池"])
@@ -111,6 +112,23 @@ class NoticeOut(Schema):
     staff_no: str
     state: str
     due_on: date
+    how: str
+    told_at: datetime | None
+    message: str
+    refused: str
+
+
+class NoticesIn(Schema):
+    """Which notices, and with which approved text."""
+
+    notice_ids: list[int]
+    text: str
+
+
+class SendNoticesIn(NoticesIn):
+    """The version of the text that was looked at."""
+
+    fingerprint: str
 
 
 class AnswerIn(Schema):
@@ -295,6 +313,27 @@ def notices(request: Request, state: str = "owed", limit: int = 50, offset: int 
 @router.post("/notices/told", summary="Note that customers were told")
 def told(request: Request, given: ToldIn) -> Any:
     return {"n": services.mark_told(request.actor, given.notice_ids, how=given.how)}
+
+
+@router.get("/notices/texts", response=list[dict[str, Any]], summary="Approved texts for notices")
+def notice_texts(request: Request) -> Any:
+    return plain(workbench.notice_texts(request.actor))
+
+
+@router.post("/notices/preview", response=list[dict[str, Any]], summary="Notices as the customers would read them")
+def preview_notices(request: Request, given: NoticesIn) -> Any:
+    return [_notice(row) for row in workbench.preview_notices(request.actor, given.notice_ids, given.text)]
+
+
+@router.post("/notices/send", response=list[dict[str, Any]], summary="Send notices, through the gate, each once")
+def send_notices(request: Request, given: SendNoticesIn) -> Any:
+    sent = workbench.send_notices(request.actor, given.notice_ids, given.text, fingerprint=given.fingerprint)
+    return [_notice(row) for row in sent]
+
+
+def _notice(row: Any) -> dict[str, Any]:
+    told = row.trouble and {"code": row.trouble.code, "message": row.trouble.message, "hint": row.trouble.hint}
+    return {**{k: plain(getattr(row, k)) for k in row.__dataclass_fields__ if k != "trouble"}, "trouble": told}
 
 
 @router.get("/wecom", response=list[MoveOut], summary="Moves of WeCom contacts")

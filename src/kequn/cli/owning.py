@@ -98,6 +98,50 @@ def hand_over(
     _plan(who, draw_hand_over(who, from_staff, cause=cause, to_staff=to or []), apply, json)
 
 
+@owner.command("notices")
+def notices(state: str = "owed", actor: As = "system", json: Json = False) -> None:
+    """List the customers who are owed the word that their manager changed. 换管户告知。
+
+    Example: kequn owner notices --as wangfang
+    """
+    start()
+    from kequn.ops.ownership.queries import notices_for
+
+    rows = [
+        (n.pk, n.customer_id, n.staff_no, n.due_on, n.state, n.how, n.message, n.refused)
+        for n in notices_for(acting(actor), state=state or None)
+    ]
+    show_rows(("id", "customer", "told by", "until", "state", "how", "message", "refused"), rows, json=json)
+
+
+@owner.command("notify")
+def notify(
+    notice_ids: list[int],
+    text: Annotated[str, typer.Option(help="Approved text for notices. 告知模板。")] = "owner_notice_sms",
+    confirm: Annotated[
+        bool, typer.Option("--yes", help="Send it; without it the text is only shown. 确认发送。")
+    ] = False,
+    actor: As = "system",
+    json: Json = False,
+) -> None:
+    """Show the notices as the customers would read them; with --yes send them. 发送换管户告知。
+
+    Example: kequn owner notify 12 13 --yes --as wangfang
+    """
+    start()
+    from kequn.ops.workbench.services import notice_texts, preview_notices, send_notices
+
+    who = acting(actor)
+    shown = preview_notices(who, notice_ids, text)
+    said = [(s.notice_id, s.body, " ".join(s.codes) or (s.trouble.message if s.trouble else "")) for s in shown]
+    show_rows(("id", "text", "why not"), said, json=json and not confirm)
+    if confirm:
+        fingerprint = next(t.fingerprint for t in notice_texts(who) if t.name == text)
+        sent = send_notices(who, notice_ids, text, fingerprint=fingerprint)
+        rows = [(s.notice_id, s.message, s.trouble.message if s.trouble else "") for s in sent]
+        show_rows(("id", "message", "why not"), rows, json=json)
+
+
 @owner.command("history")
 def history(customer_id: str, actor: As = "system", json: Json = False) -> None:
     """Show who had a customer from when to when. 管户历史。

@@ -98,6 +98,7 @@ def save(
     role: Annotated[str, typer.Option(help="marketer, checker, rm, branch_head, analyst or admin.")],
     branch: Annotated[str, typer.Option(help="Branch code.")],
     staff_no: str = "",
+    phone: Annotated[str | None, typer.Option(help="At work, as customers are told it. 工作电话。")] = None,
     actor: As = "system",
 ) -> None:
     """Add or change a user. 新增或修改用户。
@@ -107,7 +108,7 @@ def save(
     start()
     from kequn.ops.orgs.services import save_user
 
-    save_user(acting(actor), username, display_name=name, role=role, branch_code=branch, staff_no=staff_no)
+    save_user(acting(actor), username, display_name=name, role=role, branch_code=branch, staff_no=staff_no, phone=phone)
 
 
 @user.command("login")

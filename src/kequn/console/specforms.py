@@ -67,6 +67,10 @@ KINDS: dict[str, tuple[Field, ...]] = {
         Field("subject", _("主题"), help=_("邮件用")),
         Field("body", _("正文"), "long", required=True, wide=True, help=_("可用 {{ family_name }} 等字段；其他写法会被拒绝")),
         Field("opt_out", _("退订方式"), help=_("营销短信和邮件必填，例如：拒收请回复R")),
+        Field(
+            "serves", _("用途"), "choice", options="serves",
+            help=_("换管户告知是服务通知：须含 {{ rm_name }} 和 {{ rm_phone }}，不得夹带推荐，不用于活动"),
+        ),
     ),
     "talk_track": (
         *TITLE,

@@ -55,6 +55,7 @@ STATES: dict[str, Words] = {
     "presumed_sent": _("推定已发"),
     "suppressed": _("发送前拦下"),
     "dead": _("多次失败"),
+    "NOTICE_OVER": _("已告知，或客户又换了管户"),
     # tasks
     "open": _("待处理"),
     "new": _("待处理"),
@@ -333,6 +334,9 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
         "assignment.applied": _("分配方案已生效"),
         "assignment.dropped": _("作废分配方案"),
         "notices.told": _("记录换管户告知"),
+        "notice.sent": _("发送换管户告知"),
+        "notice.told": _("换管户告知已送达"),
+        "notice.not_arrived": _("换管户告知未送达"),
         "wecom.asked": _("申请企微继承"),
         "wecom.moved": _("企微继承生效"),
         "wecom.refused": _("客户拒绝企微继承"),
@@ -452,6 +456,7 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
         "owner_away": _("管户休假，暂不收回"),
     },
     "notice_state": {"owed": _("待告知"), "told": _("已告知"), "waived": _("已由后一次代替")},
+    "serves": {"": _("一般内容"), "owner_notice": _("换管户告知（服务通知）")},
     "notice_way": {
         "call": _("电话"),
         "visit": _("面访"),

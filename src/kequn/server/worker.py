@@ -15,10 +15,13 @@ from django.db import close_old_connections, connections
 from kequn.core.errors import KequnError
 from kequn.ops.delivery import services as delivery
 from kequn.ops.jobs.services import run_next
+from kequn.ops.orgs.actor import system_actor
+from kequn.ops.workbench.services import settle_notices
 from kequn.server.housekeeping import Housekeeping
 
 IDLE_SECONDS = 0.5
 SETTLE_SECONDS = 1.0
+NOTICES_SECONDS = 5.0
 BEAT_SECONDS = 60.0
 CHORES_SECONDS = 60.0
 TROUBLE_SECONDS = 5.0
@@ -40,6 +43,7 @@ class Worker:
             self._loops.append(("housekeeping", Housekeeping(), CHORES_SECONDS))
         if sending:
             self._loops.append(("settle", _settle, SETTLE_SECONDS))
+            self._loops.append(("notices", _notices, NOTICES_SECONDS))
             self._loops.append(("beat", _beat, BEAT_SECONDS))
             self._loops += [(f"send {channel}", _sender(channel), IDLE_SECONDS) for channel in delivery.channels()]
         self._threads = [threading.Thread(target=self._loop, args=loop, name=loop[0]) for loop in self._loops]
@@ -101,7 +105,8 @@ def run_until_idle(*, seconds: float = 60.0) -> None:
         ran = run_next() is not None
         sent = delivery.dispatch_once(CLAIMS_A_ROUND).moved
         settled = delivery.settle_unknown().moved
-        if not (ran or sent or settled):
+        told = settle_notices(system_actor())
+        if not (ran or sent or settled or told):
             return
 
 
@@ -111,6 +116,11 @@ def _sender(channel: str) -> Step:
 
 def _settle() -> bool:
     return delivery.settle_unknown().moved > 0
+
+
+def _notices() -> bool:
+    settle_notices(system_actor())
+    return False
 
 
 def _beat() -> bool:

@@ -44,6 +44,7 @@ COLUMNS = (
 KINDS = ("offer", "template", "talk_track", "metric", "contact_policy")
 SAMPLE = {
     "family_name": lazy("王"), "bank_name": lazy("本行"), "branch_name": lazy("城东支行"), "rm_name": lazy("王芳"),
+    "rm_phone": "0999-00100101",
     "product_name": lazy("稳健理财"), "benefit": lazy("积分 500"), "valid_until": "2026-12-31", "end_on": "2026-12-31",
 }  # fmt: skip
 """A made-up customer for the preview."""

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.http import HttpResponse
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
-from kequn.console.access import Request, done, page, status_of
+from kequn.console.access import Request, done, page, refused, status_of
 from kequn.console.exports import listing
 from kequn.console.ownership.tabs import around, numbers
 from kequn.console.tables import Column, Table
 from kequn.core.errors import KequnError
 from kequn.ops.customers.queries import people_by_id
 from kequn.ops.ownership import queries, services, states
+from kequn.ops.workbench.services import notice_texts, preview_notices, send_notices
 
 IDLE = (
     Column(lazy("客户"), "customer_id"),
@@ -84,8 +87,34 @@ def notices(request: Request) -> HttpResponse:
     state = request.GET.get("state", states.OWED)
     rows = queries.notices_for(request.actor, state=state if state in states.NOTICE else states.OWED)
     table = Table(request, rows, NOTICES, name="notices")
-    context = {"state": state, "ways": queries.WAYS, "day": queries.today()}
+    texts = notice_texts(request.actor) if request.actor.may("notice.send") else []
+    context = {"state": state, "ways": queries.WAYS, "day": queries.today(), "texts": texts}
     return _shown(request, "owners_notices", "ownership/notices.html", table, _("换管户告知"), context, error)
+
+
+@page("notice.send")
+def notice(request: Request) -> HttpResponse:
+    """Show the notices of the chosen customers as they would read them, then send them; what is refused is said."""
+    texts = notice_texts(request.actor)
+    if request.method != "POST" or not texts:
+        return redirect("owners_notices")
+    form, actor = request.POST, request.actor
+    name = form.get("text") or texts[0].name
+    ids = numbers(form.getlist("notice"))
+    context: dict[str, Any] = {**around(actor, "owners_notices"), "texts": texts, "name": name}
+    try:
+        if form.get("fingerprint"):
+            rows: Any = send_notices(actor, ids, name, fingerprint=form["fingerprint"])
+            context["sent"] = [row for row in rows if row.message]
+            context["rows"] = [row for row in rows if row.trouble]
+        else:
+            rows = context["rows"] = preview_notices(actor, ids, name)
+            context["ready"] = [row for row in rows if row.may_leave]
+            context["text"] = next(text for text in texts if text.name == name)
+    except KequnError as problem:
+        return refused(request, "ownership/notice.html", context, problem)
+    context["people"] = people_by_id(actor, [row.customer_id for row in rows])
+    return render(request, "ownership/notice.html", context)
 
 
 @page("customer.handover")

@@ -23,6 +23,7 @@ patterns = [
     path("owners/plans/<int:assignment_id>/act", plans.act, name="owners_plan_act"),
     path("owners/idle", care.idle, name="owners_idle"),
     path("owners/notices", care.notices, name="owners_notices"),
+    path("owners/notices/send", care.notice, name="owners_notice"),
     path("owners/wecom", care.wecom, name="owners_wecom"),
     path("owners/conflicts", care.conflicts, name="owners_conflicts"),
     path("owners/changes", care.changes, name="owners_changes"),

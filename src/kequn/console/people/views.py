@@ -42,6 +42,12 @@ class PersonForm(Styled, forms.Form):
     role = forms.ChoiceField(label=lazy("角色"), choices=list(ROLES.items()))
     branch_code = forms.CharField(label=lazy("机构"), max_length=12, widget=forms.TextInput(attrs={"list": "branches"}))
     staff_no = forms.CharField(label=lazy("工号"), max_length=20, required=False)
+    phone = forms.CharField(
+        label=lazy("工作电话"),
+        max_length=32,
+        required=False,
+        help_text=lazy("换管户时告知客户的号码；行内人员表有电话的，以该表为准"),
+    )
     password = forms.CharField(
         label=lazy("新密码"),
         required=False,
@@ -90,7 +96,7 @@ def switch(request: Request, username: str) -> HttpResponse:
 def _form(request: Request, found: object) -> HttpResponse:
     initial = {}
     if found is not None:
-        initial = {k: getattr(found, k) for k in ("username", "display_name", "role", "staff_no")} | {
+        initial = {k: getattr(found, k) for k in ("username", "display_name", "role", "staff_no", "phone")} | {
             "branch_code": found.branch.code
         }  # type: ignore[attr-defined]
     form = PersonForm(request.POST or None, initial=initial)
@@ -109,6 +115,7 @@ def _form(request: Request, found: object) -> HttpResponse:
             role=given["role"],
             branch_code=given["branch_code"],
             staff_no=given["staff_no"],
+            phone=given["phone"],
         )
         if given["password"]:
             set_password(request.actor, username, given["password"])

@@ -403,6 +403,7 @@ STAFF = Table(
         C("role", "text", True, codes=("rm", "branch_head", "marketer", "checker", "analyst", "admin", "remote_agent")),
         C("branch_code", "text", True),
         C("capacity", "integer"),
+        C("phone", "text"),  # at work, as customers are told it
     ),
     key=("staff_no",),
     per_customer=False,

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kequn.core.spec.base import Definition, Name, Spec, Text
 
@@ -40,6 +40,14 @@ class TemplateSpec(Definition):
     """The offer it is about; none: it is about nothing in particular, and may be sent to anybody who agreed."""
     valid_until: date | None = None
     """The last day on which it may be sent by hand."""
+    serves: Literal["", "owner_notice"] = ""
+    """The one service it is written for: it is sent as that and as nothing else, also to who refused marketing."""
+
+    @model_validator(mode="after")
+    def _offers_nothing(self) -> TemplateSpec:
+        if self.serves and self.product:
+            raise ValueError("a service text offers nothing: leave out `product` or `serves`")
+        return self
 
 
 class Objection(Spec):

@@ -17,11 +17,11 @@ from kequn.ops.campaigns import states
 from kequn.ops.campaigns.models import Campaign
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.customers.queries import branch_of
-from kequn.ops.delivery.contracts import BY_HAND, Allow, Block, Hold, Pending, Verdict
+from kequn.ops.delivery.contracts import BY_HAND, NOTICE, Allow, Block, Hold, Pending, Verdict
 from kequn.ops.orgs.actor import system_actor
 from kequn.ops.orgs.queries import branches_for
 from kequn.ops.runtime import engine
-from kequn.ops.workbench.services import gate_by_hand
+from kequn.ops.workbench.services import gate_by_hand, gate_notices
 
 LATER = timedelta(minutes=5)
 WAITING = {states.FROZEN: "NOT_LAUNCHED", states.STOPPED: "STOPPED"}
@@ -42,6 +42,8 @@ def gate_at_sending(touches: Sequence[Pending], now: datetime) -> list[Verdict]:
 def _of_campaign(name: str, touches: list[Pending], now: datetime) -> list[Verdict]:
     if name == BY_HAND:
         return gate_by_hand(touches, now)
+    if name == NOTICE:
+        return gate_notices(touches, now)
     campaign = Campaign.objects.select_related("audience").filter(name=name).first()
     if campaign is None or campaign.state not in (states.RUNNING, *WAITING):
         return [Block("NO_CAMPAIGN")] * len(touches)

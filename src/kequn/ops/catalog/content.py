@@ -20,6 +20,7 @@ FIELDS: dict[str, Text] = {
     "bank_name": Text(zh="银行名称", en="the bank's name"),
     "branch_name": Text(zh="客户所属网点", en="the customer's branch"),
     "rm_name": Text(zh="客户经理姓名", en="the relationship manager's name"),
+    "rm_phone": Text(zh="客户经理工作电话", en="the relationship manager's phone at work"),
     "product_name": Text(zh="产品名称", en="the product's name"),
     "benefit": Text(zh="权益", en="the benefit"),
     "valid_until": Text(zh="有效期至", en="valid until"),
@@ -94,6 +95,9 @@ BANNED: tuple[Banned, ...] = (
     ),
 )
 
+NOTICE_CHANNELS = ("wecom", "sms")
+OF_AN_OFFER = frozenset({"product_name", "benefit", "valid_until", "end_on"})
+MERGED = re.compile(r"\{\{\s*([a-z_]+)")
 OPT_OUT = re.compile(r"拒收|退订|回复\s*[A-Z0-9]+|回\s*[TRN]\b|unsubscribe|opt[- ]?out|reply\s+\w+", re.IGNORECASE)
 PRIVATE = re.compile(r"(?<!\d)1\d{10}(?!\d)|(?<!\d)\d{17}[\dXx](?!\d)|(?<!\d)\d{16,19}(?!\d)")
 RETURN_FIGURE = re.compile(
@@ -130,7 +134,14 @@ def _template(spec: TemplateSpec, purpose: Purpose | None) -> Iterator[Mark]:
     whole = "\n".join(part for part in (spec.subject, spec.body, spec.opt_out) if part)
     yield from _places(whole)
     yield from _words(whole)
-    if spec.channel in ("sms", "email") and purpose in (None, "marketing"):
+    if spec.serves:
+        yield from _service(spec, whole, purpose)
+    elif "rm_phone" in MERGED.findall(whole):
+        reason = Text(
+            zh="客户经理电话只用于换管户告知", en="The manager's phone is for the notice of a new manager alone"
+        )
+        yield Mark("phone_outside_notice", "fault", "rm_phone", reason, whole.find("rm_phone"))
+    if not spec.serves and spec.channel in ("sms", "email") and purpose in (None, "marketing"):
         yield from _opt_out(spec, "caution" if purpose is None else "fault")
     if spec.channel == "sms":
         yield from _sms(spec)
@@ -163,6 +174,25 @@ def _words(text: str) -> Iterator[Mark]:
             zh="出现收益或利率数字，须同时披露风险或年化口径", en="A figure of return needs its risk or basis beside it"
         )
         yield Mark("figure_without_risk", "fault", figure.group(0), reason, text.find(figure.group(0)))
+
+
+def _service(spec: TemplateSpec, text: str, purpose: Purpose | None) -> Iterator[Mark]:
+    """What is sent without asking for consent says what it is for, offers nothing, and is no part of a campaign."""
+    named = set(MERGED.findall(text))
+    if purpose is not None:
+        reason = Text(zh="换管户告知不用于活动", en="The notice of a new manager is not for campaigns")
+        yield Mark("notice_in_campaign", "fault", "", reason)
+    if spec.channel not in NOTICE_CHANNELS:
+        yield Mark(
+            "notice_channel", "fault", "", Text(zh="换管户告知用短信或企业微信", en="A notice goes by SMS or WeCom")
+        )
+    if missing := [name for name in ("rm_name", "rm_phone") if name not in named]:
+        fields = "、".join(missing)
+        reason = Text(zh=f"换管户告知必须写明新客户经理：{fields}", en=f"A notice names the new manager: {fields}")
+        yield Mark("notice_without_manager", "fault", "", reason)
+    for name in sorted(named & OF_AN_OFFER):
+        reason = Text(zh="服务通知不得夹带推荐", en="A service message must not carry an offer")
+        yield Mark("offer_in_service", "fault", name, reason, text.find(name))
 
 
 def _opt_out(spec: TemplateSpec, grade: Literal["fault", "caution"]) -> Iterator[Mark]:

@@ -185,7 +185,7 @@ def reachable_few(customer_ids: Iterable[str]) -> dict[str, set[str]]:
 
 def merge_fields(actor: Actor, customer_ids: Iterable[str]) -> dict[str, dict[str, str]]:
     """Return what a template may merge of each customer: her family name and nothing that identifies her further."""
-    if not any(actor.may(right) for right in ("delivery.run", "campaign.launch", "material.send")):
+    if not any(actor.may(right) for right in ("delivery.run", "campaign.launch", "material.send", "notice.send")):
         raise NotAllowed("Merge fields go to the dispatcher.", right="delivery.run")
     ids = list(customer_ids)
     fields: dict[str, dict[str, str]] = {}

@@ -10,6 +10,8 @@ from typing import Protocol
 
 BY_HAND = "@hand"
 """In the place of a campaign's name: a touch that a member of staff sends herself. No campaign can be called so."""
+NOTICE = "@notice"
+"""In the place of a campaign's name: the word owed to a customer whose relationship manager changed."""
 
 
 @dataclass(frozen=True, slots=True)

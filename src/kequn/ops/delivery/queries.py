@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator
 from datetime import date, datetime
+from typing import Any
 
 from django.db.models import Case, CharField, Count, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from kequn.ops.customers.queries import people_for
+from kequn.ops.delivery import states
 from kequn.ops.delivery.contracts import BY_HAND, ContactMade
 from kequn.ops.delivery.models import Contact, InFlight, Outcome, Ready, Stop, Touch, Unknown
 from kequn.ops.delivery.sealing import unseal
 from kequn.ops.orgs.actor import Actor
+
+HANDED, NOT_SENT = states.HANDED, states.NOT_SENT
 
 
 def outcomes_by_state(actor: Actor, campaign: str, *, wave: str | None = None) -> dict[str, int]:
@@ -78,6 +82,16 @@ def touches_of(customer_id: str) -> QuerySet[Touch]:
 def sent_by_hand(ref: str) -> Touch | None:
     """Return the touch that a member of staff sent under a reference, for other services."""
     return Touch.objects.select_related("sending").filter(sending__ref=ref).first()
+
+
+def touches_by_key(keys: Collection[str]) -> dict[str, Any]:
+    """Return some touches by their keys, with ``state``, ``reason`` and ``at``, for other services."""
+    found: dict[str, Any] = {}
+    asked = sorted(keys)
+    for start in range(0, len(asked), 500):
+        rows = Touch.objects.select_related("sending").filter(key__in=asked[start : start + 500])
+        found.update((touch.key, touch) for touch in _standing(rows))
+    return found
 
 
 def was_sent_by_hand(customer_id: str, template: str, *, since: datetime) -> bool:

@@ -21,6 +21,7 @@ from kequn.ops.delivery import accounts, quarantine, receipts
 from kequn.ops.delivery.clocks import bank_day
 from kequn.ops.delivery.contracts import (
     BY_HAND,
+    NOTICE,
     Addresses,
     Allow,
     Block,
@@ -44,6 +45,8 @@ __all__ = ["Allow", "Block", "Hold", "NewTouch"]
 ENTRY_POINTS = "kequn.channels"
 CHUNK = 1_000
 SCOPES = ("all", "channel", "campaign", "wave")
+TO_CREATE = {BY_HAND: "material.send", NOTICE: "notice.send"}
+"""The right to put touches in line that belong to no campaign."""
 
 _lines: dict[str, Line] = {}
 _installed: dict[str, Gate | Addresses] = {}
@@ -114,15 +117,16 @@ def create_touches(actor: Actor, wave_ref: str, rows: Iterable[NewTouch]) -> int
     was cut off is simply repeated.
 
     Raises:
-        NotAllowed: no right ``campaign.launch``; for what is sent by hand, ``material.send``.
+        NotAllowed: no right ``campaign.launch``; for what is sent by hand ``material.send``, for notices ``notice.send``.
         InvalidSpec: a merge field without a value, or an unknown one.
         Conflict: the wave belongs to another campaign.
     """
-    if not actor.may("material.send"):
+    if not any(actor.may(right) for right in TO_CREATE.values()):
         actor.must("campaign.launch")
     added, source, compiled = 0, iter(rows), {}
     while chunk := list(islice(source, CHUNK)):
-        actor.must("material.send" if {row.campaign for row in chunk} == {BY_HAND} else "campaign.launch")
+        for campaign in {row.campaign for row in chunk}:
+            actor.must(TO_CREATE.get(campaign, "campaign.launch"))
         added += _create_chunk(actor, wave_ref, chunk, compiled)
     if added:
         record(actor, "touches.created", ("wave", wave_ref), added=added)

@@ -50,6 +50,8 @@ class User(AbstractBaseUser):
     role = models.CharField(max_length=12, choices=[(r, str(r)) for r in ROLES])
     branch = models.ForeignKey(Branch, on_delete=models.PROTECT, related_name="+")
     staff_no = models.CharField(max_length=20, blank=True, db_index=True)
+    phone = models.CharField(max_length=32, blank=True)
+    """At work, as customers are told it."""
     is_active = models.BooleanField(default=True)
     language = models.CharField(max_length=10, default="zh-hans")
     capacity = models.PositiveIntegerField(default=20)
@@ -72,6 +74,7 @@ class User(AbstractBaseUser):
             branch_path=self.branch.path,
             staff_no=self.staff_no,
             display_name=self.display_name,
+            branch_name=self.branch.name,
         )
 
 

@@ -12,7 +12,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from kequn.core.errors import Conflict, InvalidSpec, NotAllowed
+from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.models import Branch, Token, User
 from kequn.ops.orgs.queries import all_staff_for, branches_for
@@ -21,6 +21,7 @@ from kequn.ops.runtime import now
 
 APART = "/-/"
 """Where the paths of branches begin that belong to no head office: nobody there sees the whole institution."""
+PHONE_MOST = 32
 NO_PASSWORD = "!"  # noqa: S105
 """What Django reads as: nobody can log in with any password."""
 
@@ -69,7 +70,8 @@ def sync_branches(rows: Iterable[Mapping[str, Any]]) -> int:
 def sync_staff(rows: Iterable[Mapping[str, Any]]) -> int:
     """Make a user for each member of staff; return how many were new. A new user has no password until one is set.
 
-    Rows have staff_no, name, role, branch_code, capacity. The login name is the staff number in lower case.
+    Rows have staff_no, name, role, branch_code, capacity, phone. The login name is the staff number in lower case. A table
+    without telephone numbers leaves those that were entered here.
     """
     branches = {b.code: b for b in Branch.objects.all()}
     known = {u.staff_no: u for u in User.objects.exclude(staff_no="")}
@@ -85,7 +87,7 @@ def sync_staff(rows: Iterable[Mapping[str, Any]]) -> int:
             "role": row["role"],
             "branch": branch,
             "capacity": row.get("capacity") or 20,
-        }
+        } | ({"phone": phone_as_told(row["phone"])} if row.get("phone") else {})
         user = known.get(row["staff_no"])
         if user is None:
             fresh.append(
@@ -116,12 +118,19 @@ def set_password(actor: Actor, username: str, password: str) -> None:
 
 
 def save_user(
-    actor: Actor, username: str, *, display_name: str, role: str, branch_code: str, staff_no: str = ""
+    actor: Actor,
+    username: str,
+    *,
+    display_name: str,
+    role: str,
+    branch_code: str,
+    staff_no: str = "",
+    phone: str | None = None,
 ) -> User:
-    """Add or change a user within the actor's branches.
+    """Add or change a user within the actor's branches; ``phone`` is left as it is where none is given.
 
     Raises:
-        InvalidSpec: no such role or branch.
+        InvalidSpec: no such role or branch, or the telephone number is none.
         NotAllowed: the user, or her new branch, is outside the actor's branches.
     """
     actor.must("user.manage")
@@ -135,12 +144,28 @@ def save_user(
     if User.objects.filter(username=username).exists():
         _user(actor, username)
     fields = {"display_name": display_name, "role": role, "branch": branch, "staff_no": staff_no}
+    fields |= {} if phone is None else {"phone": phone_as_told(phone)}
     with transaction.atomic():
         user, _ = User.objects.update_or_create(
             username=username, defaults=fields, create_defaults=fields | {"password": NO_PASSWORD}
         )
         _note(actor, "user.saved", user, username=username, role=role, branch=branch_code, staff_no=staff_no)
     return user
+
+
+def phone_as_told(number: str) -> str:
+    """Return a telephone number at work as customers are told it; empty for none.
+
+    Raises:
+        InvalidSpec: it is not made of digits, spaces, a plus, hyphens and brackets, or has not 3 to 20 digits.
+    """
+    shown = " ".join(number.split())
+    digits = sum(c in "0123456789" for c in shown)
+    if shown and (not 3 <= digits <= 20 or set(shown) - set("0123456789 +-()") or len(shown) > PHONE_MOST):
+        raise InvalidSpec(
+            "This is no telephone number.", hint="Write digits, such as 0571-8600 1234.", where=Where(field="phone")
+        )
+    return shown
 
 
 def rename_login(actor: Actor, staff_no: str, username: str) -> User:

@@ -183,9 +183,21 @@ class Notice(models.Model):
     told_at = models.DateTimeField(null=True)
     how = models.CharField(max_length=12, blank=True)
     by = models.CharField(max_length=40, blank=True)
+    message = models.CharField(max_length=32, blank=True)
+    """Key of the touch that tells her: on its way while the notice is owed, the proof once she was told."""
+    tries = models.PositiveSmallIntegerField(default=0)
+    """Messages begun so far; one that was not sent frees the notice for the next."""
+    refused = models.CharField(max_length=120, blank=True)
+    """Why the last message did not reach her: codes of the gate, or what became of it."""
 
     class Meta:
         ordering = ["due_on", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["message"], condition=~models.Q(message=""), name="notice_one_message_each")
+        ]
+        indexes = [
+            models.Index(fields=["state", "told_at"], condition=~models.Q(message=""), name="notice_with_message")
+        ]
 
 
 class WecomMove(models.Model):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, Q, QuerySet
 
 from kequn.core.errors import InvalidSpec, NotAllowed, Where
 from kequn.ops.governance.services import record
@@ -20,6 +20,7 @@ from kequn.ops.runtime import now
 
 WAYS = ("call", "visit", "wecom", "sms", "letter", "branch")
 """By which a customer can be told."""
+MOST_FOLLOWED = 5_000
 
 
 def notices_for(actor: Actor, *, state: str | None = states.OWED) -> QuerySet[Notice]:
@@ -51,20 +52,62 @@ def owe_notices(changes: Sequence[OwnerChange]) -> list[Notice]:
     return Notice.objects.bulk_create(rows, batch_size=500)
 
 
+def notices_numbered(actor: Actor, notice_ids: Collection[int]) -> list[Notice]:
+    """Return some notices of the actor, whatever their state, the most urgent first.
+
+    Raises:
+        NotAllowed: one of them is not hers.
+    """
+    ids = set(notice_ids)
+    rows = list(notices_for(actor, state=None).filter(pk__in=ids))
+    if len(rows) != len(ids):
+        raise NotAllowed("There is no such notice of yours.", n=len(ids))
+    return rows
+
+
+def notices_of_messages(keys: Collection[str]) -> dict[str, Notice]:
+    """Return the notices that some touches are to settle, by the touch's key, for who sends them."""
+    return {row.message: row for row in Notice.objects.filter(message__in=[k for k in keys if k])}
+
+
+def with_messages(since: datetime) -> list[Notice]:
+    """Return the notices with a message under way, and those told by one since a moment, for who follows the messages."""
+    rows = Notice.objects.exclude(message="")
+    return list(rows.filter(Q(state=states.OWED) | Q(state=states.TOLD, told_at__gte=since))[:MOST_FOLLOWED])
+
+
+def begin_message(notice: Notice, key: str) -> bool:
+    """Note that a message goes out for a notice that is owed and has none; return whether it was still so.
+
+    The caller holds the transaction in which the message is created.
+    """
+    rows = Notice.objects.filter(pk=notice.pk, state=states.OWED, message="", tries=notice.tries)
+    return bool(rows.update(message=key, tries=F("tries") + 1, refused=""))
+
+
+def settle_message(notice: Notice, *, arrived: bool, how: str, by: str, at: datetime, why: str = "") -> bool:
+    """Note what became of a notice's message: she is told, or the word is owed again. Twice changes nothing."""
+    rows = Notice.objects.filter(pk=notice.pk, message=notice.message)
+    if arrived:
+        return bool(rows.filter(state=states.OWED).update(state=states.TOLD, told_at=at, how=how, by=by))
+    rows = rows.filter(state__in=[states.OWED, states.TOLD])
+    return bool(rows.update(state=states.OWED, message="", told_at=None, how="", by="", refused=why[:120]))
+
+
 def mark_told(actor: Actor, notice_ids: Collection[int], *, how: str) -> int:
-    """Note that customers were told, and how; return how many. Twice changes nothing.
+    """Note that customers were told, and how; return how many. Twice changes nothing; a message under way is not sent.
 
     Raises:
         NotAllowed: one of the notices is not hers.
     """
     if how not in WAYS:
         raise InvalidSpec(f"Say how she was told: {', '.join(WAYS)}.", where=Where(field="how"))
-    ids = set(notice_ids)
-    mine = notices_for(actor, state=None).filter(pk__in=ids)
-    if mine.count() != len(ids):
-        raise NotAllowed("There is no such notice of yours.", n=len(ids))
+    ids = [row.pk for row in notices_numbered(actor, notice_ids)]
+    mine = Notice.objects.filter(pk__in=ids)
     with transaction.atomic():
-        n = mine.filter(state=states.OWED).update(state=states.TOLD, told_at=now(), how=how, by=actor.username)
+        n = mine.filter(state=states.OWED).update(
+            state=states.TOLD, told_at=now(), how=how, by=actor.username, message="", refused=""
+        )
         if n:
             record(actor, "notices.told", ("staff", actor.staff_no or actor.username), n=n, how=how)
     return n

@@ -52,7 +52,7 @@ LINE: dict[str, Text] = {
 OWED, TOLD, WAIVED = "owed", "told", "waived"
 NOTICE: dict[str, frozenset[str]] = {
     OWED: frozenset({TOLD, WAIVED}),
-    TOLD: frozenset(),
+    TOLD: frozenset({OWED}),  # the message did not arrive after all
     WAIVED: frozenset(),
 }
 

@@ -12,7 +12,7 @@ import numpy as np
 from kequn.core.data.tables import TABLES
 from kequn.core.engine.duck import Engine
 from kequn.core.gate import ALLOW, CHANNELS, HOLD, Candidates, Decisions, Facts, Proposal, decide
-from kequn.core.spec.campaign import ContactPolicySpec
+from kequn.core.spec.campaign import ContactPolicySpec, Purpose
 from kequn.core.spec.tag import TagSpec
 from kequn.ops.audiences.queries import OPEN_TALK, dates, facts_about, shown_value, tags_of_one
 from kequn.ops.runtime import engine
@@ -108,10 +108,11 @@ def decide_for_rm(
     policy: ContactPolicySpec,
     now: datetime,
     without: Sequence[str] = (),
+    purpose: Purpose = "marketing",
 ) -> Decisions:
     """Return the gate's verdict on a contact that the customer's own RM starts."""
     facts = for_rm(facts_about(np.array([ordinal], dtype=np.uint32), policy=policy, now=now, without=without))
-    return decide(Candidates.each([ordinal], [channel], proposal), facts, policy, now=now, purpose="marketing")
+    return decide(Candidates.each([ordinal], [channel], proposal), facts, policy, now=now, purpose=purpose)
 
 
 def channels_of(ordinal: int, facts: Facts, policy: ContactPolicySpec, *, now: datetime) -> tuple[ChannelState, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -77,7 +77,9 @@ def materials_for(actor: Actor, customer_id: str) -> list[Material]:
     actor.must("material.send")
     person_for(actor, customer_id)
     return [
-        _material(row) for row in catalog.in_use("template") if row.spec.channel in CHANNELS and not _is_over(row.spec)
+        _material(row)
+        for row in catalog.in_use("template")
+        if row.spec.channel in CHANNELS and not row.spec.serves and not is_over(row.spec)
     ]
 
 
@@ -92,7 +94,7 @@ def preview_material(actor: Actor, customer_id: str, name: str) -> MaterialPrevi
     actor.must("material.send")
     person = person_for(actor, customer_id)
     material, template = _in_use(name)
-    subject, body = _rendered(actor, person, material, template)
+    subject, body = filled(material_values(actor, person, material), template)
     decisions = _decided(customer_id, material, template, moment=now())
     codes = ("UNKNOWN_CUSTOMER",) if decisions is None else decisions.codes(0)
     is_held = decisions is not None and decisions.verdict[0] == HOLD
@@ -132,7 +134,7 @@ def send_material(actor: Actor, customer_id: str, name: str, *, key: str, finger
         )
     moment = now()
     refuse_blocked(_decided(customer_id, material, template, moment=moment), catalog.policy())
-    subject, body = _rendered(actor, person, material, template)
+    subject, body = filled(material_values(actor, person, material), template)
     touch = NewTouch(
         customer_id=customer_id, channel=material.channel, campaign=BY_HAND, template=fingerprint, subject=subject,
         body=body, offer=material.offer, priority=PRIORITY, expires_at=moment + LEAVES_WITHIN,
@@ -152,12 +154,17 @@ def gate_by_hand(touches: Sequence[Pending], moment: datetime) -> list[Verdict]:
 
 
 def _at_sending(touch: Pending, row: Any, moment: datetime) -> Verdict:
-    if row is None or _is_over(row.spec):
+    if row is None or row.spec.serves or is_over(row.spec):
         return Block("CONTENT_NOT_APPROVED")
     try:
         decisions = _decided(touch.customer_id, _material(row), row.spec, moment=moment, without=[touch.key])
     except KequnError:
         return Block("DEFINITION_MISSING")
+    return verdict_of(decisions, moment)
+
+
+def verdict_of(decisions: Decisions | None, moment: datetime) -> Verdict:
+    """Return a gate's decision on one touch as the dispatcher takes it; ``None``: the bank does not know the customer."""
     if decisions is None:
         return Block("UNKNOWN_CUSTOMER")
     if decisions.verdict[0] == ALLOW:
@@ -195,9 +202,9 @@ class Blocked(Conflict):
 
 def _in_use(name: str) -> tuple[Material, TemplateSpec]:
     row = catalog.current("template", name)
-    if row is None or row.spec.channel not in CHANNELS:
+    if row is None or row.spec.channel not in CHANNELS or row.spec.serves:
         raise UnknownDefinition(f"There is no approved material {name!r}.", hint="Choose another one.", name=name)
-    if _is_over(row.spec):
+    if is_over(row.spec):
         raise UnknownDefinition(
             f"The material {name!r} is past its last day.", hint="Ask head office to renew it.", name=name
         )
@@ -209,7 +216,8 @@ def _material(row: Any) -> Material:
     return Material(row.name, row.fingerprint, spec.channel, spec.title, spec.product or "")
 
 
-def _is_over(spec: TemplateSpec) -> bool:
+def is_over(spec: TemplateSpec) -> bool:
+    """Whether a text is past its last day."""
     return spec.valid_until is not None and spec.valid_until < bank_today()
 
 
@@ -229,9 +237,12 @@ def _decided(
     return decide_for_rm(ordinal, material.channel, proposal, policy=catalog.policy(), now=moment, without=without)
 
 
-def _rendered(actor: Actor, person: MaskedPerson, material: Material, template: TemplateSpec) -> tuple[str, str]:
-    """Return subject and body with the merge fields filled, and nothing else of the customer."""
-    values = _values(actor, person, material)
+def filled(values: Mapping[str, str], template: TemplateSpec) -> tuple[str, str]:
+    """Return subject and body with the merge fields filled, and nothing else of the customer.
+
+    Raises:
+        InvalidSpec: a field has no value.
+    """
     body = f"{template.body}{template.opt_out}"
     try:
         return tuple(compile_text(text, allowed=FIELDS).render(values) for text in (template.subject, body))  # type: ignore[return-value]
@@ -241,14 +252,19 @@ def _rendered(actor: Actor, person: MaskedPerson, material: Material, template: 
         ) from error
 
 
-def _values(actor: Actor, person: MaskedPerson, material: Material) -> dict[str, str]:
+def person_values(actor: Actor, person: MaskedPerson) -> dict[str, str]:
+    """Return what a text may merge of a customer and of her branch."""
     named = merge_fields(actor, [person.customer_id]).get(person.customer_id, {})
-    values = {
+    return {
         "bank_name": settings.BANK_NAME,
         "family_name": named.get("family_name", ""),
         "branch_name": branches_numbered([person.branch_code]).get(person.branch_code, ""),
-        "rm_name": actor.display_name,
     }
+
+
+def material_values(actor: Actor, person: MaskedPerson, material: Material) -> dict[str, str]:
+    """Return what a material may merge; a field without a value is absent."""
+    values = person_values(actor, person) | {"rm_name": actor.display_name}
     row = catalog.current("offer", material.offer) if material.offer else None
     if row is not None:
         product = catalog.products().get(row.spec.product)

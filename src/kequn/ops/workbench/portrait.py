@@ -16,7 +16,7 @@ from kequn.ops.audiences.queries import bank_today, customer_ids, ordinals
 from kequn.ops.customers.contracts import MaskedPerson
 from kequn.ops.customers.queries import people_by_id, person_for
 from kequn.ops.customers.services import REVEALS_A_DAY, reveals_within_a_day
-from kequn.ops.delivery.contracts import BY_HAND
+from kequn.ops.delivery.contracts import BY_HAND, NOTICE
 from kequn.ops.delivery.queries import touches_of
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
@@ -52,6 +52,10 @@ from kequn.ops.workbench.steps import Known, advice_of
 SOON = timedelta(days=30)
 LEFT = frozenset({"closed", "deceased"})
 Tags = Mapping[str, TagValue]
+BY_STAFF = {
+    BY_HAND: Text(zh="客户经理发送素材", en="Material sent by the RM"),
+    NOTICE: Text(zh="换管户告知", en="Notice of a new manager"),
+}
 Due = Literal["risk_test", "document", "maturing"]
 
 
@@ -194,12 +198,12 @@ def _contacts(customer_id: str, ordinal: int, follow_ups: list[FollowUp]) -> tup
 
 def sender_of(touch: Any) -> str:
     """Return the staff number of who sent a touch by hand; empty for a campaign's."""
-    return touch.sending.ref.split(":")[1] if touch.sending.campaign == BY_HAND else ""
+    return touch.sending.ref.split(":")[1] if touch.sending.campaign in (BY_HAND, NOTICE) else ""
 
 
 def _sent(touch: Any, by: Any) -> Contacted:
     moment = touch.at or touch.created_at
-    what = Text(zh="客户经理发送素材", en="Material sent by the RM") if by else Text(zh=touch.sending.campaign or "–")
+    what = BY_STAFF.get(touch.sending.campaign) or Text(zh=touch.sending.campaign or "–")
     post, who = (by.role, by.display_name) if by else ("", "")
     return Contacted(moment.date(), moment, touch.channel, post, who, what, touch.state, "state")
 

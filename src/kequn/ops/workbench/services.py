@@ -30,6 +30,7 @@ from kequn.ops.workbench.material import (
 from kequn.ops.workbench.models import Task
 from kequn.ops.workbench.morning import request_morning
 from kequn.ops.workbench.moving import assign_task, reassign_tasks
+from kequn.ops.workbench.notices import gate_notices, notice_texts, preview_notices, send_notices, settle_notices
 from kequn.ops.workbench.planning import plan_day
 from kequn.ops.workbench.portrait import advice_for, customer_360, money_for, past_for
 from kequn.ops.workbench.recording import masked_note, own_key, record_outcome, undo_outcome
@@ -47,14 +48,17 @@ __all__ = [
     "customer_360",
     "expire_tasks",
     "gate_by_hand",
+    "gate_notices",
     "import_results",
     "masked_note",
     "materials_for",
     "money_for",
+    "notice_texts",
     "on_correction",
     "past_for",
     "plan_day",
     "preview_material",
+    "preview_notices",
     "preview_results",
     "reassign_tasks",
     "record_outcome",
@@ -62,6 +66,8 @@ __all__ = [
     "reopen_task",
     "request_morning",
     "send_material",
+    "send_notices",
+    "settle_notices",
     "settle_tasks",
     "start_contact",
     "tell_campaigns",

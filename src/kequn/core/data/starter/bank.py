@@ -225,5 +225,6 @@ def _small_files(folder: Path, customers: int) -> dict[str, int]:
         file.write(pa.table({
             "EMP_ID": [p.number for p in team], "EMP_NM": [p.name for p in team], "POST": [posts[p.role] for p in team],
             "ORG_NO": [p.branch for p in team], "CAP": [p.capacity or None for p in team],
+            "TEL": [f"0999-{p.number:0>8}" for p in team],  # an area code that no place has
         }))  # fmt: skip
     return {"products": len(PRODUCTS), "branches": len(tree), "staff": len(team)}
