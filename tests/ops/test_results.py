@@ -42,7 +42,7 @@ def test_a_file_is_recorded_once_on_her_open_tasks_and_by_itself(definitions: No
         task, "appointment", Decimal(200_000), "file",
     )  # fmt: skip
     assert first.at == NOW - timedelta(hours=19)
-    assert (second.task.title_zh, second.note, second.detail.flags) == ("补录的联系", "打了两次 ***", "numbers")
+    assert (second.task.title_zh, second.note, second.detail.flags) == ("补录的联系", "打了两次 ***", "number")
     assert services.import_results(cast["wangfang"], content, "改名.csv") == done
     assert FollowUp.objects.count() == 2
     assert ResultFile.objects.count() == 1

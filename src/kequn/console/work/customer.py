@@ -64,7 +64,7 @@ NEXT = (
 PARTS = ("advice", "money", "past")
 SHOWN = 30
 FLAGS = {
-    "numbers": lazy("备注里的号码已隐去：备注不保存号码。"),
+    "number": lazy("备注里的号码已隐去：备注不保存号码。"),
     "markup": lazy("备注里有代码字样，已按普通文字保存。"),
 }
 

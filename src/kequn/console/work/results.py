@@ -64,7 +64,7 @@ def grid(request: Request) -> HttpResponse:
         else:
             n = len(made)
             messages.success(request, ngettext("已登记 %d 条", "已登记 %d 条", n) % n)
-            if any("numbers" in f.detail.flags for f in made):
+            if any("number" in f.detail.flags for f in made):
                 messages.warning(request, str(FLAGGED))
             return redirect("results_grid")
         context["given"] = {int(t): _typed(form, t) for t in form.getlist("task")}

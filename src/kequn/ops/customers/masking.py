@@ -6,25 +6,47 @@ import re
 
 from kequn.ops.customers.contracts import Cleaned
 
-NUMBERS = re.compile(r"\d{7,}|\d(?:[\s.·–—-]{0,2}\d){10,}")
-"""A number that could be somebody's: also one written in groups, as phone and card numbers are."""
+GAP = r"(?:[^\S\n]|[.．·•・_/／\-‐‑‒–—―−﹣－])"
+"""What stands between the groups of one number, as often as three times: blanks, dots, dashes, strokes."""
+RUN = re.compile(rf"\d(?:{GAP}{{0,3}}\d)*(?:{GAP}{{0,3}}[XxＸｘ](?![A-Za-z]))?")
+"""Digits of any width that may be one number, with the letter that a document number may end with."""
+DATE = r"(?:19|20)\d\d[-./](?:0?[1-9]|1[0-2])[-./](?:0?[1-9]|[12]\d|3[01])"
+DATES = re.compile(rf"{DATE}(?:{GAP}{{1,3}}{DATE})*")
+PERSONAL = 11
+"""Digits of the shortest number that is somebody's however it is grouped: a mobile phone's."""
+LONG = re.compile(r"\d{7,}")
+"""In one piece a number may be a fixed line's, unless it is said to be money."""
+MONEY_BEFORE = re.compile(r"(?:[¥￥$]|人民币|RMB|CNY)\s{0,2}$", re.IGNORECASE)
+MONEY_AFTER = re.compile(r"\s{0,2}(?:元|万|块|美元|yuan|RMB|CNY)", re.IGNORECASE)
+HIDDEN = "***"
 MARKUP = re.compile(r"<\s*[/!a-z][^>]*>?|javascript\s*:|\bon[a-z]{3,}\s*=", re.IGNORECASE)
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\xad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 """Characters that show nothing or turn the reading round."""
 
 
 def clean(text: str, *, longest: int) -> Cleaned:
     """Return words fit to be kept: numbers that could be a phone, card or document hidden, at most ``longest`` characters.
 
+    However a number of eleven digits and more is grouped and whatever the width of its digits, it is hidden; so is one of
+    seven and more in one piece, unless a currency says that it is money. Dates and amounts with commas stay.
     Markup is kept as it was typed, for pages escape what they show; it is flagged, for somebody should look at it.
 
     >>> clean("call 13900001111 <script>", longest=200)
     Cleaned(text='call *** <script>', flags=('number', 'markup'))
     """
     plain = CONTROL.sub("", text.replace("\r\n", "\n")).strip()
-    kept = NUMBERS.sub("***", plain)
+    kept = RUN.sub(_hidden, plain)
     flags = (("number", kept != plain), ("markup", MARKUP.search(plain) is not None))
     return Cleaned(kept[:longest].rstrip(), tuple(flag for flag, is_so in flags if is_so))
+
+
+def _hidden(found: re.Match[str]) -> str:
+    """Return what of a run of digits may be read."""
+    run = found.group()
+    if sum(map(str.isdigit, run)) >= PERSONAL:
+        return run if DATES.fullmatch(run) else HIDDEN
+    is_money = MONEY_BEFORE.search(found.string, 0, found.start()) or MONEY_AFTER.match(found.string, found.end())
+    return run if is_money else LONG.sub(HIDDEN, run)
 
 
 def name(value: str) -> str:

@@ -187,7 +187,7 @@ class ContactDetail(models.Model):
     """Code of the product that an appointment or a deal is about."""
     source = models.CharField(max_length=8, choices=[(s, s) for s in ("form", "grid", "file")], default="form")
     flags = models.CharField(max_length=40, blank=True)
-    """What was found in the note, with commas between: ``numbers`` (masked), ``markup`` (shown as text)."""
+    """What was found in the note, with commas between: ``number`` (masked), ``markup`` (shown as text)."""
 
 
 class ResultFile(models.Model):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,6 +12,7 @@ from django.db.models import F
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
 from kequn.core.gate import CHANNELS
 from kequn.ops.catalog import queries as catalog
+from kequn.ops.customers.services import clean
 from kequn.ops.delivery.services import cancel_for_customer, record_contact, take_back_contact
 from kequn.ops.governance.services import record, record_consent, suppress
 from kequn.ops.orgs.actor import Actor
@@ -26,9 +26,6 @@ UNDO_WITHIN = timedelta(seconds=10)
 PROMISE_STANDS = timedelta(days=14)
 """So long an appointment or a promised call that was missed stays before the RM."""
 NOTE_LENGTH = 500
-PRIVATE = re.compile(r"\d{7,}|\d(?:[\s.·–—-]{0,2}\d){10,}")
-"""A number that could be somebody's: also one written in groups, as phone and card numbers are."""
-MARKUP = re.compile(r"<\s*/?\s*[a-zA-Z!]|javascript:", re.IGNORECASE)
 NEEDS_DATE = frozenset({"appointment"})
 
 
@@ -217,13 +214,12 @@ def _obey(actor: Actor, task: Task, intent: str, moment: datetime) -> None:
 
 
 def flagged_note(note: str) -> tuple[str, str]:
-    """Return a note as it is kept, and what its writer has to be told of it (``numbers``, ``markup``)."""
-    kept, had_numbers = masked_note(note)
-    flags = [name for name, found in (("numbers", had_numbers), ("markup", MARKUP.search(note))) if found]
-    return kept, ",".join(flags)
+    """Return a note as it is kept, and what its writer has to be told of it (``number``, ``markup``)."""
+    kept = clean(note, longest=NOTE_LENGTH)
+    return kept.text, ",".join(kept.flags)
 
 
 def masked_note(note: str) -> tuple[str, bool]:
     """Return a note without numbers that could be a phone, card or document, and whether it had any."""
-    kept = PRIVATE.sub("***", note.strip())
-    return kept[:NOTE_LENGTH], kept != note.strip()
+    kept = clean(note, longest=NOTE_LENGTH)
+    return kept.text, "number" in kept.flags
