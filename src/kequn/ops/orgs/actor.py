@@ -23,6 +23,7 @@ class Actor:
     branch_path: str
     staff_no: str = ""
     display_name: str = ""
+    branch_name: str = ""
 
     def may(self, right: str) -> bool:
         """Whether the role carries the right."""
