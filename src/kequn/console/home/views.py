@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from django.http import HttpResponse
@@ -14,6 +16,7 @@ from kequn.console.reviews.views import headlines
 from kequn.console.segments.pinyin import initials
 from kequn.console.work.today import today
 from kequn.core.errors import KequnError
+from kequn.core.spec.base import Text
 from kequn.ops.audiences.queries import latest_segments
 from kequn.ops.campaigns.queries import campaigns_for
 from kequn.ops.catalog.queries import latest_definitions
@@ -79,23 +82,27 @@ def search(request: Request) -> HttpResponse:
         if request.method == "POST" and actor.may("customer.view"):
             found["customers"] = find(actor, q)
         if actor.may("segment.view"):
-            found["segments"] = [(s.name, s.spec.title) for s in latest_segments(actor) if _meets(s.spec, word)][:MOST]
+            found["segments"] = _met(((s.name, s.spec, "") for s in latest_segments(actor)), word)
         if actor.may("tag.view"):
-            found["tags"] = [(r.spec.name, r.spec.title) for r in tag_rows_for(actor) if _meets(r.spec, word)][:MOST]
+            found["tags"] = _met(((r.spec.name, r.spec, "") for r in tag_rows_for(actor)), word)
         if actor.may("campaign.view"):
-            found["campaigns"] = [(c.name, c.spec.title) for c in campaigns_for(actor) if _meets(c.spec, word)][:MOST]
+            found["campaigns"] = _met(((c.name, c.spec, "") for c in campaigns_for(actor)), word)
         if actor.may("catalog.view"):
-            found["contents"] = [
-                (d.pk, d.spec.title, d.kind) for d in latest_definitions(actor) if _meets(d.spec, word)
-            ][:MOST]
+            found["contents"] = _met(((d.pk, d.spec, d.kind) for d in latest_definitions(actor)), word)
     found["nothing"] = bool(q) and not any(
         found.get(k) for k in ("customers", "segments", "tags", "campaigns", "contents")
     )
     return render(request, "home/search.html", found | {"language": language})
 
 
-def _meets(spec: Any, word: str) -> bool:
-    return word in f"{spec.name} {spec.title.zh} {spec.title.en} {initials(spec.title.zh)}".lower()
+def _met(named: Iterable[tuple[Any, Any, str]], word: str) -> list[tuple[Any, Text, str]]:
+    """Return (key, title, kind) of the first specs whose name, title or its initials hold the word."""
+    met = (
+        (key, spec.title, kind)
+        for key, spec, kind in named
+        if word in f"{spec.name} {spec.title.zh} {spec.title.en} {initials(spec.title.zh)}".lower()
+    )
+    return list(islice(met, MOST))
 
 
 def _data(request: Request) -> dict[str, Any]:
