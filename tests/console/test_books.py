@@ -25,7 +25,7 @@ from tests.ops.conftest import NOW
 pytestmark = pytest.mark.django_db
 Desk = Callable[[str], Client]
 HOSTILE = "<script>alert(1)</script> 13900001111"
-MOST_QUERIES = 14
+MOST_QUERIES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +106,29 @@ def test_the_neighbour_changes_nothing(made: Made, desk: Desk) -> None:
     assert SavedView.objects.count() == 1
 
 
-def test_a_list_of_a_book_asks_few_questions_and_says_the_date_of_its_data(made: Made, desk: Desk) -> None:
-    client = desk("wangfang")
+@pytest.mark.parametrize("who", ["wangfang", "liqiang"])
+def test_a_list_of_a_book_asks_few_questions_and_says_the_date_of_its_data(made: Made, desk: Desk, who: str) -> None:
+    client = desk(who)
     client.get("/c/?all=1")
     with CaptureQueriesContext(connection) as asked:
         answer = client.get("/c/?all=1")
     assert len(asked) <= MOST_QUERIES, [q["sql"][:90] for q in asked]
     assert "2026-06-30" in answer.content.decode()
     assert len(answer.content) < 120_000
+
+
+def test_whose_customers_to_choose_is_asked_for_when_the_form_opens_and_names_no_neighbour(
+    made: Made, desk: Desk
+) -> None:
+    head = desk("liqiang")
+    assert 'hx-get="/c/whose?' in head.get("/c/?staff=R001").content.decode()
+    choices = head.get("/c/whose?staff=R001").content.decode()
+    assert '<option value="R001" selected>' in choices
+    assert "R002" not in choices
+    assert "网点0002" not in choices
+    hers = desk("wangfang")
+    assert "/c/whose" not in hers.get("/c/").content.decode()
+    assert '<option value="R' not in hers.get("/c/whose").content.decode()
 
 
 def test_a_filter_that_is_none_says_so_and_the_list_stands(made: Made, desk: Desk) -> None:

@@ -29,21 +29,21 @@ def staff_of(code: str, role: str = "marketer") -> Actor:
 def test_the_head_office_sees_all_whatever_its_code() -> None:
     services.sync_branches([row("0000", level="head_office"), row("01", "0000", "province"), row("0001", "01")])
     assert staff_of("0000").sees_all_branches
-    assert branch_codes_for(staff_of("01")) == ["01", "0001"]
-    assert branch_codes_for(staff_of("0001")) == ["0001"]
+    assert list(branch_codes_for(staff_of("01")) or ()) == ["01", "0001"]
+    assert list(branch_codes_for(staff_of("0001")) or ()) == ["0001"]
 
 
 def test_a_bank_whose_branches_have_no_parent_shows_each_only_itself() -> None:
     services.sync_branches([row("0001"), row("0002"), row("0021", "0002")])
-    assert branch_codes_for(staff_of("0001")) == ["0001"]
-    assert branch_codes_for(staff_of("0002")) == ["0002", "0021"]
+    assert list(branch_codes_for(staff_of("0001")) or ()) == ["0001"]
+    assert list(branch_codes_for(staff_of("0002")) or ()) == ["0002", "0021"]
     assert branch_codes_for(system_actor()) is None
 
 
 def test_a_stray_branch_beside_the_head_office_sees_only_itself() -> None:
     services.sync_branches([row("HO", level="head_office"), row("0001", "HO"), row("stray")])
     assert branch_codes_for(staff_of("HO")) is None
-    assert branch_codes_for(staff_of("stray")) == ["stray"]
+    assert list(branch_codes_for(staff_of("stray")) or ()) == ["stray"]
 
 
 def test_a_code_with_a_slash_is_refused() -> None:

@@ -32,8 +32,8 @@ SPANS = ("day", "week")
 @page("board.view")
 def board_report(request: Request) -> HttpResponse:
     """Show the report of a day or a week."""
-    kind, day, branch = _asked(request.GET)
-    found = queries.report_for(request.actor, kind, day, branch=branch)
+    kind, day, branch, kept = _asked(request.GET)
+    found = queries.report_for(request.actor, kind, day, branch=branch, kept=kept)
     rows = shown.rows_of(found.board)
     context = {
         "report": found, "board": found.board, "rows": rows, "total": shown.total_row(found.board), "tiles": shown.tiles_of(found.board),
@@ -51,7 +51,7 @@ def board_report(request: Request) -> HttpResponse:
 @require_POST
 def board_report_file(request: Request) -> HttpResponse:
     """Queue the report as a workbook."""
-    kind, day, branch = _asked(request.POST)
+    kind, day, branch, _kept = _asked(request.POST)
     queries.reach_of(request.actor, branch=branch)
     params = {"subject": _("过程报告"), "kind": kind, "day": day.isoformat(), "branch": branch}
     row = request_export(
@@ -84,15 +84,18 @@ def _lists(request: Request, given: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _asked(form: Any) -> tuple[str, date, str]:
+def _asked(form: Any) -> tuple[str, date, str, dict[date, Any] | None]:
+    """Return the kind, day and branch of the report; and the newest days, which are read where no day was chosen."""
     kind = form.get("kind", "")
     try:
         day = parse_date(form.get("on", ""))
     except ValueError:
         day = None
     yesterday = bank_today() - timedelta(days=1)
+    kept = queries.newest_days() if day is None else None
     return (
         kind if kind in SPANS else "day",
-        min(day or queries.latest_day() or yesterday, yesterday),
+        min(day or max(kept or (), default=yesterday), yesterday),
         form.get("branch", ""),
+        kept,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -20,7 +21,7 @@ from kequn.ops.board import queries, services
 from kequn.ops.board.figures import FIGURES, OF_CAMPAIGNS, TARGETS
 from kequn.ops.board.periods import CAMPAIGN
 from kequn.ops.campaigns.queries import campaigns_for
-from kequn.ops.orgs.queries import branches_for, staff_for
+from kequn.ops.orgs.queries import staff_for
 
 MOST_FILE = 5 * 2**20
 MONTHS_AHEAD = 6
@@ -131,24 +132,27 @@ def _context(request: Request, given: Any) -> dict[str, Any]:
     if not actor.may("target.edit"):
         return context
     branch = given.get("branch", "") or actor.branch_code
+    branches = list(queries.facts_for(actor))
     context |= {
         "left": queries.left_of(actor, metric, CAMPAIGN if campaign else period, campaign=campaign, branch=branch), "branch": branch,
-        "places": _places(actor, branch, given, metric, CAMPAIGN if campaign else period, campaign), "facts": queries.facts_for(actor),
+        "places": _places(actor, branches, branch, given, metric, CAMPAIGN if campaign else period, campaign),
+        "facts": [b for b in branches if b.level == "branch"],
         "campaigns": list(campaigns_for(actor)) if actor.may("campaign.view") else [],
     }  # fmt: skip
     return context
 
 
-def _places(actor: Any, branch: str, given: Any, metric: str, period: str, campaign: str) -> list[dict[str, Any]]:
+def _places(
+    actor: Any, branches: Sequence[Any], branch: str, given: Any, metric: str, period: str, campaign: str
+) -> list[dict[str, Any]]:
     """Return whom the form sets targets for: the branches one step below, or a branch's RMs, with what they have now."""
     set_ = {
         t.staff_no or t.branch_code: _amount(t)
         for t in queries.targets_for(actor, metric=metric, period=period, campaign=campaign)
     }
-    below = branches_for(actor).filter(parent__code=branch)
-    found = [(b.code, f"{b.name} {b.code}") for b in below]
+    found = [(b.code, f"{b.name} {b.code}") for b in branches if b.parent_code == branch]
     if actor.sees_all_branches and branch == actor.branch_code:
-        leaves = branches_for(actor).filter(level="branch")
+        leaves = [b for b in branches if b.level == "branch"]
         found = [(branch, _("全行")), *((b.code, f"{b.name} {b.code}") for b in leaves[:300])]
     found += [
         (u.staff_no, f"{u.display_name} {u.staff_no}") for u in staff_for(actor, role="rm").filter(branch__code=branch)

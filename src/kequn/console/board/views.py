@@ -21,6 +21,7 @@ from kequn.ops.board import queries
 from kequn.ops.board.periods import period_around
 from kequn.ops.board.quality import FLOOR, KINDS
 from kequn.ops.customers.queries import people_by_id
+from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import staff_for
 from kequn.ops.workbench.queries import tasks_for
 
@@ -42,6 +43,7 @@ def board(request: Request) -> HttpResponse:
     context = {
         "board": found, "span": span, "periods": shown.PERIODS, "total": shown.total_row(found), "tiles": shown.tiles_of(found),
         "tab": "board", "branch": branch, "floor": FLOOR,
+        "outflows": queries.unreached_outflows(request.actor) if request.actor.may("task.assign") else 0,
         "paces": queries.paces(found), "per_head": shown.per_head(found), "ages": shown.ages_chart(rows),
         "chart": shown.days_chart(queries.by_day(request.actor, found.period.first, found.until, shown.DRAWN, branch=branch)) if draws_days
         else shown.contacts_chart(rows),
@@ -53,22 +55,43 @@ def board(request: Request) -> HttpResponse:
 def board_staff(request: Request, staff_no: str) -> HttpResponse:
     """Show one member of staff: her figures, her open tasks, her signals and the notes on her work; the RM sees her own."""
     actor = request.actor
-    person = staff_for(actor).filter(staff_no=staff_no).exclude(staff_no="").first()
-    if person is None:
-        raise NotAllowed("There is no such member of staff in your scope.", staff=staff_no)
-    today = bank_today()
-    until = today - timedelta(days=1)
+    person = _person(actor, staff_no)
+    until = bank_today() - timedelta(days=1)
     month = queries.board_for(actor, period_around("month", until), staff_no=staff_no)
-    signals = [s for s in queries.signals_for(actor, until - timedelta(days=29), today, staff_no=staff_no) if s.n]
-    tasks = list(tasks_for(actor, staff_no=staff_no)[:TASKS_SHOWN]) if actor.may("task.view") else []
     context = {
         "person": person, "board": month, "tiles": shown.tiles_of(month), "paces": queries.paces(month), "tab": "board",
-        "signals": signals, "noted": [s for s in signals if queries.is_noted(s)],
-        "kinds": KINDS, "floor": FLOOR, "tasks": tasks, "today": today,
-        "people": people_by_id(actor, [t.customer_id for t in tasks]), "notes": list(queries.notes_for(actor, staff_no=staff_no)[:5]),
+        "notes": list(queries.notes_for(actor, staff_no=staff_no).prefetch_related(None)[:5]),
         "chart": shown.days_chart(queries.by_day(actor, until - timedelta(days=shown.DAYS_DRAWN), until, shown.DRAWN, staff_no=staff_no)),
     }  # fmt: skip
     return render(request, "board/staff.html", context)
+
+
+@page("board.view", "task.work")
+def board_staff_part(request: Request, staff_no: str, name: str) -> HttpResponse:
+    """Show the open tasks or the signals of one member of staff, which her page asks for when it stands."""
+    actor, today = request.actor, bank_today()
+    person = _person(actor, staff_no)
+    context: dict[str, Any] = {"person": person, "today": today}
+    match name:
+        case "tasks":
+            tasks = list(tasks_for(actor, staff_no=staff_no)[:TASKS_SHOWN]) if actor.may("task.view") else []
+            context |= {"tasks": tasks, "people": people_by_id(actor, [t.customer_id for t in tasks])}
+        case "signals":
+            names = {staff_no: person.display_name}
+            found = queries.signals_for(actor, today - timedelta(days=30), today, staff_no=staff_no, names=names)
+            signals = [s for s in found if s.n]
+            noted = [s for s in signals if queries.is_noted(s)]
+            context |= {"signals": signals, "noted": noted, "kinds": KINDS, "floor": FLOOR}
+        case _:
+            raise NotAllowed("There is no such part of the page.", part=name)
+    return render(request, f"board/staff_{name}.html", context)
+
+
+def _person(actor: Actor, staff_no: str) -> Any:
+    person = staff_for(actor).filter(staff_no=staff_no).exclude(staff_no="").first()
+    if person is None:
+        raise NotAllowed("There is no such member of staff in your scope.", staff=staff_no)
+    return person
 
 
 SIGNALS = (

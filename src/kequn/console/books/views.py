@@ -88,6 +88,19 @@ def more(request: Request) -> HttpResponse:
 
 
 @page("customer.view")
+def whose(request: Request) -> HttpResponse:
+    """Render whose customers are listed: the colleagues and branches to choose from; asked for when the form is opened."""
+    actor = request.actor
+    wanted = read_filter({name: request.GET.getlist(name) for name in request.GET})
+    others = actor.role not in OTHERS
+    context = {
+        "wanted": wanted, "rms": staff_for(actor, role="rm").order_by("staff_no") if others else (),
+        "branches": branches_for(actor) if others else (),
+    }  # fmt: skip
+    return render(request, "books/whose.html", context)
+
+
+@page("customer.view")
 @require_POST
 def save_view(request: Request) -> HttpResponse:
     """Keep the filter under a name."""
@@ -162,8 +175,6 @@ def _list(request: Request, wanted: BookFilter, listed: BookPage | None) -> dict
         "pairs": filter_pairs(replace(wanted, sort="-aum", show=())), "choices": shown.form_choices(specs, others=others),
         "most": queries.MOST_LISTED, "names": dict(COLUMNS),
     }  # fmt: skip
-    if others:
-        context |= {"rms": staff_for(actor, role="rm").order_by("staff_no"), "branches": branches_for(actor)}
     if listed is None:
         return context
     context["quick"] = shown.quick(listed.today)

@@ -30,11 +30,11 @@ OPEN_TALK = Proposal(product_known=True, content={c: Content(approved=True, has_
 """A talk about nothing in particular: no product, no prepared text. What it meets are the rules about the customer alone."""
 
 Touched = Callable[[Collection[str] | None, date, Collection[str]], Iterable[tuple[str, str, date]]]
-Complained = Callable[[Collection[str] | None], Iterable[tuple[str, date, bool]]]
-Worked = Callable[[Collection[str] | None, datetime], Iterable[str]]
+Complaint = tuple[str, date, bool]
+"""(customer_id, day, is open)"""
+FollowedUp = Callable[[Collection[str] | None, datetime], tuple[Iterable[Complaint], Iterable[str]]]
 _touched: dict[str, Touched] = {}
-_complained: dict[str, Complained] = {}
-_worked: dict[str, Worked] = {}
+_followed_up: dict[str, FollowedUp] = {}
 
 
 def tell_touches(source: str, provider: Touched) -> None:
@@ -45,14 +45,9 @@ def tell_touches(source: str, provider: Touched) -> None:
     _touched[source] = provider
 
 
-def tell_complaints(source: str, provider: Complained) -> None:
-    """Name who records complaints: (customer_id, day, is open)."""
-    _complained[source] = provider
-
-
-def tell_work(source: str, provider: Worked) -> None:
-    """Name who knows the customers whose opportunity somebody works at a moment."""
-    _worked[source] = provider
+def tell_follow_ups(source: str, provider: FollowedUp) -> None:
+    """Name who records complaints, and knows the customers whose opportunity somebody works at a moment."""
+    _followed_up[source] = provider
 
 
 def gate_facts(
@@ -70,13 +65,16 @@ def _overlay(
 ) -> Overlay:
     ids = customer_ids_of(bank, who) if len(who) <= FEW else None
     finder = _Finder(bank, ids, who)
+    said = [provider(ids, now) for provider in _followed_up.values()]
     return Overlay(
         consents=_consents(finder, ids),
         suppressions=_suppressions(finder, ids, now),
         reachable=_reachable(finder, ids),
         touches=_touches(finder, ids, since=today - timedelta(days=days), without=without),
-        complaints=_complaints(finder, ids) if "service" in bank.manifest.tables else None,
-        in_progress=_in_progress(finder, ids, now),
+        complaints=_complaints(finder, [row for rows, _ in said for row in rows])
+        if _followed_up and "service" in bank.manifest.tables
+        else None,
+        in_progress=_in_progress(finder, {customer_id for _, worked in said for customer_id in worked}),
     )
 
 
@@ -143,17 +141,15 @@ def _touches(finder: _Finder, ids: list[str] | None, *, since: date, without: Co
     return rows("touches", ordinal=ordinal, channel=channel, on=on)
 
 
-def _complaints(finder: _Finder, ids: list[str] | None) -> Any:
+def _complaints(finder: _Finder, found: list[Complaint]) -> Any:
     """kequn's own records complete the bank's; where the bank supplies none, complaints stay unknown."""
-    found = [row for provider in _complained.values() for row in provider(ids)]
     if not found:
-        return empty("complaints") if _complained else None
+        return empty("complaints")
     who, days, states = map(list, zip(*found, strict=True))
     ordinal, (on, is_open) = _placed(finder, who, days, states)
     return rows("complaints", ordinal=ordinal, on=on, open=is_open)
 
 
-def _in_progress(finder: _Finder, ids: list[str] | None, now: datetime) -> Any:
-    found = sorted({customer_id for provider in _worked.values() for customer_id in provider(ids, now)})
-    ordinal, _ = _placed(finder, found)
+def _in_progress(finder: _Finder, worked: set[str]) -> Any:
+    ordinal, _ = _placed(finder, sorted(worked))
     return rows("in_progress", ordinal=ordinal)

@@ -21,7 +21,7 @@ from kequn.core.segments import tags_in, understand
 from kequn.core.segments.behaving import build_postings
 from kequn.core.spec.segment import SegmentSpec
 from kequn.ops.audiences import exports, states
-from kequn.ops.audiences.contactability import tell_complaints, tell_touches, tell_work
+from kequn.ops.audiences.contactability import tell_follow_ups, tell_touches
 from kequn.ops.audiences.contracts import Sheet
 from kequn.ops.audiences.history import members_to_take
 from kequn.ops.audiences.models import Export, SegmentProfile, SegmentVersion
@@ -70,9 +70,8 @@ __all__ = [
     "submit_segment",
     "take_export",
     "take_snapshots",
-    "tell_complaints",
+    "tell_follow_ups",
     "tell_touches",
-    "tell_work",
     "upload_list",
 ]
 

@@ -7,13 +7,15 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import DecimalField, Exists, F, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from kequn.core.errors import InvalidSpec, NotAllowed, Where
 from kequn.ops.board.contracts import Escalation
 from kequn.ops.board.models import BranchFact
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
+from kequn.ops.orgs.models import Branch
 from kequn.ops.orgs.queries import branches_for
 from kequn.ops.runtime import now
 from kequn.ops.workbench.queries import follow_ups_for, tasks_for
@@ -32,12 +34,7 @@ def escalations_for(actor: Actor) -> list[Escalation]:
     An outflow counts as answered when the customer herself was reached after it was raised, on whatever task.
     """
     actor.must("task.assign")
-    floors = dict(BranchFact.objects.exclude(escalate_above_cny=None).values_list("branch_code", "escalate_above_cny"))
-    large = Q(value_cny__gte=USUAL_CNY) & ~Q(branch_code__in=list(floors))
-    for branch, above in floors.items():
-        large |= Q(branch_code=branch, value_cny__gte=above)
-    rows = tasks_for(actor, state=None).filter(large, kind="large_out", created_at__gte=now() - SHOWN_FOR)
-    tasks = list(rows.order_by("-value_cny", "id")[:MOST])
+    tasks = list(_large(actor).order_by("-value_cny", "id")[:MOST])
     since = min((t.created_at for t in tasks), default=now())
     words: dict[str, list[Any]] = {}
     for word in follow_ups_for(actor).filter(customer_id__in=[t.customer_id for t in tasks], at__gte=since):
@@ -45,6 +42,15 @@ def escalations_for(actor: Actor) -> list[Escalation]:
     found = [_escalation(t, [w for w in words.get(t.customer_id, []) if w.at >= t.created_at]) for t in tasks]
     order = ("waiting", "tried", "reached")
     return sorted(found, key=lambda e: (order.index(e.state), -e.value_cny, e.task_id))
+
+
+def unreached_outflows(actor: Actor) -> int:
+    """Return for how many large outflows nobody has reached the customer yet (for the head of the board)."""
+    actor.must("task.assign")
+    reached = follow_ups_for(actor).filter(
+        customer_id=OuterRef("customer_id"), at__gte=OuterRef("created_at"), contact="connected"
+    )
+    return _large(actor).filter(~Exists(reached)).count()
 
 
 def set_branch_fact(
@@ -72,12 +78,20 @@ def set_branch_fact(
     return row
 
 
-def facts_for(actor: Actor) -> list[tuple[str, str, BranchFact | None]]:
-    """Return the branches of an actor that have customers of their own: code, name, and what was said of each."""
+def facts_for(actor: Actor) -> QuerySet[Branch]:
+    """Return the branches of an actor with what was said of each (``floor_m2``, ``escalate_above_cny``) and its ``parent_code``."""
     actor.must("board.view")
-    facts = {f.branch_code: f for f in BranchFact.objects.all()}
-    rows = branches_for(actor).filter(level="branch").values_list("code", "name")
-    return [(code, name, facts.get(code)) for code, name in rows]
+    fact = BranchFact.objects.filter(branch_code=OuterRef("code"))
+    said = {name: Subquery(fact.values(name)[:1]) for name in ("floor_m2", "escalate_above_cny")}
+    return branches_for(actor).annotate(parent_code=F("parent__code"), **said)
+
+
+def _large(actor: Actor) -> QuerySet[Any]:
+    """The outflows of the last two weeks within the actor's branches that are as large as each branch said, or as usual."""
+    above = BranchFact.objects.filter(branch_code=OuterRef("branch_code")).values("escalate_above_cny")
+    usual = Value(USUAL_CNY, output_field=DecimalField(max_digits=18, decimal_places=2))
+    rows = tasks_for(actor, state=None).filter(kind="large_out", created_at__gte=now() - SHOWN_FOR)
+    return rows.filter(value_cny__gte=Coalesce(Subquery(above[:1]), usual))
 
 
 def _escalation(task: Any, words: list[Any]) -> Escalation:

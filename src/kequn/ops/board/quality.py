@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from kequn.core.errors import Conflict, UnknownDefinition
@@ -99,9 +100,18 @@ Trace = set[tuple[str, date]]
 
 
 def signals_for(
-    actor: Actor, first: date, last: date, *, branch: str = "", staff_no: str = "", code: str = ""
+    actor: Actor,
+    first: date,
+    last: date,
+    *,
+    branch: str = "",
+    staff_no: str = "",
+    code: str = "",
+    names: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Signal]:
     """Return the signals of each RM's records in some days: those worth a look first, then the others, then small samples.
+
+    ``names`` are those of staff numbers that the caller knows already.
 
     Raises:
         NotAllowed: outside the actor's scope.
@@ -110,7 +120,8 @@ def signals_for(
     by_staff: dict[str, list[Record]] = defaultdict(list)
     for record in records_for(actor, first, last, branch=branch, staff_no=staff_no):
         by_staff[record.staff_no].append(record)
-    names = {u.staff_no: u.display_name for u in staff_numbered(by_staff)}
+    unnamed = [s for s in by_staff if s not in names]
+    names = {**names, **({u.staff_no: u.display_name for u in staff_numbered(unnamed)} if unnamed else {})}
     trace, quiet = (_trace(first, last), _quiet()) if by_staff else (None, None)
     found = [
         signal

@@ -4,16 +4,44 @@ from __future__ import annotations
 
 from kequn.ops.board.coaching import note_for, notes_for, unread_for
 from kequn.ops.board.contracts import Board, Colleague, Escalation, MovePlan, Signal
-from kequn.ops.board.escalating import escalations_for, facts_for
+from kequn.ops.board.escalating import escalations_for, facts_for, unreached_outflows
 from kequn.ops.board.exporting import LISTS, desk_exports_for
 from kequn.ops.board.moving import colleagues_of, plan_of, plan_reassignment, reassignments_for
 from kequn.ops.board.quality import is_noted, records_for, signals_for
-from kequn.ops.board.reading import board_for, boards_for, by_day, latest_day, reach_of
+from kequn.ops.board.reading import board_for, boards_for, by_day, latest_day, newest_days, reach_of
 from kequn.ops.board.reporting import Report, paces, report_for
 from kequn.ops.board.targets import left_of, targets_for
 
 __all__ = [
-    "LISTS", "Board", "Colleague", "Escalation", "MovePlan", "Report", "Signal", "board_for", "boards_for", "by_day", "colleagues_of",
-    "desk_exports_for", "escalations_for", "facts_for", "is_noted", "latest_day", "left_of", "note_for", "notes_for", "paces", "plan_of",
-    "plan_reassignment", "reach_of", "reassignments_for", "records_for", "report_for", "signals_for", "targets_for", "unread_for",
+    "LISTS",
+    "Board",
+    "Colleague",
+    "Escalation",
+    "MovePlan",
+    "Report",
+    "Signal",
+    "board_for",
+    "boards_for",
+    "by_day",
+    "colleagues_of",
+    "desk_exports_for",
+    "escalations_for",
+    "facts_for",
+    "is_noted",
+    "latest_day",
+    "left_of",
+    "newest_days",
+    "note_for",
+    "notes_for",
+    "paces",
+    "plan_of",
+    "plan_reassignment",
+    "reach_of",
+    "reassignments_for",
+    "records_for",
+    "report_for",
+    "signals_for",
+    "targets_for",
+    "unreached_outflows",
+    "unread_for",
 ]  # fmt: skip

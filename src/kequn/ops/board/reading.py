@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Case, Count, F, Q, QuerySet, Sum, Value, When
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
 
 from kequn.core.errors import NotAllowed
 from kequn.ops.audiences.queries import bank_today
@@ -21,6 +21,9 @@ from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.orgs.queries import branches_for, staff_for
 from kequn.ops.orgs.rights import OWN_BOOK
 from kequn.ops.workbench.queries import follow_ups_for, tasks_for
+
+NEWEST = 70
+"""Days: a report compares its week with the one before it and has the month so far beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +85,24 @@ def boards_for(
     branch: str = "",
     staff_no: str = "",
     live: bool = False,
+    kept: Mapping[date, BoardDay] | None = None,
 ) -> list[Board]:
-    """Return the boards of several periods; what they share is read once."""
+    """Return the boards of several periods; what they share is read once. ``kept``: the days as ``newest_days`` read them."""
     reach = reach_of(actor, branch=branch, staff_no=staff_no)
     yesterday = bank_today() - timedelta(days=1)
     first, end = min(p.first for p in periods), min(max(p.last for p in periods), yesterday)
-    kept = {} if live else {d.day: d for d in BoardDay.objects.filter(day__gte=first, day__lte=end)}
+    if live or kept is None:
+        kept = {} if live else {d.day: d for d in BoardDay.objects.filter(day__gte=first, day__lte=end)}
     people = _people(reach, by)
     targets = {} if live else _targets(reach, by, periods)
+    ends = [bank_today() if live else min(p.last, yesterday) for p in periods]
+    of_period = [
+        {day: d for day, d in kept.items() if p.first <= day <= until} for p, until in zip(periods, ends, strict=True)
+    ]
+    spans = [(p.first, max(days, default=None)) for p, days in zip(periods, of_period, strict=True)]
+    sums = [_live(reach, by)] if live else _kept(reach, by, spans)
     found = []
-    for period in periods:
-        until = bank_today() if live else min(period.last, yesterday)
-        days = {day: d for day, d in kept.items() if period.first <= day <= until}
-        last = max(days, default=None)
-        cells = _live(reach, by) if live else _kept(reach, by, period.first, last)
+    for period, until, days, (_first, last), cells in zip(periods, ends, of_period, spans, sums, strict=True):
         unknown = _unknown(days.values(), live=live)
         newest = days[last] if last else None
         lines, total = _lines(reach, people, cells, unknown, targets.get(name_of(period), {}))
@@ -106,6 +113,11 @@ def boards_for(
             missing_days=0 if live else max((until - period.first).days + 1 - len(days), 0), is_live=live,
         ))  # fmt: skip
     return found
+
+
+def newest_days() -> dict[date, BoardDay]:
+    """Return the newest of the days whose figures are kept: enough for a month and the week before it."""
+    return {d.day: d for d in BoardDay.objects.order_by("-day")[:NEWEST]}
 
 
 def latest_day() -> date | None:
@@ -123,16 +135,25 @@ def by_day(
     return list(rows.order_by("day").values("day").annotate(**{f"n_{code}": Sum(code) for code in codes}))
 
 
-def _kept(reach: Reach, by: str, first: date, last: date | None) -> dict[str, dict[str, int]]:
-    """Return the sums of kept days by branch or person: flows over the days, stocks of the last one, in one query."""
-    if last is None:
-        return {}
-    rows = reach.within(DayFigure.objects.filter(day__gte=first, day__lte=last)).order_by()
+def _kept(reach: Reach, by: str, spans: Sequence[tuple[date, date | None]]) -> list[dict[str, dict[str, int]]]:
+    """Return for each span the sums of kept days by branch or person: flows over the days, stocks of the last one, in one query."""
+    there = [(i, first, last) for i, (first, last) in enumerate(spans) if last is not None]
+    cells: list[dict[str, dict[str, int]]] = [{} for _ in spans]
+    if not there:
+        return cells
     key = "branch_code" if by == "branch" else "staff_no"
-    sums: dict[str, Any] = {f"n_{code}": Sum(code) for code in FLOWS}
-    sums |= {f"n_{code}": Sum(Case(When(day=last, then=F(code)), default=Value(0))) for code in STOCKS}
-    found = rows.values(key).annotate(**sums)
-    return {row[key]: {code: int(row[f"n_{code}"] or 0) for code in FIGURES} for row in found}
+    wanted, sums = Q(), dict[str, Any]()
+    for i, first, last in there:
+        inside = Q(day__gte=first, day__lte=last)
+        wanted |= inside
+        sums |= {f"n{i}_{code}": Sum(code, filter=inside) for code in FLOWS}
+        sums |= {f"n{i}_{code}": Sum(code, filter=Q(day=last)) for code in STOCKS}
+        sums[f"rows{i}"] = Count("pk", filter=inside)
+    for row in reach.within(DayFigure.objects.filter(wanted)).order_by().values(key).annotate(**sums):
+        for i, _first, _last in there:
+            if row[f"rows{i}"]:
+                cells[i][row[key]] = {code: int(row[f"n{i}_{code}"] or 0) for code in FIGURES}
+    return cells
 
 
 def _live(reach: Reach, by: str) -> dict[str, dict[str, int]]:
@@ -179,22 +200,23 @@ class _People:
 def _people(reach: Reach, by: str) -> _People:
     own = reach.branch.code if reach.branch else reach.actor.branch_code
     if by == "branch":
-        about = list(reach.branches().values_list("code", "name", "level"))
-        facts = BranchFact.objects.filter(branch_code__in=reach.branches().values("code"))
-        heads, floors = dict(_heads(reach)), dict(facts.values_list("branch_code", "floor_m2"))
+        fact = BranchFact.objects.filter(branch_code=OuterRef("code")).values("floor_m2")
+        about = list(reach.branches().values_list("code", "name", "level", Subquery(fact[:1])))
+        heads, floors = dict(_heads(reach)), {code: area for code, _name, _level, area in about if area is not None}
         areas = [floors.get(code) for code in heads]
         whole = sum((a for a in areas if a is not None), Decimal(0)) if areas and None not in areas else None
-        leaves = frozenset(code for code, _name, level in about if level == "branch")
-        return _People({code: name for code, name, _level in about}, leaves, heads, floors, whole)
+        leaves = frozenset(code for code, _name, level, _area in about if level == "branch")
+        return _People({code: name for code, name, _level, _area in about}, leaves, heads, floors, whole)
     staff = staff_for(reach.actor).exclude(staff_no="")
     staff = staff.filter(branch__path__startswith=reach.branch.path) if reach.branch else staff
     staff = staff.filter(staff_no=reach.staff_no) if reach.staff_no else staff
-    people = list(staff.values_list("staff_no", "display_name", "role"))
-    floor = (
-        None
-        if reach.staff_no
-        else BranchFact.objects.filter(branch_code=own).values_list("floor_m2", flat=True).first()
-    )
+    fact = BranchFact.objects.filter(branch_code=own).values("floor_m2")
+    people, floor = [], None
+    for number, name, role, area in staff.values_list("staff_no", "display_name", "role", Subquery(fact[:1])):
+        people.append((number, name, role))
+        floor = None if reach.staff_no else area
+    if not people and not reach.staff_no:
+        floor = fact.values_list("floor_m2", flat=True).first()
     working = frozenset(number for number, _name, role in people if role in OWN_BOOK)
     return _People({number: name for number, name, _role in people}, working, {}, {}, floor)
 

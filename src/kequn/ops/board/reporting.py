@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import sqrt
@@ -13,11 +13,11 @@ from kequn.core.stats.intervals import difference_interval, normal_quantile
 from kequn.ops.audiences.contracts import Sheet
 from kequn.ops.board.contracts import Board, Line, Pace, Signal
 from kequn.ops.board.figures import FIGURES, RATES, rate
+from kequn.ops.board.models import BoardDay
 from kequn.ops.board.periods import period_around
 from kequn.ops.board.quality import FLOOR, KINDS, is_noted, signals_for
 from kequn.ops.board.reading import boards_for
 from kequn.ops.orgs.actor import Actor
-from kequn.ops.orgs.queries import branches_for
 
 KINDS_OF_REPORT = ("day", "week")
 COLUMNS = ("assigned", "done", "contacts", "effective", "appointments", "deals", "sales", "sales_fen", "new_customers", "aum_fen",
@@ -40,8 +40,10 @@ class Report:
     author: str
 
 
-def report_for(actor: Actor, span: str, day: date, *, branch: str = "") -> Report:
-    """Return the report of the day or week that a day lies in, within the actor's scope.
+def report_for(
+    actor: Actor, span: str, day: date, *, branch: str = "", kept: Mapping[date, BoardDay] | None = None
+) -> Report:
+    """Return the report of the day or week that a day lies in, within the actor's scope; ``kept`` as of ``boards_for``.
 
     Raises:
         NotAllowed: no right, or a branch outside her scope.
@@ -51,14 +53,14 @@ def report_for(actor: Actor, span: str, day: date, *, branch: str = "") -> Repor
     previous = period_around(period.span, period.first - timedelta(days=1))
     by = "branch" if actor.sees_all_branches and not branch else "staff"
     month_of = period_around("month", day)
-    board, before, month = boards_for(actor, [period, previous, month_of], by=by, branch=branch)
+    board, before, month = boards_for(actor, [period, previous, month_of], by=by, branch=branch, kept=kept)
+    names = {line.key: line.name for line in board.lines if line.name != line.key}
     found = (
-        tuple(s for s in signals_for(actor, period.first, period.last, branch=branch) if is_noted(s))
+        tuple(s for s in signals_for(actor, period.first, period.last, branch=branch, names=names) if is_noted(s))
         if by == "staff"
         else ()
     )
-    where = branch or actor.branch_code
-    name = branches_for(actor).filter(code=where).values_list("name", flat=True).first() or ""
+    where, name = branch or actor.branch_code, board.branch_name or actor.branch_name
     words = tuple(stands_out(board, before, month, found))
     return Report(board, before, month, found, words, f"{where} {name}".strip(), actor.display_name)
 

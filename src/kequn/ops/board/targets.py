@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
 
 from kequn.core.errors import Conflict, InvalidSpec, KequnError, NotAllowed, SeveralErrors, Where
 from kequn.core.segments.upload import read_table
@@ -42,10 +42,10 @@ def targets_for(actor: Actor, *, period: str = "", campaign: str = "", metric: s
 
 def left_of(actor: Actor, metric: str, period: str, *, campaign: str = "", branch: str = "") -> Left | None:
     """Return what of a branch's target (the actor's own by default) is still to be broken down; ``None`` where there is none."""
-    row = targets_for(actor, metric=metric, period=period).filter(
-        branch_code=branch or actor.branch_code, staff_no="", campaign=campaign
-    ).first()  # fmt: skip
-    return None if row is None else Left(row.branch_code, row.amount, _given(row))
+    parts = Target.objects.filter(parent=OuterRef("pk")).order_by().values("parent").annotate(n=Sum("amount"))
+    rows = targets_for(actor, metric=metric, period=period).annotate(given=Subquery(parts.values("n")))
+    row = rows.filter(branch_code=branch or actor.branch_code, staff_no="", campaign=campaign).first()
+    return None if row is None else Left(row.branch_code, row.amount, row.given or 0)
 
 
 def set_targets(

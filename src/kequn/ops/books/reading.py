@@ -24,7 +24,7 @@ from kequn.ops.orgs.queries import branch_codes_for
 from kequn.ops.orgs.rights import OWN_BOOK
 from kequn.ops.runtime import engine
 from kequn.ops.tags.queries import catalogue
-from kequn.ops.workbench.queries import last_contacts, next_dues
+from kequn.ops.workbench.queries import contacts_and_dues
 
 MOST_IN_SCOPE = 20_000
 """A list is of people one works with; who reaches more chooses a branch or an RM first."""
@@ -81,7 +81,7 @@ class Book:
         found = np.full(len(self), NO_DAY, dtype="datetime64[D]")
         if bank.known.any():
             found = np.where(bank.known, bank.values, NO_DAY)
-        own = last_contacts(self.ids)
+        own, _dues = self._worked
         if own:
             zone = ZoneInfo(engine().manifest.zone)
             mine = np.array([_day(own.get(i), zone) for i in self.ids], dtype="datetime64[D]")
@@ -91,7 +91,12 @@ class Book:
     @cached_property
     def dues(self) -> dict[str, datetime]:
         """When the next open task on a customer is due."""
-        return next_dues(self.actor, self.ids)
+        return self._worked[1]
+
+    @cached_property
+    def _worked(self) -> tuple[dict[str, datetime], dict[str, datetime]]:
+        """When each customer was last contacted as kequn knows, and when the next open task is due."""
+        return contacts_and_dues(self.actor, self.ids)
 
     @cached_property
     def circles(self) -> dict[int, tuple[str, frozenset[str]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
@@ -19,14 +20,15 @@ from kequn.ops.orgs.rights import OWN_BOOK
 PERSONAL = ("customer_no", "name", "phone", "document_no", "email", "address")
 
 
-Reach = Callable[[Actor], Q]
+Reach = Callable[[Actor], QuerySet[Any, tuple[str, str]] | None]
 _reaches: dict[str, Reach] = {}
+BOOK, CUSTOMER = "book", "customer"
 
 
 def tell_reach(name: str, reach: Reach) -> None:
     """Say whom an actor works beside her own book, such as those of a colleague on leave; called by an app when it is ready.
 
-    The condition is on ``Person``; an empty ``Q`` would be everybody, so "nobody" is ``Q(pk__in=[])``.
+    Rows of (what, value): ``BOOK`` and whose book it is, or ``CUSTOMER`` and one surrogate id; ``None`` for nobody.
     """
     _reaches[name] = reach
 
@@ -40,11 +42,18 @@ def people_for(actor: Actor) -> QuerySet[Person]:
         return Person.objects.none()
     if actor.role in OWN_BOOK:
         mine = Q(rm_no=actor.staff_no) if actor.role == "rm" and actor.staff_no else Q(pk__in=[])
-        for reach in _reaches.values():
-            mine |= reach(actor)
-        return Person.objects.filter(mine)
+        return Person.objects.filter(mine | _entrusted(actor))
     codes = branch_codes_for(actor)
     return Person.objects.all() if codes is None else Person.objects.filter(branch_code__in=codes)
+
+
+def _entrusted(actor: Actor) -> Q:
+    """Return whom an actor works beside her own book, from all who know of somebody in one question."""
+    asked = [rows.order_by() for reach in _reaches.values() if (rows := reach(actor)) is not None]
+    found: dict[str, list[str]] = {BOOK: [], CUSTOMER: []}
+    for what, value in asked[0].union(*asked[1:], all=True) if asked else ():
+        found[what].append(value)
+    return Q(rm_no__in=[owner for owner in found[BOOK] if owner]) | Q(pk__in=found[CUSTOMER])
 
 
 def owners_of(customer_ids: Iterable[str]) -> dict[str, str]:
@@ -56,7 +65,7 @@ def owners_of(customer_ids: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def unowned_in(branch_codes: Sequence[str] | None) -> QuerySet[Person]:
+def unowned_in(branch_codes: Iterable[str] | None) -> QuerySet[Person]:
     """Return the persons without an owner, of some branches or (``None``) of all, for ``ownership``."""
     rows = Person.objects.filter(rm_no="")
     return rows if branch_codes is None else rows.filter(branch_code__in=[c for c in branch_codes if c])
@@ -90,7 +99,7 @@ def book_sizes(staff_nos: Iterable[str] | None = None) -> dict[str, int]:
     return dict(rows.order_by().values_list("rm_no").annotate(n=Count("pk")))
 
 
-def owners_in(branch_codes: Sequence[str] | None) -> dict[str, int]:
+def owners_in(branch_codes: Iterable[str] | None) -> dict[str, int]:
     """Return how many customers of some branches (``None``: of all) each owner has."""
     rows = Person.objects.exclude(rm_no="")
     rows = rows if branch_codes is None else rows.filter(branch_code__in=[c for c in branch_codes if c])

@@ -49,16 +49,16 @@ def feedback_one(actor: Actor, feedback_id: int) -> Feedback:
     return row
 
 
-def unseen_answers(actor: Actor) -> int:
-    """Return how many answers to her own feedback the actor has not opened yet."""
+def unseen_answers(actor: Actor) -> QuerySet[Feedback]:
+    """Return the actor's own feedback whose answer she has not opened yet."""
     if actor.user_id is None or not actor.may("feedback.write"):
-        return 0
-    return _unseen(actor).count()
+        return Feedback.objects.none()
+    return Feedback.objects.filter(author_id=actor.user_id, seen_at__isnull=True).exclude(state=states.NEW)
 
 
-def waiting_feedback(actor: Actor) -> int:
-    """Return how many questions and insights wait for an answer that the actor may give."""
-    return feedback_for(actor, state=states.NEW).count() if actor.may("feedback.answer") else 0
+def waiting_feedback(actor: Actor) -> QuerySet[Feedback]:
+    """Return the questions and insights that wait for an answer which the actor may give."""
+    return feedback_for(actor, state=states.NEW) if actor.may("feedback.answer") else Feedback.objects.none()
 
 
 def wrong_entries_for(actor: Actor, *, campaign: str | None = None, task_id: int | None = None) -> QuerySet[WrongEntry]:
@@ -132,10 +132,6 @@ def segment_of_campaign(name: str) -> str:
     """Return the segment that a campaign's list was drawn from, empty where there is no such campaign; for services."""
     row = campaigns_for(system_actor()).filter(name=name).first()
     return row.spec.segment if row else ""
-
-
-def _unseen(actor: Actor) -> QuerySet[Feedback]:
-    return Feedback.objects.filter(author_id=actor.user_id, seen_at__isnull=True).exclude(state=states.NEW)
 
 
 def _must_take_part(actor: Actor) -> None:

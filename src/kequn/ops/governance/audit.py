@@ -22,8 +22,11 @@ def record(actor: Actor, act: str, subject: models.Model | tuple[str, object], *
     """
     kind, key = subject if isinstance(subject, tuple) else (type(subject).__name__.lower(), subject.pk)
     with transaction.atomic():
-        AuditHead.objects.get_or_create(pk=1)
-        head = AuditHead.objects.select_for_update().get(pk=1)
+        heads = AuditHead.objects.select_for_update()
+        head = heads.filter(pk=1).first()
+        if head is None:  # the first entry of all
+            AuditHead.objects.get_or_create(pk=1)
+            head = heads.get(pk=1)
         entry = AuditEntry(
             at=now(),
             user_id=actor.user_id,

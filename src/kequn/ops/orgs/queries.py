@@ -18,9 +18,9 @@ def branches_for(actor: Actor) -> QuerySet[Branch]:
     )
 
 
-def branch_codes_for(actor: Actor) -> list[str] | None:
-    """Return the codes of the actor's branches; ``None`` means the whole institution."""
-    return None if actor.sees_all_branches else list(branches_for(actor).values_list("code", flat=True))
+def branch_codes_for(actor: Actor) -> QuerySet[Branch, str] | None:
+    """Return the codes of the actor's branches, ``None`` for the whole institution; within another query no question of its own."""
+    return None if actor.sees_all_branches else branches_for(actor).values_list("code", flat=True)
 
 
 def staff_for(actor: Actor, *, role: str | None = None) -> QuerySet[User]:

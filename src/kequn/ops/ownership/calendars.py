@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
+
 from kequn.core.tags.workdays import EPOCH, workdays
 from kequn.ops.orgs.queries import staff_numbered
 from kequn.ops.ownership.models import Absence, CalendarDay, Capacity
@@ -58,11 +60,16 @@ def available(staff_nos: Collection[str], day: date) -> dict[str, bool]:
 
 def capacity_of(staff_nos: Collection[str], day: date) -> dict[str, int]:
     """Return how many tasks each can be given on a day; 0 on leave, on a day off, or for who has left."""
-    there = available(staff_nos, day)
-    bank = {u.staff_no: u.capacity for u in staff_numbered(staff_nos)}
-    rows = Capacity.objects.filter(staff_no__in=list(staff_nos), tasks_a_day__isnull=False)
-    own = dict(rows.values_list("staff_no", "tasks_a_day"))
-    return {s: own.get(s, bank.get(s, 0)) if there[s] else 0 for s in staff_nos}
+    here = OuterRef("staff_no")
+    own = Capacity.objects.filter(staff_no=here, tasks_a_day__isnull=False).values("tasks_a_day")
+    away = Absence.objects.filter(staff_no=here, first_day__lte=day, last_day__gte=day, cancelled_at__isnull=True)
+    works = CalendarDay.objects.filter(day=day).values("works")
+    found = dict.fromkeys(staff_nos, 0)
+    rows = staff_numbered(staff_nos).filter(~Exists(away), is_active=True)
+    for number, bank, hers, open_ in rows.values_list("staff_no", "capacity", Subquery(own[:1]), Subquery(works[:1])):
+        if _common(day) if open_ is None else open_:
+            found[number] = bank if hers is None else hers
+    return found
 
 
 def capacity_until(staff_no: str, first: date, last: date) -> int:
@@ -80,10 +87,9 @@ def capacity_until(staff_no: str, first: date, last: date) -> int:
     return len(days) * (user.capacity if own is None else own)
 
 
-def stood_in_for(staff_no: str, day: date) -> list[str]:
-    """Return for whom somebody stands in on a day."""
-    rows = Absence.objects.filter(stand_in=staff_no, first_day__lte=day, last_day__gte=day, cancelled_at__isnull=True)
-    return sorted(set(rows.values_list("staff_no", flat=True)))
+def stood_in_for(staff_no: str, day: date) -> QuerySet[Absence]:
+    """Return the absences in which somebody stands in on a day."""
+    return Absence.objects.filter(stand_in=staff_no, first_day__lte=day, last_day__gte=day, cancelled_at__isnull=True)
 
 
 def workers(owners: Collection[str], day: date) -> dict[str, str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
 
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
-from kequn.ops.customers.queries import branches_of, owners_of, people_for
+from kequn.ops.customers.queries import BOOK, CUSTOMER, branches_of, owners_of, people_for
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import active_of_role, branch_codes_for
@@ -24,13 +25,14 @@ LARGEST = 500
 """Customers in one statement."""
 
 
-def reach(actor: Actor) -> Q:
+def reach(actor: Actor) -> QuerySet[Any, tuple[str, str]] | None:
     """Return whom an actor works beside her own book: a stand-in the absent's customers, an agent hers of the queue."""
     if actor.role == "remote_agent" and actor.staff_no:
         cases = RemoteCase.objects.filter(agent=actor.staff_no, state=states.TAKEN)
-        return Q(pk__in=cases.values("customer_id"))
-    books = stood_in_for(actor.staff_no, today()) if actor.staff_no and actor.role == "rm" else []
-    return Q(rm_no__in=books) if books else Q(pk__in=[])
+        return cases.values_list(Value(CUSTOMER), "customer_id")
+    if actor.role != "rm" or not actor.staff_no:
+        return None
+    return stood_in_for(actor.staff_no, today()).values_list(Value(BOOK), "staff_no")
 
 
 def remote_open() -> bool:

@@ -144,7 +144,7 @@ def _scope(actor: Actor) -> NDArray[np.bool_] | None:
     if actor.role != "rm" and actor.sees_all_branches:
         return None
     column, values = (
-        ("rm_no", [actor.staff_no]) if actor.role == "rm" else ("branch_code", branch_codes_for(actor) or [])
+        ("rm_no", [actor.staff_no]) if actor.role == "rm" else ("branch_code", list(branch_codes_for(actor) or []))
     )
     here = np.zeros(engine().manifest.ordinals, dtype=bool)
     marks = ", ".join("?" for _ in values)

@@ -11,7 +11,7 @@ class WorkbenchConfig(AppConfig):
 
     def ready(self) -> None:
         """Send on the channel ``rm_task``, tell the gate what RMs are at, and let tasks follow their customers."""
-        from kequn.ops.audiences.services import tell_complaints, tell_work
+        from kequn.ops.audiences.services import tell_follow_ups
         from kequn.ops.customers.queries import tell_reach
         from kequn.ops.delivery.services import register
         from kequn.ops.governance.services import on_refusal
@@ -22,12 +22,11 @@ class WorkbenchConfig(AppConfig):
         from kequn.ops.workbench import working
         from kequn.ops.workbench.morning import morning_job, queue_morning
         from kequn.ops.workbench.moving import follow_cover, follow_owner, lent_to
-        from kequn.ops.workbench.queries import complaints_of, worked_on
+        from kequn.ops.workbench.queries import said_to_rms
         from kequn.ops.workbench.services import RmTaskTransport, close_refused
 
         register("rm_task", RmTaskTransport())
-        tell_complaints("workbench", complaints_of)
-        tell_work("workbench", worked_on)
+        tell_follow_ups("workbench", said_to_rms)
         on_refusal("workbench", close_refused)
         on_owner_change("workbench", follow_owner)
         on_cover("workbench", follow_cover)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import QuerySet, Value
 
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
+from kequn.ops.customers.queries import CUSTOMER
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import staff_for
@@ -86,12 +87,12 @@ def follow_cover(actor: Actor, customer_ids: Sequence[str], from_staff: str, to_
     _follow(actor, customer_ids, from_staff, to_staff, reason, is_owner=False)
 
 
-def lent_to(actor: Actor) -> Q:
+def lent_to(actor: Actor) -> QuerySet[Task, tuple[str, str]] | None:
     """Say which customers somebody works because a task of theirs was given to her."""
     if not actor.staff_no:
-        return Q(pk__in=[])
+        return None
     rows = Task.objects.filter(staff_no=actor.staff_no, state=states.OPEN).exclude(moved_from="")
-    return Q(pk__in=list(rows.values_list("customer_id", flat=True)))
+    return rows.values_list(Value(CUSTOMER), "customer_id")
 
 
 def _close_lost(actor: Actor, customer_ids: Sequence[str], from_staff: str) -> None:

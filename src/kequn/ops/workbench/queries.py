@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from django.db.models import Max, Min, QuerySet, Sum
+from django.db.models import Count, Max, Min, Q, QuerySet, Sum, Value
 
 from kequn.core.errors import NotAllowed
 from kequn.core.spec.offer import OfferSpec, TalkTrackSpec
@@ -84,13 +84,13 @@ def follow_ups_for(actor: Actor, *, customer_id: str | None = None, task_id: int
 
 def task_counts(actor: Actor) -> dict[str, int]:
     """Return how many tasks are open, due today, overdue and done today (the head of the page)."""
-    morning = end_of_day() - timedelta(days=1)
-    return {
-        "open": tasks_for(actor).count(),
-        "today": tasks_for(actor, due="today").count(),
-        "overdue": tasks_for(actor, due="overdue").count(),
-        "done": tasks_for(actor, state=states.DONE).filter(closed_at__gte=morning).count(),
-    }
+    evening = end_of_day()
+    is_open, is_done = Q(state=states.OPEN), Q(state=states.DONE, closed_at__gte=evening - timedelta(days=1))
+    wanted = {
+        "open": is_open, "today": is_open & Q(due_at__lte=evening), "overdue": is_open & Q(due_at__lt=now()), "done": is_done,
+    }  # fmt: skip
+    rows = tasks_for(actor, state=None).filter(is_open | is_done)
+    return rows.aggregate(**{name: Count("pk", filter=which) for name, which in wanted.items()})
 
 
 def offer_of(task: Task) -> OfferSpec | None:
@@ -105,14 +105,8 @@ def talk_track_of(task: Task) -> TalkTrackSpec | None:
 
 
 def worked_on(customer_ids: Collection[str] | None, at: datetime) -> Iterable[str]:
-    """Return the customers whose opportunity an RM works at a moment, for the gate."""
-    rows = (
-        FollowUp.objects.filter(at__gt=at - PROTECTED, undone_at__isnull=True).exclude(intent="").order_by("at", "id")
-    )
-    if customer_ids is not None:
-        rows = rows.filter(customer_id__in=list(customer_ids))
-    last = dict(rows.values_list("customer_id", "intent"))
-    return [customer_id for customer_id, intent in last.items() if intent in states.GOES_ON]
+    """Return the customers whose opportunity an RM works at a moment."""
+    return _going_on(_worded(customer_ids, Q(at__gt=at - PROTECTED)))
 
 
 def deals_of(campaign: str) -> tuple[int, Decimal]:
@@ -121,12 +115,29 @@ def deals_of(campaign: str) -> tuple[int, Decimal]:
     return rows.count(), rows.aggregate(total=Sum("amount_cny"))["total"] or Decimal(0)
 
 
-def complaints_of(customer_ids: Collection[str] | None) -> Iterable[tuple[str, date, bool]]:
-    """Return the complaints that RMs recorded, for the gate; closing them is the bank's system's business."""
-    rows = FollowUp.objects.filter(intent="complaint", undone_at__isnull=True)
+def said_to_rms(
+    customer_ids: Collection[str] | None, at: datetime
+) -> tuple[list[tuple[str, date, bool]], Iterable[str]]:
+    """Return what RMs recorded, for the gate: complaints (customer, day, is open), and whose opportunity is worked at a moment.
+
+    Closing a complaint is the bank's system's business.
+    """
+    rows = _worded(customer_ids, Q(intent="complaint") | Q(at__gt=at - PROTECTED))
+    complaints = [(customer_id, day.date(), False) for customer_id, intent, day in rows if intent == "complaint"]
+    return complaints, _going_on(row for row in rows if row[2] > at - PROTECTED)
+
+
+def _worded(customer_ids: Collection[str] | None, which: Q) -> list[tuple[str, str, datetime]]:
+    """Return (customer, intent, moment) of what customers wanted, the earliest first; of some customers or of all."""
+    rows = FollowUp.objects.filter(which, undone_at__isnull=True).exclude(intent="").order_by("at", "id")
     if customer_ids is not None:
         rows = rows.filter(customer_id__in=list(customer_ids))
-    return [(customer_id, at.date(), False) for customer_id, at in rows.values_list("customer_id", "at")]
+    return list(rows.values_list("customer_id", "intent", "at"))
+
+
+def _going_on(words: Iterable[tuple[str, str, datetime]]) -> list[str]:
+    last = {customer_id: intent for customer_id, intent, _at in words}
+    return [customer_id for customer_id, intent in last.items() if intent in states.GOES_ON]
 
 
 # -- what lists of many customers show ----------------------------------------------------------------------------------
@@ -137,22 +148,22 @@ ON_THE_PHONE = ("connected", "dead_number", "wrong_person")
 """Results that say something about the number."""
 
 
-def last_contacts(customer_ids: Sequence[str]) -> dict[str, datetime]:
-    """Return when a contact of each customer was last recorded in kequn, whoever did; the caller has checked the scope."""
-    found: dict[str, datetime] = {}
+def contacts_and_dues(actor: Actor, customer_ids: Sequence[str]) -> tuple[dict[str, datetime], dict[str, datetime]]:
+    """Return when a contact of each customer was last recorded, and when the next open task is due, in one question.
+
+    Contacts are those of kequn, whoever recorded them: the caller has checked whom the actor reaches. Tasks are those she sees.
+    """
+    contacts: dict[str, datetime] = {}
+    dues: dict[str, datetime] = {}
     for ids in _parts(customer_ids):
-        rows = FollowUp.objects.filter(customer_id__in=ids, undone_at__isnull=True).order_by()
-        found.update(rows.values_list("customer_id").annotate(last=Max("at")))
-    return found
-
-
-def next_dues(actor: Actor, customer_ids: Sequence[str]) -> dict[str, datetime]:
-    """Return when the next open task on each customer is due, of the tasks that the actor sees."""
-    found: dict[str, datetime] = {}
-    for ids in _parts(customer_ids) if actor.may("task.view") else ():
-        rows = tasks_for(actor).filter(customer_id__in=ids).order_by()
-        found.update(rows.values_list("customer_id").annotate(due=Min("due_at")))
-    return found
+        said = FollowUp.objects.filter(customer_id__in=ids, undone_at__isnull=True).order_by()
+        asked = said.values_list(Value("contact"), "customer_id").annotate(moment=Max("at"))
+        if actor.may("task.view"):
+            open_ = tasks_for(actor).filter(customer_id__in=ids).order_by()
+            asked = asked.union(open_.values_list(Value("due"), "customer_id").annotate(moment=Min("due_at")), all=True)
+        for what, customer_id, moment in asked:
+            (contacts if what == "contact" else dues)[customer_id] = moment
+    return contacts, dues
 
 
 def phone_words(customer_ids: Sequence[str]) -> dict[str, str]:
