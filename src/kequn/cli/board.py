@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,10 @@ from kequn.cli.data import acting
 from kequn.cli.knowing import Day
 from kequn.cli.output import As, Json, out, print_json, show_rows
 from kequn.cli.start import start
+from kequn.core.spec.base import Text
+
+if TYPE_CHECKING:
+    from kequn.ops.board.contracts import Line
 
 Branch = Annotated[str, typer.Option(help="Code of a branch to look into. 机构号。")]
 
@@ -56,6 +60,7 @@ def figures(
     from kequn.ops.audiences.queries import bank_today
     from kequn.ops.board.periods import period_around
     from kequn.ops.board.queries import board_for, latest_day
+    from kequn.ops.board.reasons import reasons_for
 
     found = board_for(
         acting(actor), period_around(span, _day(as_of) or latest_day() or bank_today()), by=by, branch=branch
@@ -76,9 +81,9 @@ def figures(
         "overdue",
     )
     lines = (*found.lines, found.total)
-    show_rows(
-        (by, *codes), [(line.name or line.key or "–", *(line.figures[c] for c in codes)) for line in lines], json=False
-    )
+    rows = [(line.name or line.key or "–", *(line.figures[c] for c in codes), _reached(line)) for line in lines]
+    show_rows((by, *codes, "reached"), rows, json=False)
+    _say(reasons_for(found))
 
 
 def targets(
@@ -150,14 +155,15 @@ def signals(
     """
     start()
     from kequn.ops.board.queries import signals_for
+    from kequn.ops.board.reasons import reason_of
 
     found = signals_for(acting(actor), first.date(), last.date(), branch=branch)
-    said = {True: "sample too small", False: ""}
+    said = [reason_of(s) for s in found]
     rows = [
-        (s.name, s.code, s.found, s.n, s.share.low if s.share else None, "not known" if s.why_not else said[s.is_small])
-        for s in found
+        (s.name, s.code, s.found, s.n, s.share.low if s.share else None, f"{why.zh} / {why.en}" if why else "")
+        for s, why in zip(found, said, strict=True)
     ]
-    show_rows(("rm", "signal", "found", "of", "low", ""), rows, json=json)
+    show_rows(("rm", "signal", "found", "of", "low", "why not 为何不判断"), rows, json=json)
 
 
 def reassign(
@@ -205,8 +211,22 @@ def report(
         print_json(found)
         return
     out.print(f"{found.scope}  {found.board.period.first} – {found.board.until}", highlight=False)
-    for words in found.words:
-        out.print(f"· {words.zh}\n  {words.en}", markup=False, highlight=False)
+    _say(found.words)
+
+
+def _say(words: Iterable[Text]) -> None:
+    for said in words:
+        out.print(f"· {said.zh}\n  {said.en}", markup=False, highlight=False)
+
+
+def _reached(line: Line) -> str:
+    """A rate with its limits; of a sample that is too small the counts, and that it is."""
+    from kequn.ops.board.reasons import reached
+
+    counts, rate = reached(line)
+    if rate is not None:
+        return f"{rate.point:.0%} ({rate.low:.0%}–{rate.high:.0%})"
+    return f"{counts} 样本太小 small sample" if counts and not counts.endswith("/0") else "–"
 
 
 def _day(value: datetime | None) -> date | None:

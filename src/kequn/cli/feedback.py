@@ -13,6 +13,7 @@ from kequn.cli.start import start
 
 feedback = typer.Typer(no_args_is_help=True, help="The front line's word, and the answers. 一线反馈。")
 Number = Annotated[int, typer.Argument(help="Number of the question or insight. 反馈编号。")]
+SMALL = "样本太小，只有条数 / sample too small, counts alone"
 COLUMNS = ("id", "kind", "state", "about", "text", "author", "branch", "answer")
 
 
@@ -43,7 +44,7 @@ def lists(actor: As = "system", json: Json = False) -> None:
 
     rows = [
         (
-            f.campaign, f.given, f.looked_at, f.wrong, "too few" if f.is_small or f.share is None else f"{f.share.point:.1%}",
+            f.campaign, f.given, f.looked_at, f.wrong, SMALL if f.is_small or f.share is None else f"{f.share.point:.1%}",
             f"{f.share.low:.1%}–{f.share.high:.1%}" if f.share else "–", ", ".join(f"{c} {n}" for c, n in f.reasons),
         )
         for f in lists_in_doubt(acting(actor))
