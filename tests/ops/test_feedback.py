@@ -29,6 +29,11 @@ from tests.ops.bank import Cast, approved_campaign
 pytestmark = pytest.mark.django_db
 
 
+def waiting(tasks: Cast) -> tuple[int, int]:
+    """Return what waits for head office's answer, and what answers the RM has not seen."""
+    return queries.waiting_feedback(tasks["zhaomin"]).count(), queries.unseen_answers(tasks["wangfang"]).count()
+
+
 @pytest.fixture
 def tasks(definitions: None, cast: Cast) -> Cast:
     """Launch the campaign and hand its RM tasks over."""
@@ -181,10 +186,10 @@ def test_the_author_sees_the_answer_once_as_new(tasks: Cast) -> None:
     assert services.send_feedback(tasks["wangfang"], "question", "为什么有他?", key="q", campaign="fund_july") == row
     again = services.send_feedback(tasks["wangfang"], "question", "为什么有他?", key="other", campaign="fund_july")
     assert again == row  # the same words under another key: the button was pressed again after going back
-    assert (queries.waiting_feedback(tasks["zhaomin"]).count(), queries.unseen_answers(tasks["wangfang"]).count()) == (1, 0)
+    assert waiting(tasks) == (1, 0)
     row = services.answer_feedback(tasks["zhaomin"], row.pk, "按上月末余额选取")
     assert (row.state, row.answered_by) == ("answered", "赵敏")
-    assert (queries.waiting_feedback(tasks["zhaomin"]).count(), queries.unseen_answers(tasks["wangfang"]).count()) == (0, 1)
+    assert waiting(tasks) == (0, 1)
     services.mark_seen(tasks["liqiang"], row)
     assert queries.unseen_answers(tasks["wangfang"]).count() == 1
     services.mark_seen(tasks["wangfang"], row)
