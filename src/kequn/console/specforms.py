@@ -14,11 +14,14 @@ from kequn.console.errors import Said, said
 from kequn.console.words import choices
 from kequn.core.errors import KequnError, SeveralErrors
 from kequn.core.spec.base import Definition
+from kequn.core.spec.ownership import AssignmentSpec, OwnershipPolicySpec, PoolSpec
 from kequn.core.spec.reading import parse_spec
 
 Words = str | Promise
 PLAYS = 4
 """Rows for channels; a row without a channel does not count."""
+NEEDS = 4
+"""Rows for what a segment needs; a row without a segment does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,56 @@ KINDS: dict[str, tuple[Field, ...]] = {
         Field("complaint_days", _("投诉后冷静天数"), "integer"),
         Field("adult_age", _("成年年龄"), "integer"),
     ),
+    "ownership_policy": (
+        *TITLE,
+        Field("book_limit", _("每人名下上限（户）"), "integer", help=_("网点负责人可为个人另设")),
+        Field("owner_from_cny", _("资产多少元起应有管户"), "number", help=_("不到的由线上和远程坐席服务")),
+        Field("claims_a_day", _("每天可认领（户）"), "integer"),
+        Field("protected_days", _("认领后保护（天）"), "integer"),
+        Field("take_back.warn_days", _("久未联系：提醒管户（天）"), "integer", help=_("下面几项都留空，就不收回任何人的客户")),
+        Field("take_back.escalate_days", _("久未联系：上报网点负责人（天）"), "integer"),
+        Field("take_back.take_back_days", _("久未联系：收回（天）"), "integer"),
+        Field("take_back.counts_from", _("久未联系：从哪天起算"), "date", help=_("此前的空档不算：规则先告知，后执行")),
+        Field("on_conflict", _("与行内不一致时"), "choice", options="on_conflict"),
+        Field("notice_days", _("换管户告知期限（天）"), "integer"),
+        Field("remote_after_days", _("无人管户几个工作日后转远程"), "integer"),
+        Field("wecom_moves", _("企微继承：最多几次"), "integer", help=_("企业微信允许 90 天内最多两次")),
+        Field("wecom_days", _("企微继承：多少天内"), "integer"),
+    ),
+    "assignment": (
+        *TITLE,
+        Field(
+            "order", _("规则先后"), "ranked", options="assign_order", wide=True,
+            help=_("从第一条起，每条只留下合适的人；没有人合适就不起作用"),
+        ),
+        Field(
+            "needs", _("客户需要"), "needs", wide=True, options="segments",
+            help=_("客群的成员需要会什么专长或语言的客户经理，每行填一项"),
+        ),
+        Field("earlier_days", _("原管户算多久以内（天）"), "integer"),
+        Field("nearest_within", _("就近网点的范围"), "choice", options="nearest_within"),
+        Field("fill_percent", _("按规则最多填到上限的百分之几"), "integer", help=_("其余留给认领")),
+    ),
+    "pool": (
+        *TITLE,
+        Field("segment", _("客群"), "choice", options="segments", required=True),
+        Field("families", _("哪些产品算复购"), "many", options="families", wide=True, help=_("都不选，就是任何购买都算")),
+        Field("repurchase_days", _("隔多少天以内再买算复购"), "integer"),
+        Field("stay_days", _("不再符合客群后保留（天）"), "integer"),
+        Field("churn_percent", _("资产比入池时下降百分之几算流失"), "integer"),
+    ),
 }  # fmt: skip
+SPECS: dict[str, type[Definition]] = {
+    "ownership_policy": OwnershipPolicySpec, "assignment": AssignmentSpec, "pool": PoolSpec,
+}  # fmt: skip
+"""Kinds whose form begins with what holds where nothing is said."""
+
+
+def beginning(kind: str) -> dict[str, Any]:
+    """Return what a new document of a kind begins with: its defaults."""
+    fields = SPECS[kind].model_fields if kind in SPECS else {}
+    found = {name: field.default for name, field in fields.items() if not field.is_required()}
+    return {name: value for name, value in found.items() if name not in ("spec", "kind") and value is not None}
 
 
 def shown(kind: str, values: dict[str, Any], lists: dict[str, list[tuple[str, Words]]]) -> list[Shown]:
@@ -128,11 +180,13 @@ def shown(kind: str, values: dict[str, Any], lists: dict[str, list[tuple[str, Wo
     return [_shown(each, _get(values, each.path), lists) for each in KINDS[kind]]
 
 
-def document(kind: str, form: QueryDict) -> dict[str, Any]:
-    """Return the document that a form holds; empty fields are left out."""
-    made: dict[str, Any] = {"kind": kind}
+def document(kind: str, form: QueryDict, *, before: Definition | None = None) -> dict[str, Any]:
+    """Return the document that a form holds; empty fields are left out, and what the form does not show stays as it was."""
+    made: dict[str, Any] = before.model_dump(mode="json", by_alias=True, exclude_defaults=True) if before else {}
+    made["kind"] = kind
     for each in KINDS[kind]:
         value = _read(each, form)
+        _drop(made, each.path)
         if value not in (None, "", [], {}):
             _put(made, each.path, value)
     return made
@@ -153,6 +207,7 @@ def pinned(fields: list[Shown], error: KequnError) -> list[Said]:
     for fault in error.errors if isinstance(error, SeveralErrors) else (error,):
         place = fault.where.field + "."
         homes = [f for f in fields if fault.where.field and place.startswith(f.field.path + ".")]
+        homes = homes or [f for f in fields if f.field.path.startswith(place)]  # of a group of fields: at its first
         for part in said(fault):
             (homes[0].faults if homes else rest).append(part)
     return rest
@@ -180,6 +235,18 @@ def read_plays(form: QueryDict, prefix: str) -> list[dict[str, Any]]:
     return plays
 
 
+def need_rows(needs: Any) -> list[dict[str, str]]:
+    """Return the rows of what segments need, with empty ones up to the number that fits."""
+    rows = [{k: str(n.get(k) or "") for k in ("segment", "skill", "language")} for n in needs or []]
+    return rows + [{"segment": "", "skill": "", "language": ""}] * max(NEEDS - len(rows), 1)
+
+
+def _rows(form: QueryDict, prefix: str) -> list[int]:
+    """Return the numbers of the rows that a form sent under a prefix, in order."""
+    found = {key.removeprefix(f"{prefix}.").partition(".")[0] for key in form if key.startswith(f"{prefix}.")}
+    return sorted(int(n) for n in found if n.isdecimal() and len(n) < 4)
+
+
 def _shown(each: Field, value: Any, lists: dict[str, list[tuple[str, Words]]]) -> Shown:
     made = Shown(each)
     if each.form in ("text", "longtext"):
@@ -194,6 +261,10 @@ def _shown(each: Field, value: Any, lists: dict[str, list[tuple[str, Words]]]) -
     elif each.form == "plays":
         made.options = lists.get("plays", [])
         made.values = play_rows(value)  # type: ignore[assignment]  # rows of a small table
+    elif each.form in ("ranked", "many"):
+        made.values = [str(v) for v in value or []]
+    elif each.form == "needs":
+        made.values = need_rows(value)  # type: ignore[assignment]  # rows of a small table
     elif each.form == "truth":
         made.value = "false" if value is False else "true"
         made.options = [("true", _("是")), ("false", _("否"))]
@@ -201,6 +272,8 @@ def _shown(each: Field, value: Any, lists: dict[str, list[tuple[str, Words]]]) -
         made.value = "" if value is None else str(value)
     if each.options:
         made.options = lists[each.options] if each.options in lists else choices(each.options)
+    if each.form == "ranked":
+        made.values += [""] * (len(made.options) - len(made.values))
     return made
 
 
@@ -225,7 +298,18 @@ def _read(each: Field, form: QueryDict) -> Any:
             return [_cap(line.split()) for line in text.splitlines() if line.strip()]
         case "plays":
             return read_plays(form, each.path)
+        case "many":
+            return [v for v in form.getlist(each.path) if v]
+        case "ranked":
+            return [v for n in _rows(form, each.path) if (v := form.get(f"{each.path}.{n}", "").strip())]
+        case "needs":
+            return [need for n in _rows(form, each.path) if (need := _need(form, f"{each.path}.{n}")).get("segment")]
     return text
+
+
+def _need(form: QueryDict, prefix: str) -> dict[str, str]:
+    parts = {k: form.get(f"{prefix}.{k}", "").strip() for k in ("segment", "skill", "language")}
+    return {k: v for k, v in parts.items() if v}
 
 
 def _cap(words: list[str]) -> dict[str, Any]:
@@ -260,3 +344,13 @@ def _put(values: dict[str, Any], path: str, value: Any) -> None:
     for step in steps:
         values = values.setdefault(step, {})
     values[last] = value
+
+
+def _drop(values: dict[str, Any], path: str) -> None:
+    """Take a value out, and what was only around it."""
+    first, _dot, rest = path.partition(".")
+    if rest and isinstance(values.get(first), dict):
+        _drop(values[first], rest)
+        if values[first]:
+            return
+    values.pop(first, None)

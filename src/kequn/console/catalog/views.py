@@ -18,7 +18,7 @@ from kequn.console import specforms
 from kequn.console.access import Request, done, page, status_of
 from kequn.console.exports import listing
 from kequn.console.tables import Column, Table
-from kequn.console.words import VOCABULARIES, choices
+from kequn.console.words import VOCABULARIES, choices, word_for
 from kequn.core.data.tables import TABLES
 from kequn.core.errors import KequnError, NotAllowed
 from kequn.core.segments import group_named
@@ -41,7 +41,9 @@ COLUMNS = (
     Column(lazy("经办"), "owner_name", "owner"),
     Column(lazy("更新时间"), "created_at", "created_at"),
 )
-KINDS = ("offer", "template", "talk_track", "metric", "contact_policy")
+RULES = ("ownership_policy", "assignment", "pool", "desk_policy")
+"""Rules of the desk: shown by their fields, not as a customer would meet them."""
+KINDS = ("offer", "template", "talk_track", "metric", "contact_policy", *RULES)
 SAMPLE = {
     "family_name": lazy("王"), "bank_name": lazy("本行"), "branch_name": lazy("城东支行"), "rm_name": lazy("王芳"),
     "rm_phone": "0999-00100101",
@@ -57,7 +59,13 @@ def catalog(request: Request) -> HttpResponse:
     rows = [r for r in latest_definitions(request.actor, kind=kind if kind in KINDS else None) if r.kind in KINDS]
     rows = [r for r in rows if not q or q in f"{r.name} {r.spec.title.zh} {r.spec.title.en}".lower()]
     table = Table(request, rows, COLUMNS, name="catalog", default="-created_at")
-    return listing(request, "catalog/list.html", table, _("方案与素材"), {"kind": kind, "kinds": KINDS, "q": q})
+    return listing(
+        request,
+        "catalog/list.html",
+        table,
+        _("方案与素材"),
+        {"kind": kind, "kinds": KINDS, "written": [*specforms.KINDS], "q": q},
+    )
 
 
 @page("catalog.view")
@@ -76,7 +84,7 @@ def definition(request: Request, version_id: int) -> HttpResponse:
     found = marks_for(request.actor, row.spec)
     context: dict[str, Any] = {
         "version": row, "spec": row.spec, "marks": found, "yaml": dump_spec(row.spec),
-        "history": versions_of(request.actor, row.kind, row.name),
+        "history": versions_of(request.actor, row.kind, row.name), "has_form": row.kind in specforms.KINDS,
         "language": get_language() or "zh",
     }  # fmt: skip
     if row.kind == "template":
@@ -87,7 +95,9 @@ def definition(request: Request, version_id: int) -> HttpResponse:
         context["product"] = products().get(row.spec.product)
     if row.kind == "playbook":
         context |= {"segment": segment_specs().get(row.spec.where), "titles": titles()}
-    return render(request, f"catalog/{row.kind}.html", context)
+    if row.kind in RULES:
+        context["fields"] = _ruled(row)
+    return render(request, f"catalog/{'rules' if row.kind in RULES else row.kind}.html", context)
 
 
 @page("catalog.edit")
@@ -98,13 +108,17 @@ def new(request: Request, kind: str) -> HttpResponse:
     if request.method == "POST":
         return _save(request, kind, None)
     start = _card(request.GET["group"]) if kind == "playbook" and request.GET.get("group") else {}
-    return _form(request, kind, {"where": request.GET.get("segment", "")} | start, None)
+    if request.GET.get("segment"):
+        start["where"] = request.GET["segment"]
+    return _form(request, kind, specforms.beginning(kind) | start, None)
 
 
 @page("catalog.edit")
 def edit(request: Request, version_id: int) -> HttpResponse:
     """Change a definition: a change of its meaning makes a new version."""
     row = definition_for(request.actor, version_id)
+    if row.kind not in specforms.KINDS:
+        raise NotAllowed("There is no such kind of definition.", kind=row.kind)
     if request.method == "POST":
         return _save(request, row.kind, row)
     return _form(request, row.kind, row.spec.model_dump(mode="json", by_alias=True), row)
@@ -148,6 +162,26 @@ def _in_text(row: Any, found: Sequence[Mark]) -> SafeString:
     return marked(row.spec.body, [(m.found, m.reason.to(get_language() or "zh")) for m in found])
 
 
+def _ruled(row: Any) -> list[tuple[Any, list[str]]]:
+    """Return the fields of a rule with what they hold, in words."""
+    if row.kind not in specforms.KINDS:
+        return []
+    found = []
+    for each in specforms.shown(row.kind, row.spec.model_dump(mode="json", by_alias=True), lists()):
+        if each.field.path in ("title", "name", "description"):
+            continue
+        names = dict(each.options)
+        values: list[Any] = each.values if each.field.form in ("ranked", "many", "needs") else [each.value]
+        if each.field.form == "needs":
+            values = [
+                (names.get(v["segment"], v["segment"]), v["skill"] or v["language"]) for v in values if v["segment"]
+            ]  # type: ignore[call-overload]
+            found.append((each.field.title, [f"{segment} → {need}" for segment, need in values]))
+        else:
+            found.append((each.field.title, [str(names.get(v, v)) for v in values if v]))
+    return found
+
+
 def _card(name: str) -> dict[str, Any]:
     """Return what a playbook begins with for a shipped group: its card in the playbook's fields."""
     group = group_named(name).spec
@@ -162,7 +196,7 @@ def _card(name: str) -> dict[str, Any]:
 
 
 def _save(request: Request, kind: str, row: Any) -> HttpResponse:
-    made = specforms.document(kind, request.POST)
+    made = specforms.document(kind, request.POST, before=row.spec if row is not None else None)
     if row is not None:
         made["name"] = row.name
     try:
@@ -242,6 +276,10 @@ def lists() -> dict[str, list[tuple[str, Any]]]:
         ],
         "behaviour": [*blank, *((t, TABLE_WORDS[t].to(language)) for t in tables if t in TABLES)],
         "channel": _channels(),
+        "assign_order": [
+            (c, VOCABULARIES["assign_by"][c]) for c in ("earlier", "skill", "language", "nearest", "balance", "branch")
+        ],
+        "families": [(f, word_for("held_family", f)) for f in sorted({p.family for p in products().values()})],
         "content_language": [("zh", "中文"), ("en", "English")],
         "measure": choices("measure"),
     }

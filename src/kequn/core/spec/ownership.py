@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from kequn.core.spec.base import Definition, Name, Spec
 
@@ -45,11 +45,12 @@ class AssignmentSpec(Definition):
     fill_percent: int = Field(default=100, ge=1, le=100)
     """Up to which part of her limit a book is filled by rule, so that room is left for claims."""
 
-    @model_validator(mode="after")
-    def _once(self) -> AssignmentSpec:
-        if len(set(self.order)) != len(self.order):
+    @field_validator("order")
+    @classmethod
+    def _once(cls, order: tuple[AssignBy, ...]) -> tuple[AssignBy, ...]:
+        if len(set(order)) != len(order):
             raise ValueError("a rule stands in `order` once")
-        return self
+        return order
 
 
 class TakeBack(Spec):
