@@ -89,7 +89,8 @@ class _Ledger:
 class SmsGateway:
     """An HTTP gateway on a port of its own. Use as a context manager, or ``start`` and ``stop``.
 
-    It does not know keys by itself: it sends what it is given, as often as it is given it, and counts the copies.
+    It does not know keys by itself: it sends what it is given, as often as it is given it, and counts the copies. ``quota``
+    is how many messages an address may be given, as WeCom limits them for each customer; 0: any number.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class SmsGateway:
         receipt_secret: str = "",
         undelivered_rate: float = 0.0,
         refuses: Collection[str] = (),
+        quota: int = 0,
         clock: Callable[[], datetime] = _utc,
     ) -> None:
         self.secret = secret
@@ -111,6 +113,7 @@ class SmsGateway:
         self.latency_seconds = latency_seconds
         self.undelivered_rate = undelivered_rate
         self.refuses = refuses
+        self.quota = quota
         self._clock = clock
         self._random = random.Random(seed)
         self._ledger = _Ledger()
@@ -167,6 +170,11 @@ class SmsGateway:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def is_full(self, key: str, to: str) -> bool:
+        """Whether an address was given all that it may be given, this message not among it."""
+        taken = self.messages
+        return bool(self.quota) and key not in taken and sum(t.to == to for t in taken.values()) >= self.quota
+
     def fault(self) -> str:
         """Draw what goes wrong with the next call."""
         with self._ledger.lock:
@@ -222,6 +230,8 @@ class _SmsHandler(BaseHTTPRequestHandler):
             return self._say(400, {"status": "refused", "code": "bad_request"})
         if to in gateway.refuses:
             return self._say(422, {"status": "refused", "code": "bad_number"})
+        if gateway.is_full(key, to):
+            return self._say(422, {"status": "refused", "code": "quota"})
         fault = gateway.fault()
         time.sleep(gateway.latency_seconds)
         if fault.endswith("_after") or not fault:

@@ -18,6 +18,8 @@ def wire_channels() -> None:
     services.register("file_drop", FileDropTransport(settings.FILE_DROP_FOLDER))
     if settings.SMS_URL:
         register_sms(settings.SMS_URL, settings.SMS_SECRET)
+    if settings.WECOM_MESSAGES_URL:
+        register_wecom(settings.WECOM_MESSAGES_URL, settings.WECOM_MESSAGES_SECRET)
     if settings.SMTP_HOST:
         register_email(settings.SMTP_HOST, settings.SMTP_PORT)
     services.register_installed_channels()
@@ -37,6 +39,11 @@ def _panel() -> Panel | None:
 def register_sms(url: str, secret: str) -> None:
     """Send SMS by a gateway: the settings' own, or the demo's."""
     services.register("sms", SmsTransport(url, secret), rate=settings.SMS_RATE)
+
+
+def register_wecom(url: str, secret: str) -> None:
+    """Send WeCom messages by the bank's own gateway: it speaks as the SMS gateway does, and knows contacts by customer id."""
+    services.register("wecom", SmsTransport(url, secret))
 
 
 def register_email(host: str, port: int) -> None:

@@ -95,6 +95,9 @@ SMTP_RATE = float(os.environ.get("KEQUN_SMTP_RATE", "0")) or None
 """Messages a second that the account allows; no limit when not set."""
 SMS_URL = os.environ.get("KEQUN_SMS_URL", "")
 SMS_SECRET = os.environ.get("KEQUN_SMS_SECRET", "")
+WECOM_MESSAGES_URL = os.environ.get("KEQUN_WECOM_MESSAGES_URL", "")
+WECOM_MESSAGES_SECRET = os.environ.get("KEQUN_WECOM_MESSAGES_SECRET", "")
+"""The bank's own gateway to WeCom's messages; without it material goes through the chat of the side panel alone."""
 RECEIPT_SECRET = os.environ.get("KEQUN_RECEIPT_SECRET", "")
 # WeCom's side panel: off until the bank names its application there; nothing outside is called before.
 WECOM_CORP_ID = os.environ.get("KEQUN_WECOM_CORP_ID", "")

@@ -185,6 +185,8 @@ class Contacted:
     amount_cny: Decimal | None = None
     next_at: datetime | None = None
     task_id: int | None = None
+    why: Text | None = None
+    """Why a message did not leave."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from kequn.ops.customers.queries import people_by_id, person_for
 from kequn.ops.customers.services import REVEALS_A_DAY, reveals_within_a_day
 from kequn.ops.delivery.contracts import BY_HAND, NOTICE
 from kequn.ops.delivery.queries import touches_of
+from kequn.ops.delivery.states import NOT_SENT, why_not
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import staff_numbered
@@ -205,7 +206,8 @@ def _sent(touch: Any, by: Any) -> Contacted:
     moment = touch.at or touch.created_at
     what = BY_STAFF.get(touch.sending.campaign) or Text(zh=touch.sending.campaign or "–")
     post, who = (by.role, by.display_name) if by else ("", "")
-    return Contacted(moment.date(), moment, touch.channel, post, who, what, touch.state, "state")
+    why = why_not(touch.reason) if touch.state in NOT_SENT else None
+    return Contacted(moment.date(), moment, touch.channel, post, who, what, touch.state, "state", why=why)
 
 
 def _recorded(f: FollowUp, by: Any) -> Contacted:
