@@ -11,6 +11,7 @@ from django.utils.translation import get_language
 from kequn.console.access import Request, page
 from kequn.console.words import word_for
 from kequn.core.gate import BY_CODE
+from kequn.ops.customers.queries import people_for
 from kequn.ops.runtime import now
 from kequn.ops.sources.queries import data_date
 from kequn.ops.workbench.states import KINDS
@@ -30,6 +31,7 @@ def today(request: Request) -> HttpResponse:
         "data_date": data_date(), "data_faults": (), "undo": request.GET.get("undo", ""),
         "kinds": [(k, KINDS[k].to(get_language() or "zh"), n) for k, n in sorted(found.by_kind.items(), key=_most)],
         "held": [(_title(code), n) for code, n in found.held.items()], "n_held": sum(found.held.values()),
+        "without_customers": not rows and not found.done and not people_for(request.actor).exists(),
     }  # fmt: skip
     return render(request, "work/today.html", context)
 
