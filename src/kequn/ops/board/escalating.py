@@ -15,7 +15,6 @@ from kequn.ops.board.contracts import Escalation
 from kequn.ops.board.models import BranchFact
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
-from kequn.ops.orgs.models import Branch
 from kequn.ops.orgs.queries import branches_for
 from kequn.ops.runtime import now
 from kequn.ops.workbench.queries import follow_ups_for, tasks_for
@@ -78,7 +77,7 @@ def set_branch_fact(
     return row
 
 
-def facts_for(actor: Actor) -> QuerySet[Branch]:
+def facts_for(actor: Actor) -> QuerySet[Any]:
     """Return the branches of an actor with what was said of each (``floor_m2``, ``escalate_above_cny``) and its ``parent_code``."""
     actor.must("board.view")
     fact = BranchFact.objects.filter(branch_code=OuterRef("code"))
