@@ -82,6 +82,17 @@ def test_the_demo_says_what_it_does_and_what_may_be_concluded(first: tuple[dict[
         assert review["covers_truth"] == (lift["low"] <= truth <= lift["high"])
 
 
+def test_the_demo_opens_with_a_full_and_varied_day_for_the_manager_and_the_remote_agent(
+    first: tuple[dict[str, Any], str],
+) -> None:
+    day = first[0]["day"]
+    assert sum(day["rm_day"].values()) >= 8
+    assert len(day["rm_day"]) >= 4
+    assert {"appointment", "promise"} <= set(day["rm_day"])
+    assert sum(day["agent_day"].values()) >= 6
+    assert len(day["agent_day"]) >= 2
+
+
 def test_the_same_seed_gives_the_same_figures(first: tuple[dict[str, Any], str], tmp_path: Path) -> None:
     def figures(summary: dict[str, Any]) -> dict[str, Any]:
         loads = [{k: v for k, v in load.items() if k != "seconds"} for load in summary["loads"]]

@@ -51,11 +51,13 @@ import django; django.setup()
 from kequn.ops.customers.models import Person
 from kequn.ops.orgs.actor import system_actor
 from kequn.ops.orgs.models import User
+from kequn.ops.ownership.models import RemoteCase
 from kequn.ops.workbench.planning import with_occasion
 from kequn.ops.workbench.services import plan_day
 rm = User.objects.get(username="wangfang")
 some = sorted(with_occasion())[:40] + list(Person.objects.order_by("customer_id").values_list("customer_id", flat=True)[:25])
 Person.objects.filter(customer_id__in=some).update(rm_no=rm.staff_no, branch_code=rm.branch.code)
+RemoteCase.objects.filter(customer_id__in=some).update(state="closed", agent="")
 plan_day(system_actor())
 """
 """The bank is small: without this the manager's book would hold hardly anybody for whom something is to be done."""

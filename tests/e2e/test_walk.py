@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
-ROLES = ("zhaomin", "zhoulv", "sunli", "admin", "liqiang", "wangfang")
+ROLES = ("zhaomin", "zhoulv", "sunli", "admin", "liqiang", "wangfang", "yuanfang")
 MOST_OF_A_KIND = 2
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 

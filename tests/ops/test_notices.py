@@ -152,7 +152,8 @@ def test_a_message_that_did_not_arrive_leaves_the_word_owed(phone: Phone, cast: 
     delivery.record_receipts(
         system_actor(), [Receipt(provider="x", key=key, status="undelivered", at=runtime.now(), message_id="")]
     )
-    assert services.settle_notices(system_actor()) == 1
+    assert services.reopen_notices(system_actor()) == 1
+    assert services.reopen_notices(system_actor()) == 0
     assert (owed().state, owed().message, owed().how, owed().refused) == ("owed", "", "", "undelivered")
 
 

@@ -20,6 +20,7 @@ import typer
 
 from kequn.api.shapes import plain
 from kequn.channels.loopback import MailServer, SmsGateway
+from kequn.cli import demo_desk
 from kequn.cli.data import apply_specs
 from kequn.cli.output import out
 from kequn.cli.serving import serve
@@ -36,8 +37,6 @@ LAUNCH = datetime(2026, 7, 1, 10, 0, tzinfo=ZONE)
 """The bank's morning on which the demo's campaign starts; the data are those of the evening before."""
 GIVEN_OUT = 200
 """Customers whom the head of one branch gives to her relationship managers, so that their days are worth looking at."""
-A_BOOK_MORE = 60
-"""Of those without an owner who have an occasion, so many go to one relationship manager on the last morning."""
 PASSWORD = "kequn-demo-2026"  # noqa: S105 - of made-up people, on this machine, printed at the end
 GROWING = ("transactions", "holdings", "events", "contacts", "service", "consents")
 
@@ -377,23 +376,23 @@ class Loop:
 
     def _morning(self) -> dict[str, Any]:
         """Give everybody her day, as the job after each refresh does: also by the lists that were just sent down."""
-        from kequn.ops.customers.queries import unowned_in
         from kequn.ops.orgs.actor import system_actor
-        from kequn.ops.ownership.services import reassign_customers
-        from kequn.ops.workbench.planning import with_occasion
         from kequn.ops.workbench.services import plan_day, settle_tasks
 
-        head, rm = self._actor("liqiang"), self._actor("wangfang")
+        head, rm, maker = (self._actor(name) for name in ("liqiang", "wangfang", "zhaomin"))
         with self._step("the morning") as say:
-            free = set(unowned_in([head.branch_code]).values_list("pk", flat=True))
-            waiting = [c for c in with_occasion() if c in free][:A_BOOK_MORE]
-            if waiting:
-                reassign_customers(head, waiting, rm.staff_no, reason="到期和大额资金需要有人跟进")
+            demo_desk.fill_book(head, rm)
+            owed = demo_desk.hand_over(head, rm)
+            agent = demo_desk.open_remote_centre(maker.branch_code, PASSWORD)
+            taken = demo_desk.fill_queue(agent)
             settled, plan = settle_tasks(system_actor()), plan_day(system_actor())
+            demo_desk.agree(rm, self.clock)
             say(
-                f"{sum(plan.found.values()):,} occasions; {plan.counts.get('today', 0):,} customers to call on {plan.day}"
+                f"{sum(plan.found.values()):,} occasions; {plan.counts.get('today', 0):,} customers to call on {plan.day}; "
+                f"{taken} with the remote centre's agent"
             )
-        return {"found": plan.found, "counts": plan.counts, "settled": settled}
+        days = {"rm_day": demo_desk.kinds_of_day(rm), "agent_day": demo_desk.kinds_of_day(agent)}
+        return {"found": plan.found, "counts": plan.counts, "settled": settled, "notices_owed": owed, **days}
 
     def _settle_clock(self) -> None:
         """Let the served demo's clock go on from where the loop ended, so that its data are a day old and not months."""
@@ -454,13 +453,13 @@ def _listening(port: int) -> Iterator[None]:
     """Let the gateway's receipts come in over HTTP while the loop runs."""
     from wsgiref.simple_server import WSGIRequestHandler, make_server
 
-    from kequn.server.wsgi import application
+    from django.core.wsgi import get_wsgi_application
 
     class Quiet(WSGIRequestHandler):
         def log_message(self, *_: object) -> None:
             return
 
-    server = make_server("127.0.0.1", port, application, handler_class=Quiet)
+    server = make_server("127.0.0.1", port, get_wsgi_application(), handler_class=Quiet)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
@@ -479,6 +478,7 @@ def _say_logins(port: int) -> None:
         "wangfang": "客户经理 RM (0001)",
         "liqiang": "网点负责人 branch head (0001)",
         "chenjing": "客户经理 RM (0002)",
+        "yuanfang": "远程坐席 remote agent",
         "sunli": "数据分析 analyst",
         "admin": "系统管理 admin",
     }

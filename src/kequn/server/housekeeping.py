@@ -13,7 +13,7 @@ from kequn.ops.board.services import queue_yesterday
 from kequn.ops.campaigns.services import finish_due_campaigns
 from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.ownership.services import settle_absences, settle_moves, watch_owners
-from kequn.ops.workbench.services import expire_tasks
+from kequn.ops.workbench.services import expire_tasks, reopen_notices
 
 CHORES: tuple[Callable[[Actor], int], ...] = (
     finish_due_campaigns,
@@ -21,6 +21,7 @@ CHORES: tuple[Callable[[Actor], int], ...] = (
     watch_owners,
     settle_moves,
     expire_tasks,
+    reopen_notices,
     queue_yesterday,
     remove_expired_lists,
     remove_expired_exports,

@@ -175,7 +175,7 @@ def _ruled(row: Any) -> list[tuple[Any, list[str]]]:
         if each.field.form == "needs":
             values = [
                 (names.get(v["segment"], v["segment"]), v["skill"] or v["language"]) for v in values if v["segment"]
-            ]  # type: ignore[call-overload]
+            ]
             found.append((each.field.title, [f"{segment} → {need}" for segment, need in values]))
         else:
             found.append((each.field.title, [str(names.get(v, v)) for v in values if v]))
@@ -229,6 +229,7 @@ def _form(
     rest = specforms.pinned(fields, error) if error else []
     context = {
         "kind": kind,
+        "is_rule": kind in RULES,
         "fields": fields,
         "version": row,
         "rest": rest,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 
 from kequn.core.errors import InvalidSpec, NotAllowed, Where
 from kequn.ops.governance.services import record
@@ -20,7 +20,8 @@ from kequn.ops.runtime import now
 
 WAYS = ("call", "visit", "wecom", "sms", "letter", "branch")
 """By which a customer can be told."""
-MOST_FOLLOWED = 5_000
+MOST_FOLLOWED = 2_000
+"""Messages under way that are looked at in one round."""
 
 
 def notices_for(actor: Actor, *, state: str | None = states.OWED) -> QuerySet[Notice]:
@@ -70,10 +71,12 @@ def notices_of_messages(keys: Collection[str]) -> dict[str, Notice]:
     return {row.message: row for row in Notice.objects.filter(message__in=[k for k in keys if k])}
 
 
-def with_messages(since: datetime) -> list[Notice]:
-    """Return the notices with a message under way, and those told by one since a moment, for who follows the messages."""
-    rows = Notice.objects.exclude(message="")
-    return list(rows.filter(Q(state=states.OWED) | Q(state=states.TOLD, told_at__gte=since))[:MOST_FOLLOWED])
+def with_messages(*, told_since: datetime | None = None) -> list[Notice]:
+    """Return the notices whose message is under way, or those told by one since a moment, for who follows the messages."""
+    rows = Notice.objects.exclude(message="").order_by("id")
+    if told_since is None:
+        return list(rows.filter(state=states.OWED)[:MOST_FOLLOWED])
+    return list(rows.filter(state=states.TOLD, told_at__gte=told_since))
 
 
 def begin_message(notice: Notice, key: str) -> bool:

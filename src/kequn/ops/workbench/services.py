@@ -30,7 +30,14 @@ from kequn.ops.workbench.material import (
 from kequn.ops.workbench.models import Task
 from kequn.ops.workbench.morning import request_morning
 from kequn.ops.workbench.moving import assign_task, reassign_tasks
-from kequn.ops.workbench.notices import gate_notices, notice_texts, preview_notices, send_notices, settle_notices
+from kequn.ops.workbench.notices import (
+    gate_notices,
+    notice_texts,
+    preview_notices,
+    reopen_notices,
+    send_notices,
+    settle_notices,
+)
 from kequn.ops.workbench.planning import plan_day
 from kequn.ops.workbench.portrait import advice_for, customer_360, money_for, past_for
 from kequn.ops.workbench.recording import masked_note, own_key, record_outcome, undo_outcome
@@ -63,6 +70,7 @@ __all__ = [
     "reassign_tasks",
     "record_outcome",
     "record_results",
+    "reopen_notices",
     "reopen_task",
     "request_morning",
     "send_material",
