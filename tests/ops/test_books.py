@@ -15,16 +15,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed
+from kequn.core.gate import ALLOW, HOLD, Candidates, decide
 from kequn.core.spec.segment import SegmentSpec
+from kequn.ops.audiences import contactability
 from kequn.ops.audiences import services as audiences
-from kequn.ops.audiences.queries import tag_values
+from kequn.ops.audiences.queries import OPEN_TALK, facts_about, ordinals, tag_values
 from kequn.ops.books import queries, services
 from kequn.ops.books.contracts import BookFilter, BookRow, TagTest
 from kequn.ops.books.filters import filter_query, read_filter
+from kequn.ops.books.gating import decide_for_book
 from kequn.ops.books.models import SavedView
-from kequn.ops.books.reading import PRODUCTS
+from kequn.ops.books.reading import PRODUCTS, book_for
+from kequn.ops.catalog.queries import policy
 from kequn.ops.governance.models import AuditEntry
 from kequn.ops.orgs.actor import Actor
+from kequn.ops.runtime import now
 from kequn.ops.workbench import services as workbench
 from tests.ops.bank import Cast, approve
 from tests.ops.booked_bank import *  # noqa: F403 - fixtures
@@ -237,6 +242,35 @@ def test_who_can_be_reached_is_what_the_gate_says(books: Cast) -> None:
     assert not found & {i for i in range(MINE) if i % 5 == 0}  # never consented
     assert 7 not in found  # has died
     assert 21 not in found  # has no phone
+
+
+@pytest.mark.parametrize("channel", ["call", "wecom", "sms"])
+def test_whom_a_channel_reaches_is_the_same_whether_the_gate_is_asked_of_one_book_or_of_all_it_knows(
+    books: Cast, channel: str
+) -> None:
+    rm, house, moment = books["wangfang"], policy(), now()
+    book = book_for(rm)
+    who = book.ordinals.astype(np.uint32)
+    facts = facts_about(who, policy=house, now=moment)  # ids from the dictionary, every channel
+    facts = replace(facts, in_progress=np.zeros(len(facts), dtype=np.bool_))
+    found = decide(Candidates.each(who, [channel], OPEN_TALK), facts, house, now=moment, purpose="marketing")
+    want = {i for i, verdict in zip(book.ids, found.verdict, strict=True) if verdict in (ALLOW, HOLD)}
+    assert set(ids(rm, BookFilter(reach=channel))) == want
+
+
+def test_a_book_is_put_to_the_gate_with_the_ids_it_has(books: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The dictionary has a row for every customer of the bank: it is not read for the few of a book."""
+    wanted = ids(books["wangfang"], BookFilter(reach="call"))
+
+    def read(*_of: object) -> list[str]:
+        raise AssertionError("the whole dictionary was read")
+
+    monkeypatch.setattr(contactability, "customer_ids_of", read)
+    assert ids(books["wangfang"], BookFilter(reach="call")) == wanted
+    shuffled = list(reversed(book_for(books["wangfang"]).ids))
+    who = ordinals(shuffled).astype(np.uint32)
+    codes = decide_for_book(who, "call", ids=shuffled).verdict
+    assert {i for i, v in zip(shuffled, codes, strict=True) if v in (ALLOW, HOLD)} == set(wanted)
 
 
 def test_a_segment_in_use_filters_and_one_on_hidden_tags_does_not(books: Cast) -> None:

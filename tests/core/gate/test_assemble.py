@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 
+from kequn.core.engine.footers import last_day
 from kequn.core.gate import CHANNELS, Overlay, empty, facts_from, proposal_from, rows
 from kequn.core.gate.facts import NO, UNKNOWN, YES, Content
 from kequn.core.spec.offer import OfferSpec
@@ -209,6 +210,26 @@ def test_overdue_is_read_at_the_latest_positions(bank):
     ]  # fmt: skip
     facts = facts_from(bank(customer=[person(i) for i in range(5)], holding=held), range(5), as_of=AS_OF)
     assert facts.overdue.tolist() == [NO, YES, UNKNOWN, NO, NO]
+
+
+def test_positions_of_later_days_do_not_hide_those_of_the_day_asked_about(bank):
+    loan = {"ordinal": 0, "family": "mortgage", "product_code": "M", "balance": 1}
+    known = bank(
+        customer=[person(0)],
+        holding=[loan | {"as_of": day, "overdue_days": late} for day, late in ((AS_OF, 9), (date(2026, 7, 31), 0))],
+    )
+    assert facts_from(known, [0], as_of=AS_OF).overdue.tolist() == [YES]
+    assert facts_from(known, [0], as_of=date(2026, 8, 1)).overdue.tolist() == [NO]
+    assert facts_from(known, [0], as_of=date(2026, 1, 1)).overdue.tolist() == [NO]
+    assert last_day(known, "holding", "as_of") == date(2026, 7, 31)
+    assert last_day(known, "holding", "nothing") is None
+
+
+def test_who_has_an_account_for_a_channel_that_is_not_asked_about_stays_unknown(bank):
+    known = bank(customer=[person(0)], account=[{"ordinal": 0, "kind": "wecom", "opened_on": date(2020, 1, 1)}])
+    assert facts_from(known, [0], as_of=AS_OF).reachable[0, WECOM] == YES
+    assert facts_from(known, [0], as_of=AS_OF, channels=["wecom"]).reachable[0, WECOM] == YES
+    assert facts_from(known, [0], as_of=AS_OF, channels=["call"]).reachable[0, WECOM] == UNKNOWN
 
 
 def test_an_offer_of_a_product_the_bank_does_not_have_is_not_known(bank):

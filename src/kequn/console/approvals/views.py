@@ -61,6 +61,7 @@ def approval(request: Request, approval_id: int) -> HttpResponse:
         "language": get_language() or "zh",
         "changes": changes(before.summary if before else {}, row.summary),
         "before": before,
+        "compares": before is not None or "spec" in row.summary,
         "mine": row.maker_id == request.actor.user_id,
         "decides": decides(request.actor, row.kind),
         "target": reverse(PAGE_OF[row.kind], args=[row.name]) if row.kind in PAGE_OF else "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from importlib.resources import files
@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kequn.core.engine.duck import Engine
+from kequn.core.engine.footers import last_day
 from kequn.core.gate.facts import (
     CHANNELS,
     COLUMN,
@@ -34,6 +35,8 @@ from kequn.core.gate.overlay import Overlay, empty
 from kequn.core.spec.offer import OfferSpec
 
 LONGEST_CAP = 366  # days; no cap looks further back
+BY_ACCOUNT = frozenset({"wecom", "app_push"})
+"""Channels that an account of the customer's opens."""
 RM_CONTACTS_BY = ("call", "wecom")
 """How an RM reaches a customer: consent to either is the basis of a task where there is no word on tasks themselves."""
 
@@ -45,11 +48,13 @@ def facts_from(
     as_of: date,
     overlay: Overlay | None = None,
     touch_days: int = LONGEST_CAP,
+    channels: Collection[str] = CHANNELS,
 ) -> Facts:
     """Return what is known about customers on a business date; ordinals the bank does not have are left out.
 
     A table that was never loaded leaves its facts unknown, and so does an empty cell. The overlay's rows count whatever
-    their date: they are newer than any load. ``touch_days`` may be lowered to the policy's longest cap.
+    their date: they are newer than any load. ``touch_days`` may be lowered to the policy's longest cap,
+    and ``channels`` to those that will be asked about: who has an account for another stays unknown.
     """
     reader = _Reader(engine, ordinals, as_of)
     more = overlay or Overlay()
@@ -70,7 +75,7 @@ def facts_from(
         last_complaint=last,
         consent=consent,
         consent_expires=expires,
-        reachable=_reachable(reader, more, at, has_rm=found["has_rm"]),
+        reachable=_reachable(reader, more, at, has_rm=found["has_rm"], opens=BY_ACCOUNT & {*channels}),
         touches=_touches(reader, more, at, touch_days),
         listed=at.marked(_scope(more, "all", as_of)),
         listed_for_marketing=at.marked(_scope(more, "marketing", as_of)),
@@ -124,6 +129,14 @@ class _Reader:
     def declared(self, table: str) -> bool:
         """Whether the bank supplies a table, be it empty."""
         return table in self.engine.manifest.tables
+
+    def latest(self, table: str) -> date | None:
+        """Return the latest date of a table up to the business date: by the files' footers, where nothing is later."""
+        last = last_day(self.engine, table, "as_of")
+        if last is not None and last <= self.as_of:
+            return last
+        found: date | None = self.engine.rows(f"SELECT max(as_of) FROM {table} WHERE as_of <= ?", [self.as_of])[0][0]
+        return found
 
     def columns(self, step: str, **parameters: Any) -> dict[str, npt.NDArray[Any]]:
         """Run one step; nulls become ``UNKNOWN`` or NaT."""
@@ -199,14 +212,14 @@ def _base_tasks(consent: Flags, expires: Days) -> None:
         consent[better, task], expires[better, task] = word[better], end[better]
 
 
-def _reachable(reader: _Reader, more: Overlay, at: _Rows, *, has_rm: Flags) -> Flags:
+def _reachable(reader: _Reader, more: Overlay, at: _Rows, *, has_rm: Flags, opens: Collection[str]) -> Flags:
     reachable = np.full((len(at.ordinals), len(CHANNELS)), UNKNOWN, dtype=np.int8)
     reachable[:, COLUMN["rm_task"]] = has_rm
     reachable[:, COLUMN["file_drop"]] = YES
-    if reader.engine.has("account"):
+    if opens and reader.engine.has("account"):
         found = reader.columns("accounts")
         rows, there = at.of(found["ordinal"])
-        for channel in ("wecom", "app_push"):
+        for channel in sorted(opens):
             reachable[:, COLUMN[channel]] = NO
             reachable[rows, COLUMN[channel]] = found[channel][there]
     if more.reachable is not None:
@@ -220,7 +233,7 @@ def _reachable(reader: _Reader, more: Overlay, at: _Rows, *, has_rm: Flags) -> F
 def _overdue(reader: _Reader, at: _Rows) -> Flags:
     overdue = np.full(len(at.ordinals), NO if reader.declared("holding") else UNKNOWN, dtype=np.int8)
     if reader.engine.has("holding"):
-        found = reader.columns("overdue")
+        found = reader.columns("overdue", latest=reader.latest("holding"))
         rows, there = at.of(found["ordinal"])
         overdue[rows] = found["overdue"][there]
     return overdue

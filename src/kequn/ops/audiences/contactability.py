@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -51,19 +51,37 @@ def tell_follow_ups(source: str, provider: FollowedUp) -> None:
 
 
 def gate_facts(
-    bank: Engine, who: Ordinals, *, policy: ContactPolicySpec, now: datetime, without: Collection[str] = ()
+    bank: Engine,
+    who: Ordinals,
+    *,
+    policy: ContactPolicySpec,
+    now: datetime,
+    without: Collection[str] = (),
+    ids: Sequence[str] | None = None,
+    channels: Collection[str] = CHANNELS,
 ) -> Facts:
-    """Return what the gate must know of some customers at one moment."""
+    """Return what the gate must know of some customers at one moment.
+
+    ``ids`` are their surrogate ids in the same order, where the caller knows them; ``channels`` those that will be asked about.
+    """
     today = now.astimezone(ZoneInfo(policy.zone)).date()
     days = max((cap.days for cap in policy.caps), default=1)
-    overlay = _overlay(bank, np.unique(who), today=today, days=days, now=now, without=without)
-    return facts_from(bank, who, as_of=today, overlay=overlay, touch_days=days)
+    unique, first = np.unique(who, return_index=True)
+    known = None if len(unique) > FEW else customer_ids_of(bank, unique) if ids is None else [ids[i] for i in first]
+    overlay = _overlay(bank, unique, known, today=today, days=days, now=now, without=without)
+    return facts_from(bank, who, as_of=today, overlay=overlay, touch_days=days, channels=channels)
 
 
 def _overlay(
-    bank: Engine, who: Ordinals, *, today: date, days: int, now: datetime, without: Collection[str]
+    bank: Engine,
+    who: Ordinals,
+    ids: list[str] | None,
+    *,
+    today: date,
+    days: int,
+    now: datetime,
+    without: Collection[str],
 ) -> Overlay:
-    ids = customer_ids_of(bank, who) if len(who) <= FEW else None
     finder = _Finder(bank, ids, who)
     said = [provider(ids, now) for provider in _followed_up.values()]
     return Overlay(

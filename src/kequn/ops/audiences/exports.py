@@ -44,7 +44,10 @@ def watermark(actor: Actor, *, at: datetime, purpose: str, export_id: int) -> st
 
 
 def write_xlsx(path: Path, sheets: Sequence[Sheet], *, mark: str) -> int:
-    """Write a workbook with the mark above the header, in the header and in the footer of every sheet; return its rows."""
+    """Write a workbook with the mark above the header, in the header and in the footer of every sheet.
+
+    Return its rows; a sheet without words in its header tells about the others, and its lines are none of them.
+    """
     settings = {
         "constant_memory": True,
         "strings_to_formulas": False,
@@ -65,7 +68,7 @@ def write_xlsx(path: Path, sheets: Sequence[Sheet], *, mark: str) -> int:
             page.freeze_panes(2, 0)
             for at, row in enumerate(sheet.rows[:ROWS_OF_XLSX], start=2):
                 _write_cells(page, at, row)
-                written += 1
+                written += any(sheet.header)
     return written
 
 

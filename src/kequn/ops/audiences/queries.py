@@ -465,9 +465,20 @@ def export_for(actor: Actor, export_id: int) -> tuple[Export, Path]:
 # -- for other services -------------------------------------------------------------------------------------------------
 
 
-def facts_about(who: Ordinals, *, policy: ContactPolicySpec, now: datetime, without: Collection[str] = ()) -> Facts:
-    """Return the gate's facts about some customers at one moment; contacts with the refs ``without`` do not count."""
-    return contactability.gate_facts(engine(), who, policy=policy, now=now, without=without)
+def facts_about(
+    who: Ordinals,
+    *,
+    policy: ContactPolicySpec,
+    now: datetime,
+    without: Collection[str] = (),
+    ids: Sequence[str] | None = None,
+    channels: Collection[str] = CHANNELS,
+) -> Facts:
+    """Return the gate's facts about some customers at one moment; contacts with the refs ``without`` do not count.
+
+    ``ids`` are their surrogate ids in the same order, where the caller knows them; ``channels`` those that will be asked about.
+    """
+    return contactability.gate_facts(engine(), who, policy=policy, now=now, without=without, ids=ids, channels=channels)
 
 
 def customer_ids(who: Ordinals) -> list[str]:

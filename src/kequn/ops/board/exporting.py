@@ -219,7 +219,8 @@ def _submit(actor: Actor, row: DeskExport) -> None:
         actor, KIND, str(row.pk), hashlib.blake2b(marks.encode(), digest_size=8).hexdigest(),
         title=f"{about.title.zh} · {row.rows} 行 / {about.title.en}, {row.rows} rows",
         summary={
-            "what": row.what, "rows": row.rows, "purpose": row.purpose, "scope": _scope(actor, row),
+            "what": f"{about.title.zh} / {about.title.en}", "rows": row.rows, "purpose": row.purpose,
+            "scope": f"{actor.display_name} {_scope(actor, row)}",
             "columns": [h.zh for h in about.header],
         },
     )  # fmt: skip

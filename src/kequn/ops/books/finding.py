@@ -137,7 +137,8 @@ def _reachable(book: Book, channel: str) -> Flags:
     """Whom the gate lets be contacted for marketing by a channel, now or once a pause is over; of strangers it is no."""
     flags, at = np.zeros(len(book), dtype=np.bool_), np.flatnonzero(book.ordinals >= 0)
     if len(at):
-        found = decide_for_book(book.ordinals[at].astype(np.uint32), channel)
+        who, ids = book.ordinals[at].astype(np.uint32), [book.ids[i] for i in at]
+        found = decide_for_book(who, channel, ids=ids)
         flags[at] = np.isin(found.verdict, (ALLOW, HOLD))
     return flags
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,13 +13,13 @@ from kequn.ops.catalog.queries import policy
 from kequn.ops.runtime import now
 
 
-def decide_for_book(who: Ordinals, channel: str) -> Decisions:
-    """Return the verdicts on marketing to some customers by a channel now, in the order given.
+def decide_for_book(who: Ordinals, channel: str, *, ids: Sequence[str] | None = None) -> Decisions:
+    """Return the verdicts on marketing to some customers by a channel now, in the order given; ``ids`` as of ``facts_about``.
 
     Raises:
         UnknownDefinition: the house has no contact policy yet.
     """
     house, moment = policy(), now()
-    facts = facts_about(who, policy=house, now=moment)
+    facts = facts_about(who, policy=house, now=moment, ids=ids, channels=[channel])
     facts = replace(facts, in_progress=np.zeros(len(facts), dtype=np.bool_))
     return decide(Candidates.each(who, [channel], OPEN_TALK), facts, house, now=moment, purpose="marketing")

@@ -178,9 +178,10 @@ def reachable(channel: str, customer_ids: Iterable[str] | None = None) -> set[st
 
 def reachable_few(customer_ids: Iterable[str]) -> dict[str, set[str]]:
     """Return as ``reachable`` for each channel with an address and for ``wecom``, of a few customers, in one question."""
-    rows = list(Person.objects.filter(pk__in=list(customer_ids)).only("customer_id", *set(ADDRESS.values())))
-    found = {channel: {r.pk for r in rows if getattr(r, field)} for channel, field in ADDRESS.items()}
-    return found | {"wecom": {r.pk for r in rows}}
+    fields = ("customer_id", *sorted(set(ADDRESS.values())))
+    rows = list(Person.objects.filter(pk__in=list(customer_ids)).values_list(*fields))
+    found = {channel: {row[0] for row in rows if row[fields.index(field)]} for channel, field in ADDRESS.items()}
+    return found | {"wecom": {row[0] for row in rows}}
 
 
 def merge_fields(actor: Actor, customer_ids: Iterable[str]) -> dict[str, dict[str, str]]:
