@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kequn.core.data.starter.files import write_workbook
-from tests.e2e.conftest import ROOT
+from tests.e2e.conftest import PASSWORD, ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -331,8 +331,58 @@ for task in tasks_for(rm)[:12]:
 print(rm.staff_no)
 """
 
+NEIGHBOURS_REQUEST = """
+from kequn.ops.board.services import request_desk_export
+from kequn.ops.customers.models import Person
+from kequn.ops.governance.models import Approval
+from kequn.ops.orgs.queries import actor_named
+rm = actor_named("chenjing")
+some = list(Person.objects.filter(rm_no="").order_by("-customer_id").values_list("pk", flat=True)[:60])
+Person.objects.filter(pk__in=some).update(rm_no=rm.staff_no, branch_code=rm.branch_code)
+made = request_desk_export(rm, "customers", key="n", purpose="邻家网点核对")
+print(Approval.objects.get(kind="desk_export", name=str(made.pk), state="waiting").pk)
+"""
+
+A_PASSWORD = f"""
+from kequn.ops.orgs.models import User
+user = User.objects.get(staff_no="100102")
+user.set_password("{PASSWORD}")
+user.save()
+"""
+
+OUTFLOW = """
+from datetime import timedelta
+from decimal import Decimal
+from kequn.ops.customers.models import Person
+from kequn.ops.runtime import now
+from kequn.ops.workbench.models import Task
+from kequn.ops.workbench.services import create_task
+who = {who}
+busy = Task.objects.filter(kind__in=("maturing", "matured", "churn")).values("customer_id")
+people = Person.objects.filter(**who).order_by("-customer_id")
+person = people.filter(pk__in=busy).first() or people.first()
+made, _ = create_task(
+    "outflow:%s" % person.branch_code, customer_id=person.pk, staff_no=person.rm_no, branch_code=person.branch_code, kind="large_out",
+    channel="call", title_zh="大额流出", title_en="Large outflow", why_zh="昨日转出 90 万元", why_en="900,000 left yesterday",
+    said_zh="您好,想问问您近期的资金安排。", said_en="May we ask about your plans?", value_cny=Decimal(900_000), priority=95,
+    due_at=now() + timedelta(days=1), created_at=now(),
+)
+print(made.pk)
+"""
+
 
 def test_the_branch_heads_day(desk: Any, server: str, shot: Any, demo_home: Path) -> None:
+    # her manager asks for a list; so does one of the neighbour's
+    rm = desk("wangfang", width=390)
+    rm.goto(f"{server}/c/")
+    rm.click("a[href*='/team/exports/']")
+    rm.fill("#purpose", "周三上门拜访,核对名单")
+    rm.click("main form button[data-submit]")
+    rm.locator("main tbody tr", has_text="周三上门拜访").wait_for()
+    assert rm.locator("main tbody tr", has_text="周三上门拜访").get_by_text("待").first.is_visible()
+    shot(rm, "day-head-0-asked")
+    theirs = in_bank(demo_home, NEIGHBOURS_REQUEST).split()[-1]
+
     staff = in_bank(demo_home, SAME_NOTES).split()[-1]
     in_bank(demo_home, FIGURES)
     page = desk("liqiang")
@@ -364,7 +414,68 @@ def test_the_branch_heads_day(desk: Any, server: str, shot: Any, demo_home: Path
     rm.goto(f"{server}/coaching/")
     rm.get_by_text("先说说当时的情况").first.wait_for()
 
+    # the list that was asked for: for what, how many, then yes; the file is the manager's alone
+    page.goto(f"{server}/approvals/")
+    assert "陈静" not in page.inner_text("main")
+    shot(page, "day-head-5a-approvals")
+    page.click("#approvals tbody tr:has-text('王芳') a >> nth=0")
+    about = page.inner_text("main")
+    assert "周三上门拜访,核对名单" in about
+    rows = re.search(r"客户名单 · (\d+) 行", about)
+    assert rows, about
+    assert int(rows[1]) > 50
+    shot(page, "day-head-5b-export")
+    page.fill("#reason", "限拜访使用")
+    page.click("button[value=approve]")
+    page.wait_for_url(f"{server}/approvals/")
+    page.goto(f"{server}/exports/")
+    assert "周三上门拜访" not in page.inner_text("main")
+    file = rm.locator("#exports tbody tr", has_text="周三上门拜访").locator("form button")
+    for _ in range(60):
+        rm.goto(f"{server}/exports/")
+        if file.count():
+            break
+        rm.wait_for_timeout(1_000)
+    shot(rm, "day-head-5c-file")
+    with rm.expect_download() as taken:
+        file.click()
+    assert Path(taken.value.path()).read_bytes()[:2] == b"PK"
+
+    # a large outflow, its manager away: on the board, given to a colleague, and the contact confirmed
+    task = in_bank(demo_home, OUTFLOW.format(who={"rm_no": staff, "branch_code": "0001"})).split()[-1]
+    other = in_bank(demo_home, OUTFLOW.format(who={"branch_code": "0002"})).split()[-1]
+    page.goto(f"{server}/team/")
+    page.get_by_text("1 笔大额流出还没有联系上客户").wait_for()
+    shot(page, "day-head-5d-outflow-on-board")
+    page.click("main a:has-text('去看看')")
+    row = page.locator(f"main tbody tr:has(a[href='/tasks/{task}/'])")
+    assert "还没有人联系" in row.inner_text()
+    assert not page.locator(f"a[href='/tasks/{other}/']").count()
+    row.locator("select[name=staff]").select_option("100102")
+    page.get_by_text("已转交").first.wait_for()
+    shot(page, "day-head-5e-assigned")
+    in_bank(demo_home, A_PASSWORD)
+    colleague = desk("100102", width=390)
+    colleague.goto(f"{server}/tasks/{task}/")
+    colleague.wait_for_load_state("networkidle")
+    shot(colleague, "day-head-5f-his-task")
+    colleague.click("#outcome label:has-text('考虑')")
+    colleague.fill("#note", "孩子买房,下月回款再存")
+    colleague.click("#outcome button[data-submit]")
+    colleague.wait_for_url(re.compile(r"undo=\d+"))
+    page.goto(f"{server}/team/outflows/")
+    row.locator(".kq-badge-ok").wait_for()
+    assert "杨亮峰" in row.inner_text()
+    shot(page, "day-head-5g-reached")
+    page.set_viewport_size({"width": 390, "height": 844})
+    shot(page, "day-head-5h-reached-phone")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(f"{server}/team/")
+    assert not page.get_by_text("大额流出还没有联系上").count()
+
     # nothing of the neighbour
+    assert page.goto(f"{server}/tasks/{other}/").status == 404
+    assert page.goto(f"{server}/approvals/{theirs}/").status == 404
     for path in ("/team/?branch=0002", "/team/report/?branch=0002"):
         answer = page.goto(f"{server}{path}")
         assert answer.status in (403, 404), path
