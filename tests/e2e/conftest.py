@@ -52,15 +52,19 @@ from kequn.ops.customers.models import Person
 from kequn.ops.orgs.actor import system_actor
 from kequn.ops.orgs.models import User
 from kequn.ops.ownership.models import RemoteCase
+from kequn.ops.workbench.models import Task
 from kequn.ops.workbench.planning import with_occasion
 from kequn.ops.workbench.services import plan_day
 rm = User.objects.get(username="wangfang")
-some = sorted(with_occasion())[:40] + list(Person.objects.order_by("customer_id").values_list("customer_id", flat=True)[:25])
+busy = set(with_occasion())
+free = Person.objects.filter(rm_no="").order_by("customer_id").values_list("customer_id", flat=True)
+listed = Task.objects.filter(kind="campaign", state="open").order_by("customer_id").values_list("customer_id", flat=True)
+some = [c for c in free if c not in busy][:60] + list(listed)[:5]
 Person.objects.filter(customer_id__in=some).update(rm_no=rm.staff_no, branch_code=rm.branch.code)
 RemoteCase.objects.filter(customer_id__in=some).update(state="closed", agent="")
 plan_day(system_actor())
 """
-"""The bank is small: without this the manager's book would hold hardly anybody for whom something is to be done."""
+"""The bank is small: without this the manager's book would hold hardly anybody for whom nothing is to be done."""
 
 
 @pytest.fixture(scope="session")
