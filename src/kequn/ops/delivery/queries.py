@@ -17,7 +17,7 @@ from kequn.ops.delivery.models import Contact, InFlight, Outcome, Ready, Stop, T
 from kequn.ops.delivery.sealing import unseal
 from kequn.ops.orgs.actor import Actor
 
-HANDED, NOT_SENT = states.HANDED, states.NOT_SENT
+HANDED, NOT_SENT, why_not = states.HANDED, states.NOT_SENT, states.why_not
 
 
 def outcomes_by_state(actor: Actor, campaign: str, *, wave: str | None = None) -> dict[str, int]:

@@ -17,8 +17,7 @@ from kequn.ops.customers.contracts import MaskedPerson
 from kequn.ops.customers.queries import people_by_id, person_for
 from kequn.ops.customers.services import REVEALS_A_DAY, reveals_within_a_day
 from kequn.ops.delivery.contracts import BY_HAND, NOTICE
-from kequn.ops.delivery.queries import touches_of
-from kequn.ops.delivery.states import NOT_SENT, why_not
+from kequn.ops.delivery.queries import NOT_SENT, touches_of, why_not
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import staff_numbered
