@@ -200,6 +200,9 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=60)
     options.add_argument("--page", default="/segments/{name}/", help="the page to open whole, for each segment")
     options.add_argument("--segments", type=int, default=0, help="open the pages of so many segments; 0: of all")
+    options.add_argument(
+        "--settle", type=float, default=0, help="seconds before the first question, as after a night's load"
+    )
     options.add_argument("--book", action="store_true", help="measure customers' pages instead")
     chosen = options.parse_args()
     with socket.socket() as free:
@@ -225,6 +228,7 @@ def main() -> None:
             customers_of_a_book(address, chosen.users, chosen.seconds)
             return
         client = signed_in(address)
+        time.sleep(chosen.settle)
         names = sorted(set(re.findall(r'href="/segments/([a-z][a-z0-9_]*)/"', client.get("/segments/").text)))
         names = [n for n in names if client.get(f"/segments/{n}/edit").status_code == 200]
         print(f"{len(names)} segments, {chosen.users} people, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
