@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from kequn.cli.main import run
+from kequn.cli.output import out
 from tests.ops.bank import *  # noqa: F403 - fixtures
 from tests.ops.conftest import bank_runtime, cast, delivery_wiring  # noqa: F401 - fixtures
 
@@ -36,6 +37,7 @@ Kequn = Callable[..., Said]
 def kequn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Kequn:
     """Return a function that runs a command: kequn("segment", "count", "rich")."""
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(out, "width", 200)  # where the tests run in several processes it has looked for a terminal already
     monkeypatch.setattr("kequn.cli.data.migrate", lambda: None)  # the database of the tests is migrated already
 
     def call(*words: object) -> Said:

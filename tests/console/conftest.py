@@ -166,6 +166,7 @@ def things(definitions: None, cast: Cast) -> Things:  # noqa: F811
         by_route
         | {
             "customer": {"name": "advice"},
+            "board": {"name": "tasks"},
             "pool": {"name": "retention"},
             "coaching": {"note_id": coached.pk},
             "discovery": {"kind": "clusters"},
