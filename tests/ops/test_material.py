@@ -97,6 +97,12 @@ def test_nothing_unreviewed_leaves(phone: Phone, cast: Cast) -> None:
     assert not Touch.objects.exists()
 
 
+def test_a_text_whose_offer_only_a_campaign_names_is_not_offered_to_send_by_hand(phone: Phone, cast: Cast) -> None:
+    about = "【客群银行】{{ product_name }}可在手机银行了解。"
+    approve(cast, LEAFLET.model_copy(update={"name": "of_a_campaign", "body": about, "product": None}))
+    assert "of_a_campaign" not in {m.name for m in services.materials_for(cast["wangfang"], WHO)}
+
+
 def test_material_past_its_last_day_and_material_replaced_while_it_waits_are_not_sent(phone: Phone, cast: Cast) -> None:
     approve(cast, LEAFLET.model_copy(update={"name": "old", "valid_until": date(2026, 6, 30)}))
     assert "old" not in {m.name for m in services.materials_for(cast["wangfang"], WHO)}

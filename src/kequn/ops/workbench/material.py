@@ -35,6 +35,8 @@ from kequn.ops.workbench.customer import decide_for_rm
 
 CHANNELS = ("wecom", "sms")
 """By which an RM sends material; a call or a visit is no message."""
+OF_AN_OFFER = frozenset({"product_name", "benefit", "valid_until"})
+"""Fields whose values come from the offer that a text names."""
 LEAVES_WITHIN = timedelta(hours=12)
 AGAIN_AFTER = timedelta(minutes=10)
 """The same material to the same customer is taken for a second tap within this time."""
@@ -71,6 +73,8 @@ class MaterialPreview:
 def materials_for(actor: Actor, customer_id: str) -> list[Material]:
     """Return the material in use that may be sent by hand, by title: approved, in its current version, and not over.
 
+    A text that speaks of an offer and names none is a campaign's: only a campaign says which offer it is about.
+
     Raises:
         NotAllowed: no right ``material.send``, or the customer is not within the actor's scope.
     """
@@ -79,7 +83,7 @@ def materials_for(actor: Actor, customer_id: str) -> list[Material]:
     return [
         _material(row)
         for row in catalog.in_use("template")
-        if row.spec.channel in CHANNELS and not row.spec.serves and not is_over(row.spec)
+        if row.spec.channel in CHANNELS and not row.spec.serves and not is_over(row.spec) and _stands_alone(row.spec)
     ]
 
 
@@ -214,6 +218,12 @@ def _in_use(name: str) -> tuple[Material, TemplateSpec]:
 def _material(row: Any) -> Material:
     spec: TemplateSpec = row.spec
     return Material(row.name, row.fingerprint, spec.channel, spec.title, spec.product or "")
+
+
+def _stands_alone(spec: TemplateSpec) -> bool:
+    """Whether no field waits for a campaign to name the offer."""
+    said = {*compile_text(spec.subject, allowed=FIELDS).fields, *compile_text(spec.body, allowed=FIELDS).fields}
+    return bool(spec.product) or not said & OF_AN_OFFER
 
 
 def is_over(spec: TemplateSpec) -> bool:
