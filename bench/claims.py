@@ -3,9 +3,10 @@
     python bench/claims.py --rounds 1000
     KEQUN_DATABASE_URL=postgresql://… python bench/claims.py --rounds 1000
 
-Each manager is a thread with a connection of its own and goes through the customers she still sees without an owner, in an order
-of her own, by the very service that the page calls. After each round every customer is looked at: how often she was claimed,
-whether who claimed her is the owner who is stored, whether she was lost, and whether a book is larger than its limit.
+Each manager is a thread with a connection of its own, kept over the rounds, and goes through the customers she still sees
+without an owner, in an order of her own, by the very service that the page calls. After each round every customer is looked at:
+how often she was claimed, whether who claimed her is the owner who is stored, whether she was lost, and whether a book is larger
+than its limit.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 RMS, CUSTOMERS, LIMIT = 20, 200, 15
@@ -45,11 +47,14 @@ def main() -> None:
         )
         actors = bank()
         total: Counter[str] = Counter()
-        began = time.perf_counter()
-        for number in range(chosen.rounds):
-            if time.perf_counter() - began > chosen.stop_after:
-                break
-            total += race(actors, number)
+        began, used = time.perf_counter(), time.process_time()
+        with ThreadPoolExecutor(RMS) as managers:
+            for number in range(chosen.rounds):
+                if time.perf_counter() - began > chosen.stop_after:
+                    break
+                total += race(managers, actors, number)
+                if number % 50 == 49:
+                    print(f"{number + 1} rounds, {time.process_time() - used:,.0f} CPU-s: {dict(total)}", flush=True)
         seconds = time.perf_counter() - began
         print("| rounds | claims | collisions refused | claimed twice | lost | book above its limit | seconds |")
         print("|---|---|---|---|---|---|---|")
@@ -87,21 +92,18 @@ def bank() -> list:  # type: ignore[type-arg]
     return [user.actor() for user in users]
 
 
-def race(actors: list, number: int) -> Counter[str]:  # type: ignore[type-arg]
+def race(managers: ThreadPoolExecutor, actors: list, number: int) -> Counter[str]:  # type: ignore[type-arg]
     """Run one round; return what was counted."""
     from kequn.ops.customers.models import Person
     from kequn.ops.ownership.models import OwnerChange
 
     Person.objects.update(rm_no="")
     OwnerChange.objects.all().delete()
-    collisions, start = [0] * len(actors), threading.Barrier(len(actors))
-    threads = [threading.Thread(target=claiming, args=(a, n, number, start, collisions)) for n, a in enumerate(actors)]
+    start = threading.Barrier(len(actors))  # every manager is a thread: none waits for another's end to begin
     # the collector may finish one thread's statement in another, and SQLite then waits for a lock that waits for it (20 s)
     gc.disable()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    running = [managers.submit(claiming, actor, n, number, start) for n, actor in enumerate(actors)]
+    collisions = sum(one.result() for one in running)
     gc.enable()
     gc.collect()
     claimed = Counter(OwnerChange.objects.values_list("customer_id", flat=True))
@@ -109,35 +111,33 @@ def race(actors: list, number: int) -> Counter[str]:  # type: ignore[type-arg]
     owners = dict(Person.objects.values_list("customer_id", "rm_no"))
     books = Counter(owner for owner in owners.values() if owner)
     return Counter(
-        rounds=1, claims=sum(claimed.values()), collisions=sum(collisions), twice=sum(n > 1 for n in claimed.values()),
+        rounds=1, claims=sum(claimed.values()), collisions=collisions, twice=sum(n > 1 for n in claimed.values()),
         lost=sum(not owner or last.get(c) != owner for c, owner in owners.items()) + CUSTOMERS - len(owners),
         over=sum(n > LIMIT for n in books.values()),
     )  # fmt: skip
 
 
-def claiming(actor, mine: int, number: int, start: threading.Barrier, collisions: list[int]) -> None:  # type: ignore[no-untyped-def]
-    """Claim what one still sees until nothing is left or the book is full."""
-    from django.db import OperationalError, connection
+def claiming(actor, mine: int, number: int, start: threading.Barrier) -> int:  # type: ignore[no-untyped-def]
+    """Claim what one still sees until nothing is left or the book is full; return how often somebody was faster."""
+    from django.db import OperationalError
 
     from kequn.core.errors import KequnError
     from kequn.ops.ownership.queries import unowned_for
     from kequn.ops.ownership.services import claim_customer
 
-    chance = random.Random(number * 100 + mine)
+    chance, collisions = random.Random(number * 100 + mine), 0
     start.wait()
-    try:
-        while waiting := sorted(unowned_for(actor).values_list("customer_id", flat=True)):
-            for customer_id in chance.sample(waiting, min(LOOK, len(waiting))):
-                try:
-                    claim_customer(actor, customer_id)
-                except KequnError as error:
-                    if "full" in error.message:
-                        return
-                    collisions[mine] += 1
-                except OperationalError:  # a busy SQLite says so; nothing was written, and she tries again
-                    continue
-    finally:
-        connection.close()
+    while waiting := sorted(unowned_for(actor).values_list("customer_id", flat=True)):
+        for customer_id in chance.sample(waiting, min(LOOK, len(waiting))):
+            try:
+                claim_customer(actor, customer_id)
+            except KequnError as error:
+                if "full" in error.message:
+                    return collisions
+                collisions += 1
+            except OperationalError:  # a busy SQLite says so; nothing was written, and she tries again
+                continue
+    return collisions
 
 
 if __name__ == "__main__":

@@ -37,9 +37,7 @@ Kequn = Callable[..., Said]
 def kequn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Kequn:
     """Return a function that runs a command: kequn("segment", "count", "rich")."""
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr(
-        out, "width", 200
-    )  # where the tests run in several processes it has looked for a terminal already
+    monkeypatch.setattr(out, "width", 200)  # it took the width of the moment it was made
     monkeypatch.setattr("kequn.cli.data.migrate", lambda: None)  # the database of the tests is migrated already
 
     def call(*words: object) -> Said:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from kequn.core.data.tables import ASSETS
 from kequn.core.engine.duck import Engine
+from kequn.core.engine.footers import latest
 
 BOUGHT, KEPT, RENEWED = "bought", "kept", "renewed"
 RULES: dict[str, str] = {"matured": KEPT, "maturing": KEPT, "risk_expiry": RENEWED, "retest": RENEWED}
@@ -135,10 +136,7 @@ def done(matter: Matter, look: Look, *, bought_from: int, kept_percent: int) -> 
 
 def holdings_on(engine: Engine, as_of: date) -> date | None:
     """Return the day of the holdings that answer for ``as_of``: the latest at or before it."""
-    if not engine.has("holding"):
-        return None
-    row = engine.cursor().execute("SELECT max(as_of) FROM holding WHERE as_of <= $as_of", {"as_of": as_of}).fetchone()
-    return row[0] if row else None
+    return latest(engine, "holding", as_of) if engine.has("holding") else None
 
 
 def shares(claims: Sequence[Claim], credited: Sequence[Claim], *, within: timedelta) -> dict[int, int]:

@@ -17,6 +17,15 @@ def last_day(engine: Engine, table: str, column: str) -> date | None:
     return max((d for d in days if d is not None), default=None) if None not in days else None
 
 
+def latest(engine: Engine, table: str, as_of: date) -> date | None:
+    """Return the latest ``as_of`` of a table up to a business date: by the footers, where nothing is later."""
+    last = last_day(engine, table, "as_of")
+    if last is not None and last <= as_of:
+        return last
+    found: date | None = engine.rows(f"SELECT max(as_of) FROM {table} WHERE as_of <= ?", [as_of])[0][0]
+    return found
+
+
 @lru_cache(maxsize=4_096)
 def _last_in(file: Path, column: str) -> date | None:
     """Files never change under their name: what one footer said once, it says for good."""

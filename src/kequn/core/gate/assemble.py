@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kequn.core.engine.duck import Engine
-from kequn.core.engine.footers import last_day
+from kequn.core.engine.footers import latest
 from kequn.core.gate.facts import (
     CHANNELS,
     COLUMN,
@@ -130,14 +130,6 @@ class _Reader:
         """Whether the bank supplies a table, be it empty."""
         return table in self.engine.manifest.tables
 
-    def latest(self, table: str) -> date | None:
-        """Return the latest date of a table up to the business date: by the files' footers, where nothing is later."""
-        last = last_day(self.engine, table, "as_of")
-        if last is not None and last <= self.as_of:
-            return last
-        found: date | None = self.engine.rows(f"SELECT max(as_of) FROM {table} WHERE as_of <= ?", [self.as_of])[0][0]
-        return found
-
     def columns(self, step: str, **parameters: Any) -> dict[str, npt.NDArray[Any]]:
         """Run one step; nulls become ``UNKNOWN`` or NaT."""
         query = (files("kequn.core.gate") / "sql" / f"{step}.sql").read_text(encoding="utf-8")
@@ -233,7 +225,7 @@ def _reachable(reader: _Reader, more: Overlay, at: _Rows, *, has_rm: Flags, open
 def _overdue(reader: _Reader, at: _Rows) -> Flags:
     overdue = np.full(len(at.ordinals), NO if reader.declared("holding") else UNKNOWN, dtype=np.int8)
     if reader.engine.has("holding"):
-        found = reader.columns("overdue", latest=reader.latest("holding"))
+        found = reader.columns("overdue", latest=latest(reader.engine, "holding", reader.as_of))
         rows, there = at.of(found["ordinal"])
         overdue[rows] = found["overdue"][there]
     return overdue

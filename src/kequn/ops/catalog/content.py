@@ -176,6 +176,11 @@ def _words(text: str) -> Iterator[Mark]:
         yield Mark("figure_without_risk", "fault", figure.group(0), reason, text.find(figure.group(0)))
 
 
+def offer_fields(spec: TemplateSpec) -> list[str]:
+    """Return the fields of a text whose values come from an offer."""
+    return sorted({*MERGED.findall(f"{spec.subject}\n{spec.body}\n{spec.opt_out}")} & OF_AN_OFFER)
+
+
 def _service(spec: TemplateSpec, text: str, purpose: Purpose | None) -> Iterator[Mark]:
     """What is sent without asking for consent says what it is for, offers nothing, and is no part of a campaign."""
     named = set(MERGED.findall(text))
@@ -190,7 +195,7 @@ def _service(spec: TemplateSpec, text: str, purpose: Purpose | None) -> Iterator
         fields = "、".join(missing)
         reason = Text(zh=f"换管户告知必须写明新客户经理：{fields}", en=f"A notice names the new manager: {fields}")
         yield Mark("notice_without_manager", "fault", "", reason)
-    for name in sorted(named & OF_AN_OFFER):
+    for name in offer_fields(spec):
         reason = Text(zh="服务通知不得夹带推荐", en="A service message must not carry an offer")
         yield Mark("offer_in_service", "fault", name, reason, text.find(name))
 

@@ -6,7 +6,7 @@ from django.db import IntegrityError, transaction
 
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed
 from kequn.ops.catalog import states
-from kequn.ops.catalog.content import FIELDS, marks, sms_parts
+from kequn.ops.catalog.content import FIELDS, marks, offer_fields, sms_parts
 from kequn.ops.catalog.models import CatalogSpec, DefinitionVersion
 from kequn.ops.catalog.queries import definition_for
 from kequn.ops.governance.services import Approval, record, submit, withdraw
@@ -17,6 +17,7 @@ __all__ = [
     "FIELDS",
     "content_marks",
     "decide_definition",
+    "offer_fields",
     "retire_definition",
     "save_definition",
     "sms_parts",

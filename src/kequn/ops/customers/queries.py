@@ -71,10 +71,9 @@ def unowned_in(branch_codes: Iterable[str] | None) -> QuerySet[Person]:
     return rows if branch_codes is None else rows.filter(branch_code__in=[c for c in branch_codes if c])
 
 
-def owner_in(branch_code: str, customer_id: str) -> str | None:
-    """Return the owner of a customer of one branch, "" for nobody; ``None`` where the branch has no such customer."""
-    rows = Person.objects.filter(pk=customer_id, branch_code=branch_code).exclude(branch_code="")
-    return rows.values_list("rm_no", flat=True).first()
+def place_of(customer_id: str) -> tuple[str, str] | None:
+    """Return a customer's branch and owner, each "" for none, for ``ownership``; ``None`` where there is no such customer."""
+    return Person.objects.filter(pk=customer_id).values_list("branch_code", "rm_no").first()
 
 
 def branches_of(customer_ids: Iterable[str]) -> dict[str, str]:

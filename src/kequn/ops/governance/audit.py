@@ -21,7 +21,7 @@ def record(actor: Actor, act: str, subject: models.Model | tuple[str, object], *
     ``subject`` is the row acted upon, or (kind, id) where there is no row.
     """
     kind, key = subject if isinstance(subject, tuple) else (type(subject).__name__.lower(), subject.pk)
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         heads = AuditHead.objects.select_for_update()
         head = heads.filter(pk=1).first()
         if head is None:  # the first entry of all

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from kequn.core.errors import Conflict, NotAllowed
 from kequn.core.spec.ownership import OwnershipPolicySpec
-from kequn.ops.customers.queries import owner_in, people_for, unowned_in
+from kequn.ops.customers.queries import people_for, place_of, unowned_in
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import branch_codes_for
@@ -89,14 +89,15 @@ def claim_customer(actor: Actor, customer_id: str) -> OwnerChange | None:
     actor.must("customer.claim")
     if not actor.staff_no:
         raise NotAllowed("Only staff with a number have customers.", right="customer.claim")
-    if people_for(actor).filter(pk=customer_id, rm_no=actor.staff_no).exists():
+    branch, owner = place_of(customer_id) or ("", "")
+    if owner == actor.staff_no:
         return None
-    rules, moment = policy(), now()
-    owner = owner_in(actor.branch_code, customer_id)
-    if owner is None or (owner and not _just_taken(customer_id, moment)):
+    moment = now()
+    if not branch or branch != actor.branch_code or (owner and not _just_taken(customer_id, moment)):
         raise NotAllowed("There is no such customer to claim in your branch.", customer=customer_id)
     if owner:
         raise Conflict("Somebody else has this customer now.", hint="Choose another.", customer=customer_id)
+    rules = policy()
     _may_claim(actor, customer_id, moment, rules)
     until = moment + timedelta(days=rules.protected_days) if rules.protected_days else None
     with transaction.atomic():

@@ -20,7 +20,7 @@ from kequn.core.spec.merge import compile_text
 from kequn.core.spec.offer import OfferSpec, TemplateSpec
 from kequn.ops.audiences.queries import bank_today, ordinals
 from kequn.ops.catalog import queries as catalog
-from kequn.ops.catalog.services import FIELDS
+from kequn.ops.catalog.services import FIELDS, offer_fields
 from kequn.ops.customers.contracts import MaskedPerson
 from kequn.ops.customers.queries import person_for
 from kequn.ops.customers.services import merge_fields
@@ -35,8 +35,6 @@ from kequn.ops.workbench.customer import decide_for_rm
 
 CHANNELS = ("wecom", "sms")
 """By which an RM sends material; a call or a visit is no message."""
-OF_AN_OFFER = frozenset({"product_name", "benefit", "valid_until"})
-"""Fields whose values come from the offer that a text names."""
 LEAVES_WITHIN = timedelta(hours=12)
 AGAIN_AFTER = timedelta(minutes=10)
 """The same material to the same customer is taken for a second tap within this time."""
@@ -100,15 +98,14 @@ def preview_material(actor: Actor, customer_id: str, name: str) -> MaterialPrevi
     material, template = _in_use(name)
     subject, body = filled(material_values(actor, person, material), template)
     decisions = _decided(customer_id, material, template, moment=now())
-    codes = ("UNKNOWN_CUSTOMER",) if decisions is None else decisions.codes(0)
-    is_held = decisions is not None and decisions.verdict[0] == HOLD
+    codes, cure, hold_until = gate_words(decisions)
     return MaterialPreview(
         material=material,
         subject=subject,
         body=body,
         codes=codes,
-        cure=BY_CODE[codes[0]].cure if codes else None,
-        hold_until=decisions.held_until(0) if decisions is not None and is_held else None,
+        cure=cure,
+        hold_until=hold_until,
         in_service=material.channel in delivery.channels(),
     )
 
@@ -167,6 +164,15 @@ def _at_sending(touch: Pending, row: Any, moment: datetime) -> Verdict:
     return verdict_of(decisions, moment)
 
 
+def gate_words(decisions: Decisions | None) -> tuple[tuple[str, ...], Text | None, datetime | None]:
+    """Return what a preview says of a gate's decision on one touch: its codes, the cure of the first, until when it is held."""
+    if decisions is None:
+        return ("UNKNOWN_CUSTOMER",), BY_CODE["UNKNOWN_CUSTOMER"].cure, None
+    codes = decisions.codes(0)
+    cure = BY_CODE[codes[0]].cure if codes else None
+    return codes, cure, decisions.held_until(0) if decisions.verdict[0] == HOLD else None
+
+
 def verdict_of(decisions: Decisions | None, moment: datetime) -> Verdict:
     """Return a gate's decision on one touch as the dispatcher takes it; ``None``: the bank does not know the customer."""
     if decisions is None:
@@ -187,13 +193,10 @@ def refuse_blocked(decisions: Decisions | None, policy: ContactPolicySpec) -> No
     """
     if decisions is not None and decisions.verdict[0] == ALLOW:
         return
-    codes = ("UNKNOWN_CUSTOMER",) if decisions is None else decisions.codes(0)
-    until = decisions.held_until(0) if decisions is not None and decisions.verdict[0] == HOLD else None
+    codes, cure, until = gate_words(decisions)
     raise Blocked(
         "; ".join(BY_CODE[code].title.to("en") for code in codes) + ".",
-        hint=f"Wait until {until.astimezone(ZoneInfo(policy.zone)):%m-%d %H:%M}."
-        if until
-        else BY_CODE[codes[0]].cure.to("en"),
+        hint=f"Wait until {until.astimezone(ZoneInfo(policy.zone)):%m-%d %H:%M}." if until else cure and cure.to("en"),
         codes=",".join(codes),
     )
 
@@ -222,8 +225,7 @@ def _material(row: Any) -> Material:
 
 def _stands_alone(spec: TemplateSpec) -> bool:
     """Whether no field waits for a campaign to name the offer."""
-    said = {*compile_text(spec.subject, allowed=FIELDS).fields, *compile_text(spec.body, allowed=FIELDS).fields}
-    return bool(spec.product) or not said & OF_AN_OFFER
+    return bool(spec.product) or not offer_fields(spec)
 
 
 def is_over(spec: TemplateSpec) -> bool:

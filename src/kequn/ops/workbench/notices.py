@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from kequn.core.errors import Conflict, InvalidSpec, KequnError, UnknownDefinition, Where
-from kequn.core.gate import ALLOW, BY_CODE, HOLD, Content, Decisions, Proposal
+from kequn.core.gate import ALLOW, Content, Decisions, Proposal
 from kequn.core.spec.base import Text
 from kequn.core.spec.offer import TemplateSpec
 from kequn.ops.audiences.queries import ordinals
@@ -31,6 +31,7 @@ from kequn.ops.workbench.material import (
     CHANNELS,
     PRIORITY,
     filled,
+    gate_words,
     is_over,
     person_values,
     refuse_blocked,
@@ -107,11 +108,7 @@ def preview_notices(actor: Actor, notice_ids: Collection[int], name: str) -> lis
         except KequnError as trouble:
             found.append(NoticePreview(row.pk, row.customer_id, trouble=trouble))
             continue
-        decisions = _decided(row.customer_id, template, moment=moment)
-        codes = ("UNKNOWN_CUSTOMER",) if decisions is None else decisions.codes(0)
-        is_held = decisions is not None and decisions.verdict[0] == HOLD
-        until = decisions.held_until(0) if decisions is not None and is_held else None
-        cure = BY_CODE[codes[0]].cure if codes else None
+        codes, cure, until = gate_words(_decided(row.customer_id, template, moment=moment))
         found.append(NoticePreview(row.pk, row.customer_id, subject, body, codes, cure, until))
     return found
 
