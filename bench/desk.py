@@ -7,7 +7,9 @@ Each of ``--tasks`` customers has a deposit that comes due, so each gives one oc
 the staff an equal part of the bank. Prints seconds and CPU seconds of the first distribution (find, gate, rank, fold,
 distribute, insert), of the same again, and of the next day's; then the page, asked by ``--users`` relationship managers:
 CPU by request in one process, and the time from request to answer of a served console where each of them opens her page
-every ``--think`` seconds. A bank that is there already in ``--home`` is used again.
+every ``--think`` seconds. Last come five loads of later days: with each a fifth of ``--settled`` customers have placed their
+money again, so that their tasks close and are credited, and what the loads before settled is asked again. A bank that is there
+already in ``--home`` is used again.
 """
 
 from __future__ import annotations
@@ -174,6 +176,57 @@ def rows(customers: int, staff: int, users: int) -> None:
         Person.objects.bulk_create(part, batch_size=1_000)
 
 
+def placed_again(root: Path, day: date, ordinals: np.ndarray[Any, Any]) -> None:
+    """Add the holdings of a later day, on which some customers have placed what came due, or bring them back to none."""
+    from kequn.core.data.tables import TABLES
+    from kequn.core.engine.store import Store
+
+    wanted, n = TABLES["holding"].stored_columns(), len(ordinals)
+    columns: dict[str, Any] = {
+        "ordinal": ordinals, "product_code": np.full(n, "TD012"), "position_no": np.full(n, "2"),
+        "as_of": np.full(n, np.datetime64(day)), "family": np.full(n, "time"), "opened_on": np.full(n, np.datetime64(day)),
+        "balance": np.full(n, 300_000_000),
+    }  # fmt: skip
+    table = pa.table(
+        {c: pa.array(columns[c], ARROW[t]) if c in columns else pa.nulls(n, ARROW[t]) for c, t in wanted.items()}
+    )
+    with Store(root).writing(now=NOW) as draft:
+        path, relative = draft.new_file("tables", "holding", "rows")
+        pq.write_table(table, path)
+        state = draft.manifest.tables["holding"]
+        draft.manifest.tables["holding"] = state.model_copy(
+            update={"files": [*state.files, relative], "rows": state.rows + n, "as_of": day}
+        )
+        draft.manifest.dates[day.isoformat()] = draft.manifest.dates[AS_OF.isoformat()]
+
+
+def settling(root: Path, customers: int) -> None:
+    """Load five later days, and settle after each."""
+    from kequn.core.engine.store import Store
+    from kequn.ops.orgs.actor import system_actor
+    from kequn.ops.runtime import runtime
+    from kequn.ops.workbench.services import settle_tasks
+
+    before = Store(root).manifest()
+    due = np.sort(pq.read_table(root / before.tables["holding"].files[0], columns=["ordinal"])["ordinal"].to_numpy())
+    counts: Counter[str] = Counter()
+    try:
+        for load in range(1, 6):
+            day = AS_OF + timedelta(days=8 + load)
+            runtime().clock = lambda day=day: NOW + (day - AS_OF)  # type: ignore[misc]
+            placed_again(root, day, due[: customers * load // 5])
+            said = measured(
+                f"load {load} of 5: {customers // 5:,} more tasks settle", lambda: settle_tasks(system_actor())
+            )
+            counts += Counter(said)
+        again = measured("the same data again", lambda: settle_tasks(system_actor()))
+        print(f"\n{dict(counts)}; again {again}")
+    finally:
+        with Store(root).writing(now=NOW) as draft:
+            draft.manifest.tables["holding"] = before.tables["holding"]
+            draft.manifest.dates = before.dates
+
+
 def check(staff: int) -> None:
     """Fail where somebody has more than her share, or a customer two main tasks."""
     from kequn.ops.workbench.models import Task
@@ -274,6 +327,7 @@ def main() -> None:
     options.add_argument("--customers", type=int, default=300_000)
     options.add_argument("--staff", type=int, default=2_000)
     options.add_argument("--tasks", type=int, default=200_000)
+    options.add_argument("--settled", type=int, default=20_000)
     options.add_argument("--users", type=int, default=50)
     options.add_argument("--think", type=float, default=5.0)
     options.add_argument("--seconds", type=float, default=30.0)
@@ -291,7 +345,7 @@ def main() -> None:
     from kequn.ops.orgs.actor import system_actor
     from kequn.ops.orgs.models import User
     from kequn.ops.runtime import runtime
-    from kequn.ops.workbench.models import DayPlan, StaffDay, Task
+    from kequn.ops.workbench.models import Credit, DayPlan, Settlement, StaffDay, Task, TaskChange
     from kequn.ops.workbench.services import plan_day
 
     call_command("migrate", verbosity=0)
@@ -300,7 +354,7 @@ def main() -> None:
         store(runtime().store.root, chosen.customers, chosen.tasks)
     if not User.objects.exists():
         rows(chosen.customers, chosen.staff, chosen.users)
-    for model in (Task, DayPlan, StaffDay):
+    for model in (Credit, Settlement, TaskChange, Task, DayPlan, StaffDay):
         model.objects.all().delete()
     print(f"{chosen.customers:,} customers, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
     print("| distribution | seconds | CPU seconds |\n|---|---|---|", flush=True)
@@ -313,6 +367,7 @@ def main() -> None:
     runtime().clock = lambda: NOW + timedelta(days=1)
     print("\n| distribution | seconds | CPU seconds |\n|---|---|---|", flush=True)
     measured("the next day", lambda: plan_day(system_actor()))
+    settling(runtime().store.root, chosen.settled)
 
 
 if __name__ == "__main__":

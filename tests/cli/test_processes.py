@@ -101,6 +101,19 @@ def test_the_same_seed_gives_the_same_figures(first: tuple[dict[str, Any], str],
     assert figures(demo(tmp_path / "two")[0]) == figures(first[0])
 
 
+def test_the_demo_runs_at_the_size_of_the_readme(tmp_path: Path) -> None:
+    """The examples' budgets and rules are written for that bank, and a small one meets none of their limits."""
+    home = tmp_path / "usual"
+    kequn(home, "demo", "--no-serve", "--home", home)
+    summary = json.loads((home / "summary.json").read_text("utf-8"))
+    assert summary["customers"] == 50_000
+    assert all(load["adds_up"] for load in summary["loads"])
+    assert summary["delivery"]["sms_twice"] == 0
+    assert summary["next"]["tasks"] > 0
+    assert sum(summary["day"]["rm_day"].values()) >= 12
+    assert len(summary["day"]["rm_day"]) >= 5
+
+
 # -- a kill -------------------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from kequn.ops.board.services import compute_day
 from kequn.ops.customers.models import Person
 from kequn.ops.orgs.actor import system_actor
 from kequn.ops.orgs.models import Branch, User
-from kequn.ops.workbench import services
+from kequn.ops.workbench import portrait, services
 from kequn.ops.workbench.models import FollowUp, Task
 from tests.ops.bank import Cast, customer_id
 from tests.ops.conftest import NOW
@@ -104,6 +105,22 @@ def test_a_task_whose_customer_left_the_bank_says_so_on_every_page_and_loses_no_
     assert client.get(f"/c/{WHO}/").status_code == 404
     services.settle_tasks(system_actor())
     assert FollowUp.objects.get().note == "占线"
+
+
+def test_a_customer_whom_the_data_call_closed_is_not_offered_to_be_talked_to(
+    task: Task, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, hers, page = desk("wangfang"), f"/c/{WHO}/", f"/tasks/{task.pk}/"
+    assert all('id="material"' in text(client.get(path)) for path in (hers, page))
+    found = portrait.standing_of
+    monkeypatch.setattr(portrait, "standing_of", lambda *given: dataclasses.replace(found(*given), has_left=True))
+    for path in (hers, page):
+        shown = text(client.get(path))
+        assert "客户已销户或已故：不再联系。" in shown
+        assert 'id="material"' not in shown
+    shown = text(client.get(page))
+    assert "看电话号码" not in shown
+    assert 'id="outcome"' in shown, "who called her before the data came still writes down what she heard"
 
 
 def test_a_manager_without_customers_has_empty_pages_with_words(definitions: None, cast: Cast, desk: Desk) -> None:

@@ -76,6 +76,7 @@ def demo(
     receipts = f"http://127.0.0.1:{port if serve_ else hook}/api/v1/receipts/sms"
     with (
         SmsGateway(secret, receipt_url=receipts, receipt_secret=secret, undelivered_rate=0.02) as sms,
+        SmsGateway(secret) as wecom,
         MailServer() as mail,
     ):
         start(
@@ -84,6 +85,8 @@ def demo(
             KEQUN_SMTP_PORT=str(mail.port),
             KEQUN_SMS_URL=sms.url,
             KEQUN_SMS_SECRET=secret,
+            KEQUN_WECOM_MESSAGES_URL=wecom.url,
+            KEQUN_WECOM_MESSAGES_SECRET=secret,
             KEQUN_RECEIPT_SECRET=secret,
         )
         with _listening(port if serve_ else hook):

@@ -72,9 +72,7 @@ def _without_owner(actor: Actor, rows: Sequence[Row]) -> set[int]:
     """Close the tasks whose customer has no owner any more and is not with the remote centre; return which."""
     owners = owners_of({r.customer_id for r in rows})
     lost = {c for c, owner in owners.items() if not owner}
-    lost -= set(
-        cases_for(system_actor()).filter(customer_id__in=list(lost)[:30_000]).values_list("customer_id", flat=True)
-    )
+    lost -= set(cases_for(system_actor()).values_list("customer_id", flat=True)) if lost else set()
     ids = [r.pk for r in rows if r.customer_id in lost]
     for start in range(0, len(ids), AT_ONCE):
         with transaction.atomic():
