@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,37 @@ def in_bank(home: Path, code: str) -> str:
     return done.stdout.decode()
 
 
+def tile(page: Any, name: str) -> float:
+    """Return the figure of a tile."""
+    value = page.locator(".kq-tile", has=page.locator(f".kq-tile-name:text-is('{name}')")).locator(".kq-tile-value")
+    return float(value.first.inner_text().split()[0].replace(",", ""))
+
+
+def eventually(look: Any, is_there: Any) -> Any:
+    """Look again until the worker has done its part, for a minute at most."""
+    for _ in range(20):
+        if is_there(found := look()):
+            return found
+        time.sleep(3)
+    return found
+
+
+SENT_DOWN = """
+from kequn.ops.orgs.actor import system_actor
+from kequn.ops.orgs.models import User
+from kequn.ops.orgs.services import set_password
+from kequn.ops.workbench.models import Task
+rows = Task.objects.filter(campaign="maturing_august").exclude(staff_no="")
+others, paused = rows.exclude(branch_code__startswith="0001"), rows.filter(branch_code__startswith="0001")
+login = ("-", 0)
+if task := others.order_by("pk").last():
+    username = User.objects.get(staff_no=task.staff_no).username
+    set_password(system_actor(), username, "PASSWORD")
+    login = (username, task.pk)
+print(others.count(), paused.count(), *login)
+""".replace("PASSWORD", PASSWORD)
+
+
 NUMBERS = """
 from kequn.ops.customers.models import Person
 from kequn.ops.customers.services import numbers_of
@@ -67,7 +99,7 @@ def approve(desk: Any, server: str, words: str) -> None:
     checker.wait_for_url(f"{server}/approvals/")
 
 
-def test_the_marketing_managers_day(desk: Any, server: str, shot: Any, mall_list: Path) -> None:
+def test_the_marketing_managers_day(desk: Any, server: str, shot: Any, mall_list: Path, demo_home: Path) -> None:
     page = desk("zhaomin")
     assert re.search(r"2026-0\d-\d\d", page.inner_text("main"))  # the date of the data
     shot(page, "day-marketer-1-home")
@@ -119,7 +151,7 @@ def test_the_marketing_managers_day(desk: Any, server: str, shot: Any, mall_list
     page.wait_for_url(re.compile(r"/catalog/\d+/"))
     approve(desk, server, "稳健半年享提醒")
 
-    # a campaign from the playbook: reasons, quota, control group
+    # a campaign from the playbook: reasons, quota, the talk track with the list, a control group
     page.goto(f"{server}/campaigns/new?playbook=steady_wealth")
     page.fill("#f-name", "maturing_august")
     page.fill("#f-title", "八月到期承接")
@@ -136,22 +168,30 @@ def test_the_marketing_managers_day(desk: Any, server: str, shot: Any, mall_list
     shot(page, "day-marketer-5-wizard")
     page.click("button[value=submit]")
     page.wait_for_url(f"{server}/campaigns/maturing_august/")
-    approve(desk, server, "八月到期承接")
+    said = page.inner_text("main")
+    assert "稳健理财短信" in said
+    assert "稳健理财面谈" in said
+    assert "15.0%" in said
 
-    # frozen, one in a hundred first, watched, then all; one branch pauses
-    page.goto(f"{server}/campaigns/maturing_august/")
-    page.click("button[value=freeze]")
-    page.wait_for_url(f"{server}/campaigns/maturing_august/", timeout=60_000)
+    # what each branch is to do with its list is said before the checker approves
     page.goto(f"{server}/targets/?metric=contacts&campaign=maturing_august")
     page.locator("form[action$='/targets/set'] .kq-fields input").first.fill("20")
     page.click("form[action$='/targets/set'] button[data-submit]")
     page.locator("#targets tbody tr").first.wait_for()
+    approve(desk, server, "八月到期承接")
+
+    # frozen with those who are left alone; one in a hundred first, watched; one branch pauses; then all
     page.goto(f"{server}/campaigns/maturing_august/")
+    page.click("button[value=freeze]")
+    page.wait_for_url(f"{server}/campaigns/maturing_august/", timeout=60_000)
+    treated, control = (tile(page, name) for name in ("触达组", "对照组"))
+    assert treated > control > 0
     page.on("dialog", lambda d: d.accept())
-    page.select_option("#share", "0.05")
+    page.select_option("#share", "0.01")
     page.click("button[value=launch]")
     page.wait_for_url(f"{server}/campaigns/maturing_august/", timeout=60_000)
     assert page.locator("#waves tbody tr").count() == 1
+    assert tile(page, "计划触达") <= treated * 0.1  # one in a hundred of a small bank is one, or nobody
     shot(page, "day-marketer-6-first-wave")
     page.select_option("#branch", "0001")
     page.fill("#pause-why", "网点人手不足")
@@ -161,17 +201,40 @@ def test_the_marketing_managers_day(desk: Any, server: str, shot: Any, mall_list
     page.click("button[value=launch]")
     page.wait_for_url(f"{server}/campaigns/maturing_august/", timeout=60_000)
     assert page.locator("#waves tbody tr").count() == 2
+    assert tile(page, "计划触达") == treated
     shot(page, "day-marketer-7-expanded")
+
+    # the list is with the relationship managers of the other branches; one of them finds an entry that is wrong
+    sent_down = eventually(lambda: in_bank(demo_home, SENT_DOWN).split(), lambda words: int(words[0]) > 0)
+    _others, paused, username, task = sent_down
+    assert int(paused) == 0, "the branch that pauses was given nothing after its pause"
+    rm = desk(username)
+    rm.goto(f"{server}/tasks/{task}/")
+    assert "八月到期承接" in rm.inner_text("main")
+    rm.click("summary:has-text('名单不准')")
+    with rm.expect_response(lambda r: r.request.method == "POST" and r.status < 400):
+        rm.click("button:has-text('需求不符')")
+    page.goto(f"{server}/campaigns/maturing_august/")
+    assert re.search(r"一线反馈[\s\S]*需求不符", page.inner_text("main"))
     page.click("button[value=resume_branch]")
     page.locator("#pauses", has_text="没有机构暂停").wait_for()
 
-    # what the last campaign was worth, and the draft of the next
-    page.goto(f"{server}/reviews/")
-    page.click("#reviews tbody a >> nth=0")
-    assert re.search("还不能|有效|没有|提升", page.inner_text("main"))
+    # it cannot be judged yet, and says so; what the last campaign did and cost; the draft of the next
+    page.goto(f"{server}/reviews/maturing_august/")
+    page.click("button:has-text('回检')")
+    page.locator(".kq-verdict, .kq-note").first.wait_for()
+    assert "提升了" not in page.inner_text("main")
+    page.goto(f"{server}/reviews/july_steady_wealth/")
+    verdict = page.inner_text(".kq-verdict")
+    assert "三十天购买转化率" in verdict
+    assert re.search("不可衡量|区间|[0-9.]+ ?个百分点", verdict)
+    assert tile(page, "触达组") > tile(page, "对照组") > 0
+    assert tile(page, "花费（元）") > 0
     shot(page, "day-marketer-8-review")
+    page.goto(f"{server}/campaigns/maturing_august/")
     page.click("button[value=copy]")
     page.wait_for_url(re.compile(r"/campaigns/\w+/edit"))
+    assert "maturing_and_mall" in page.content()
     shot(page, "day-marketer-9-next")
 
 
