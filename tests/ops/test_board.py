@@ -19,7 +19,7 @@ from kequn.ops.board import queries, services
 from kequn.ops.board.figures import FIGURES
 from kequn.ops.board.models import BoardDay, DayFigure
 from kequn.ops.board.periods import period_around
-from kequn.ops.customers.models import Reveal
+from kequn.ops.customers.models import Person, Reveal
 from kequn.ops.governance import services as governance
 from kequn.ops.governance.models import Approval
 from kequn.ops.governance.queries import approvals_for
@@ -27,6 +27,7 @@ from kequn.ops.jobs.services import run_waiting
 from kequn.ops.orgs.actor import system_actor
 from kequn.ops.orgs.models import Branch, User
 from kequn.ops.ownership.absences import record_absence
+from kequn.ops.ownership.services import reassign_customers
 from kequn.ops.workbench.models import Credit, FollowUp, Task
 from tests.ops.bank import Cast, approved_campaign, customer_id
 from tests.ops.conftest import NOW
@@ -104,6 +105,43 @@ def test_computing_a_day_again_changes_nothing(worked: Cast) -> None:
     after = list(DayFigure.objects.order_by("staff_no").values_list())
     assert [row[1:] for row in before] == [row[1:] for row in after]
     assert BoardDay.objects.count() == 1
+
+
+def test_a_day_computed_again_stays_with_who_had_the_customers_and_the_tasks_that_evening(worked: Cast) -> None:
+    branch = Branch.objects.get(code="0001")
+    User.objects.create(
+        username="zhoumin", display_name="周敏", role="rm", branch=branch, staff_no="R003", password="!"
+    )
+    figures = DayFigure.objects.filter(day=YESTERDAY).order_by("staff_no")
+    before = list(figures.values(*FIGURES, "staff_no", "branch_code"))
+    open_, done = customer_id(2), customer_id(0)
+    reassign_customers(worked["liqiang"], [open_, done, customer_id(300)], "R003", reason="分户")
+    assert Task.objects.get(customer_id=open_).staff_no == "R003"
+    assert Task.objects.get(customer_id=done).staff_no == "R001", "a task that was done stays hers"
+    services.compute_day(system_actor(), YESTERDAY)
+    assert list(figures.values(*FIGURES, "staff_no", "branch_code")) == before
+
+
+def test_a_correction_changes_what_was_sold_and_nothing_else(worked: Cast, bank: runtime.Runtime) -> None:
+    figures = DayFigure.objects.filter(day=YESTERDAY, staff_no="R001", branch_code="0001")
+    before = figures.values(*FIGURES).get()
+    Person.objects.filter(rm_no="R001").update(rm_no="R002", branch_code="0002")
+    Task.objects.filter(staff_no="R001", state="open").update(staff_no="R002")
+    Credit.objects.update(amount_cny=Decimal(30_000))
+    services.queue_corrections([YESTERDAY, date(2026, 6, 1)])
+    assert run_waiting() == 2
+    assert figures.values(*FIGURES).get() == before | {"sales_fen": 3_000_000}
+    assert not BoardDay.objects.filter(day=date(2026, 6, 1)).exists(), "a day that was never kept is not begun"
+
+
+def test_days_that_the_worker_missed_are_made_up_for(worked: Cast, bank_runtime: runtime.Runtime) -> None:
+    assert services.queue_missing_days(system_actor()) == 0
+    bank_runtime.clock = lambda: NOW + timedelta(days=4)
+    assert services.queue_missing_days(system_actor()) == 4
+    assert run_waiting() == 4
+    month = queries.board_for(worked["liqiang"], period_around("month", date(2026, 7, 4)))
+    assert (month.until, month.missing_days) == (date(2026, 7, 4), 0)
+    assert services.queue_missing_days(system_actor()) == 0
 
 
 def test_a_day_that_is_not_over_is_not_kept(bank: runtime.Runtime, cast: Cast) -> None:

@@ -212,6 +212,7 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
     },
     "job": {
         "board.day": _("计算日指标"),
+        "board.credits": _("更正日指标"),
         "source.load": _("加载数据"),
         "tag.refresh": _("刷新标签"),
         "tag.backfill": _("回填标签"),

@@ -9,7 +9,7 @@ from datetime import date
 from kequn.core.errors import KequnError
 from kequn.ops.audiences.queries import bank_today
 from kequn.ops.audiences.services import remove_expired_exports, remove_expired_lists
-from kequn.ops.board.services import queue_yesterday
+from kequn.ops.board.services import queue_missing_days
 from kequn.ops.campaigns.services import finish_due_campaigns
 from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.ownership.services import settle_absences, settle_moves, watch_owners
@@ -22,7 +22,7 @@ CHORES: tuple[Callable[[Actor], int], ...] = (
     settle_moves,
     expire_tasks,
     reopen_notices,
-    queue_yesterday,
+    queue_missing_days,
     remove_expired_lists,
     remove_expired_exports,
 )

@@ -19,8 +19,9 @@ class BoardConfig(AppConfig):
         from kequn.ops.workbench.services import on_correction
 
         register("board.day", services.day_job)
+        register("board.credits", services.credits_job)
         register_export("desk", services.desk_sheets, right="export.ask")
         register_export("board_report", services.report_sheets)
         on_decision("desk_export", services.decided_export, right="export.approve")
         on_refresh("board", services.queue_day)
-        on_correction("board", services.queue_days)
+        on_correction("board", services.queue_corrections)

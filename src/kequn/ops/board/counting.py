@@ -16,6 +16,7 @@ from kequn.ops.audiences.queries import ordinals
 from kequn.ops.board.figures import AGES
 from kequn.ops.customers.queries import people_for
 from kequn.ops.orgs.actor import Actor
+from kequn.ops.ownership.queries import others_on
 from kequn.ops.runtime import engine
 from kequn.ops.workbench.queries import credits_for, follow_ups_for
 
@@ -98,7 +99,7 @@ def add(counts: Counts, place: Place, more: dict[str, Any]) -> None:
 
 def booked(actor: Actor, day: date) -> tuple[Counts, list[str], date | None]:
     """Return what the bank's data say of every book on a day, which parts of the data were there, and the holdings' date."""
-    ids, cells, places = _books(actor)
+    ids, cells, places = _books(actor, day)
     who = ordinals(ids)
     known = who >= 0
     reached = {days: ordinals(_reached(actor, day, days)) for days in LOOK_BACK.values()}
@@ -123,15 +124,17 @@ def parts_known(found: Daily) -> list[str]:
     return [name for name, values in there.items() if values is not None]
 
 
-def _books(actor: Actor) -> tuple[list[str], Any, dict[Place, int]]:
-    """Return customers, the number of each one's cell, and the cells: who has her, in which branch."""
+def _books(actor: Actor, day: date) -> tuple[list[str], Any, dict[Place, int]]:
+    """Return customers, the number of each one's cell, and the cells: who had her that evening, in which branch."""
+    before = others_on(day)
     ids: list[str] = []
     cells: list[int] = []
     places: dict[Place, int] = {}
     rows = people_for(actor).values_list("customer_id", "rm_no", "branch_code")
     for customer_id, staff_no, branch_code in rows.iterator(chunk_size=READ_AT_ONCE):
+        had, branch = before.get(customer_id, (staff_no, branch_code))
         ids.append(customer_id)
-        cells.append(places.setdefault((staff_no, branch_code), len(places)))
+        cells.append(places.setdefault((had, branch or branch_code), len(places)))
     return ids, np.array(cells, dtype=np.int64), places
 
 

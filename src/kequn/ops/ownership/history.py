@@ -6,6 +6,8 @@ from collections.abc import Collection
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from django.db.models import QuerySet
+
 from kequn.ops.customers.queries import owners_of
 from kequn.ops.ownership.models import OwnerChange
 from kequn.ops.runtime import engine
@@ -17,9 +19,21 @@ def owners_on(customer_ids: Collection[str], day: date) -> dict[str, str]:
     A load writes no history of who had whom before it: then the earliest owner known stands for all days before.
     """
     found = owners_of(customer_ids)
-    end = datetime.combine(day + timedelta(days=1), time(0), ZoneInfo(engine().manifest.zone))
     ids = sorted(found)
     for start in range(0, len(ids), 500):
-        since = OwnerChange.objects.filter(customer_id__in=ids[start : start + 500], at__gte=end).order_by("-id")
-        found.update(since.values_list("customer_id", "from_staff"))  # the earliest change since then has the last word
+        since = _since(day).filter(customer_id__in=ids[start : start + 500])
+        found.update(since.values_list("customer_id", "from_staff"))
     return found
+
+
+def others_on(day: date) -> dict[str, tuple[str, str]]:
+    """Return who had the customers whose owner changed after a business day, and of which branch they were at that change."""
+    return {
+        c: (staff, branch) for c, staff, branch in _since(day).values_list("customer_id", "from_staff", "branch_code")
+    }
+
+
+def _since(day: date) -> QuerySet[OwnerChange]:
+    """Return the changes after a day, the latest first: put into a mapping one after the other, the earliest has the last word."""
+    end = datetime.combine(day + timedelta(days=1), time(0), ZoneInfo(engine().manifest.zone))
+    return OwnerChange.objects.filter(at__gte=end).order_by("-id")

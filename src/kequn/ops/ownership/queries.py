@@ -24,7 +24,7 @@ from kequn.ops.ownership.calendars import (
 from kequn.ops.ownership.changing import changes_for, conflicts_for, differing_for, tenures_of
 from kequn.ops.ownership.claiming import cards, claimed_today, unowned_for, waiting_for
 from kequn.ops.ownership.contracts import Leaver
-from kequn.ops.ownership.history import owners_on
+from kequn.ops.ownership.history import others_on, owners_on
 from kequn.ops.ownership.known import briefs_of
 from kequn.ops.ownership.loads import loads_for, loads_of
 from kequn.ops.ownership.models import Capacity, Notice
@@ -48,7 +48,7 @@ __all__ = [
     "BANDS", "FEWEST", "RATES", "WAYS", "Notice", "absences_for", "agent_of", "assignment_for", "assignments_for",
     "available", "band_of", "briefs_of", "calendar_days", "capacities_of", "capacity_of", "capacity_until", "cards",
     "cases_for", "changes_for", "claimed_today", "conflicts_for", "differing_for", "is_working_day", "leavers_for",
-    "loads_for", "loads_of", "neglect_for", "notices_for", "notices_numbered", "notices_of_messages", "outcomes_of",
+    "loads_for", "loads_of", "neglect_for", "notices_for", "notices_numbered", "notices_of_messages", "others_on", "outcomes_of",
     "owners_on", "policy", "pool_days", "pool_members_for", "pool_named", "pool_staff", "pool_stays", "pools_for",
     "remote_open", "rules", "rules_named", "seen_as", "stood_in_for", "tenures_of", "today", "unowned_for",
     "waiting_for", "wecom_moves_for", "with_messages", "worker_of", "workers", "working_days",
