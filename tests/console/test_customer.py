@@ -110,6 +110,25 @@ def test_a_task_whose_customer_is_not_hers_any_more_says_so_and_takes_nothing(ta
     assert 'id="outcome"' not in page
 
 
+def test_a_refusal_at_the_counter_is_recorded_on_the_customers_page_without_a_task(
+    definitions: None, desk: Desk
+) -> None:
+    client, path = desk("wangfang"), f"/c/{WHO}/"
+    assert f'action="{path}outcome"' in text(client.get(path))
+    wrong = client.post(f"{path}outcome", {"key": "a", "channel": "visit", "outcome": "connected:deal", "note": "留着"})
+    assert wrong.status_code == 422
+    assert "留着" in text(wrong)
+    form = {"key": "a", "channel": "visit", "outcome": "connected:opt_out"}
+    assert "已记录" in text(client.post(f"{path}outcome", form, follow=True))
+    kept = FollowUp.objects.get()
+    assert (kept.intent, kept.detail.channel) == ("opt_out", "visit")
+    assert client.post(f"/c/{customer_id(13)}/outcome", form).status_code == 404
+
+
+def test_a_customer_with_a_task_has_her_outcomes_there(task: Task, desk: Desk) -> None:
+    assert f'action="/c/{WHO}/outcome"' not in text(desk("wangfang").get(f"/c/{WHO}/"))
+
+
 def test_an_expired_or_retired_talk_track_is_not_shown(task: Task, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     from kequn.ops.workbench import talks
 

@@ -163,24 +163,30 @@ def test_only_the_panel_may_stand_in_a_frame_and_only_beside_a_simulator(
 # -- sending and recording ----------------------------------------------------------------------------------------------
 
 
-def test_what_the_gate_does_not_let_pass_is_neither_recorded_nor_handed_over(panel: Cast, desk: Desk) -> None:
+def test_what_the_gate_does_not_let_pass_is_not_handed_over(panel: Cast, desk: Desk) -> None:
     client, path, given = desk("wangfang"), f"/wecom/c/{customer_id(12)}/", material(panel)
-    refused = client.post(f"{path}outcome", {"key": "k1", "outcome": "connected:interested", "note": "想了解"})
-    assert refused.status_code == 422
-    assert "想了解" in text(refused)
     assert "不可发送" in text(client.get(path))
     assert client.post(f"{path}hand-over", given).status_code == 409
-    assert not FollowUp.objects.exists()
-    assert not Task.objects.filter(customer_id=customer_id(12)).exists()
     assert not Contact.objects.filter(channel="wecom").exists()
 
 
-def test_an_outcome_is_recorded_once_on_a_contact_that_passed_the_gate(added: Cast, desk: Desk) -> None:
+@pytest.mark.parametrize("intent", ["opt_out", "complaint", "interested"])
+def test_what_she_said_in_the_chat_is_recorded_once_whatever_the_gate_says(
+    panel: Cast, desk: Desk, intent: str
+) -> None:
     client, path = desk("wangfang"), f"/wecom/c/{customer_id(12)}/"
     for _ in range(2):
-        made = client.post(f"{path}outcome", {"key": "k1", "outcome": "connected:interested"})
+        made = client.post(f"{path}outcome", {"key": "k1", "outcome": f"connected:{intent}"})
         assert made["Location"].startswith(f"{path}?undo=")
-    assert FollowUp.objects.count() == 1
+    assert FollowUp.objects.get().intent == intent
+
+
+def test_what_was_typed_wrongly_in_the_chat_stays_and_leaves_no_task(panel: Cast, desk: Desk) -> None:
+    client, path = desk("wangfang"), f"/wecom/c/{customer_id(12)}/"
+    refused = client.post(f"{path}outcome", {"key": "k1", "outcome": "connected:deal", "note": "想了解"})
+    assert refused.status_code == 422
+    assert "想了解" in text(refused)
+    assert not Task.objects.filter(customer_id=customer_id(12)).exists()
 
 
 def test_an_outcome_goes_to_the_task_that_is_open(panel: Cast, desk: Desk) -> None:

@@ -193,6 +193,45 @@ def test_a_contact_made_counts_against_the_caps(tasks: Cast) -> None:
     assert Contact.objects.filter(customer_id=task.customer_id).count() == before + 1
 
 
+@pytest.mark.parametrize("intent", ["opt_out", "complaint"])
+def test_a_refusal_said_at_night_without_a_task_is_kept_and_stops_what_is_queued(
+    tasks: Cast, bank_runtime: runtime.Runtime, intent: str
+) -> None:
+    mine = Person.objects.filter(rm_no="R001").exclude(pk__in=Task.objects.values("customer_id"))
+    who = mine.values_list("pk", flat=True)[0]
+    bank_runtime.clock = lambda: NOW + timedelta(hours=12)
+    with pytest.raises(services.Blocked):
+        services.start_contact(tasks["wangfang"], who, key="a", why="回访", channel="wecom")
+    said = {"key": "b", "channel": "wecom", "contact": "connected", "intent": intent}
+    touch = delivery.NewTouch(
+        customer_id=who,
+        channel="sms",
+        campaign="another",
+        template="t",
+        body="text",
+        expires_at=NOW + timedelta(days=2),
+    )
+    delivery.create_touches(tasks["zhaomin"], "another-wave", [touch])
+    assert Ready.objects.filter(touch__customer_id=who).exists()
+    made = services.record_without_task(tasks["wangfang"], who, **said)
+    assert not Ready.objects.filter(touch__customer_id=who).exists()
+    assert services.record_without_task(tasks["wangfang"], who, **said).pk == made.pk
+    assert (made.detail.channel, Task.objects.get(customer_id=who).state) == ("wecom", "done")
+
+
+def test_a_contact_without_a_task_is_hers_to_record_and_leaves_nothing_where_it_says_nothing(tasks: Cast) -> None:
+    before = Task.objects.count()
+    with pytest.raises(InvalidSpec, match="amount"):
+        services.record_without_task(
+            tasks["wangfang"], customer_id(12), key="a", contact="connected", intent="deal", channel="visit"
+        )
+    with pytest.raises(NotAllowed):
+        services.record_without_task(tasks["chenjing"], customer_id(12), key="a", contact="no_answer")
+    with pytest.raises(InvalidSpec, match="by call"):
+        services.record_without_task(tasks["wangfang"], customer_id(12), key="a", contact="no_answer", channel="sms")
+    assert Task.objects.count() == before
+
+
 def test_an_open_opportunity_keeps_other_campaigns_away_but_not_the_rm(tasks: Cast) -> None:
     task = first(tasks)
     outcome(tasks, task, intent="interested")

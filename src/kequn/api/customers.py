@@ -8,6 +8,7 @@ from ninja import Router, Schema
 
 from kequn.api.auth import Request
 from kequn.api.shapes import plain
+from kequn.api.tasks import FollowUpOut, OutcomeIn
 from kequn.ops.customers import queries, services
 from kequn.ops.workbench import services as workbench
 from kequn.ops.workbench.talks import talk_for
@@ -60,6 +61,21 @@ def show(request: Request, customer_id: str) -> Any:
 @router.post("/{customer_id}/reveal", response=RevealOut, summary="One personal value in clear, for a reason")
 def reveal(request: Request, customer_id: str, wanted: RevealIn) -> Any:
     return {"value": services.reveal(request.actor, customer_id, wanted.field, reason=wanted.reason)}
+
+
+class HappenedIn(OutcomeIn):
+    """What came of a contact that took place without a task, and by which channel: call, wecom or visit."""
+
+    channel: str = "call"
+
+
+@router.post(
+    "/{customer_id}/outcome",
+    response=FollowUpOut,
+    summary="Record a contact that took place without a task; a refusal stops what is queued",
+)
+def record_outcome(request: Request, customer_id: str, happened: HappenedIn) -> Any:
+    return workbench.record_without_task(request.actor, customer_id, **happened.dict())
 
 
 class MaterialIn(Schema):

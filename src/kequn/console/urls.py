@@ -139,6 +139,7 @@ urlpatterns = [
     path("results/template", work_results.template, name="results_template"),
     path("c/<slug:customer_id>/reveal", work_customer.show_value, name="customer_reveal"),
     path("c/<slug:customer_id>/contact", work_customer.contact, name="customer_contact"),
+    path("c/<slug:customer_id>/outcome", work_customer.outcome, name="customer_outcome"),
     path("tasks/<int:task_id>/wrong", feedback.wrong, name="task_wrong"),
     path("feedback/", feedback.feedback, name="feedback"),
     path("feedback/new", feedback.new, name="feedback_new"),

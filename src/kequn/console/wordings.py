@@ -352,6 +352,7 @@ MESSAGES: dict[str, str] = {
     "An appointment needs a time.": "预约要填时间。",
     "The next contact lies in the past.": "下次联系的时间已过。",
     "The task was closed meanwhile.": "任务已被关闭。",
+    "A contact of an RM is by {}.": "客户经理的联系渠道只能是 {}。",
     "An RM starts a contact by {}.": "客户经理可用的渠道是 {}。",
     "There is no such RM in your branches.": "您的机构里没有这位客户经理。",
     # governance, people, jobs, files

@@ -29,7 +29,7 @@ from kequn.ops.workbench.services import (
     materials_for,
     preview_material,
     record_outcome,
-    start_contact,
+    record_without_task,
     undo_outcome,
 )
 from kequn.ops.workbench.talks import talk_of
@@ -125,18 +125,19 @@ def customer(request: Request, customer_id: str) -> HttpResponse:
 @page("task.work")
 @require_POST
 def outcome(request: Request, customer_id: str) -> HttpResponse:
-    """Record what came of the chat on the customer's task; without one, on a contact of one's own, which passes the gate."""
+    """Record what came of the chat on the customer's task; without one, on a task of its own: it happened."""
     form, actor = request.POST, request.actor
     contact, _colon, intent = form.get("outcome", "").partition(":")
-    key = form.get("key", "")
+    key, task_id = form.get("key", ""), form.get("task", "")
     try:
-        task_id = form.get("task", "")
-        if not task_id.isdecimal():
-            task_id = start_contact(actor, customer_id, key=key, why=_("企业微信聊天"), channel="wecom").pk
-        made = record_outcome(
-            actor, int(task_id), key=key, contact=contact, intent=intent, amount_cny=amount_in(form.get("amount", "")),
-            next_at=moment_in(form.get("next_at", "")), note=form.get("note", ""),
-        )  # fmt: skip
+        said: dict[str, Any] = {
+            "key": key, "contact": contact, "intent": intent, "amount_cny": amount_in(form.get("amount", "")),
+            "next_at": moment_in(form.get("next_at", "")), "note": form.get("note", ""),
+        }  # fmt: skip
+        if task_id.isdecimal():
+            made = record_outcome(actor, int(task_id), **said)
+        else:
+            made = record_without_task(actor, customer_id, channel="wecom", **said)
     except KequnError as error:
         context = _of_customer(request, customer_id) | {"error": error, "given": form, "key": key}
         return render(request, "wecom/customer.html", context, status=status_of(error))

@@ -37,6 +37,7 @@ from kequn.ops.workbench.services import (
     money_for,
     past_for,
     record_outcome,
+    record_without_task,
     start_contact,
     undo_outcome,
 )
@@ -79,24 +80,38 @@ def task(request: Request, task_id: int) -> HttpResponse:
     if request.method != "POST":
         return render(request, "work/task.html", _of_task(request, row))
     form = request.POST
-    contact, _colon, intent = form.get("outcome", "").partition(":")
     try:
-        follow_up = record_outcome(
-            request.actor, task_id, key=form.get("key", ""), contact=contact, intent=intent, amount_cny=amount_in(form.get("amount", "")),
-            next_at=_next_in(form.get("next_in", "")) or moment_in(form.get("next_at", "")), note=form.get("note", ""),
-            product=form.get("product", "").strip(), seen=_number(form.get("seen")),
-        )  # fmt: skip
+        follow_up = record_outcome(request.actor, task_id, seen=_number(form.get("seen")), **_said_in(form))
     except KequnError as error:
         row.refresh_from_db()
         context = _of_task(request, row) | {"error": error, "given": form}
         return render(request, "work/task.html", context, status=status_of(error))
-    said = word_for("intent", intent) if intent else word_for("contact", contact)
-    messages.success(request, _("已记录：%s") % said)
-    for flag in filter(None, follow_up.detail.flags.split(",")):
-        messages.warning(request, str(FLAGS[flag]))
+    _tell(request, follow_up)
     following = next_task(request.actor, after=task_id)
     target = reverse("task", args=[following.pk]) if following else reverse("home")
     return redirect(f"{target}?{urlencode({'undo': follow_up.pk})}")
+
+
+def _said_in(form: Any) -> dict[str, Any]:
+    """Return what the form says of a contact, as `record_outcome` takes it.
+
+    Raises:
+        InvalidSpec: an amount or a time that is none.
+    """
+    contact, _colon, intent = form.get("outcome", "").partition(":")
+    return {
+        "key": form.get("key", ""), "contact": contact, "intent": intent, "amount_cny": amount_in(form.get("amount", "")),
+        "next_at": _next_in(form.get("next_in", "")) or moment_in(form.get("next_at", "")), "note": form.get("note", ""),
+        "product": form.get("product", "").strip(),
+    }  # fmt: skip
+
+
+def _tell(request: Request, made: Any) -> None:
+    """Say what was recorded, and what of the note was not kept as written."""
+    said = word_for("intent", made.intent) if made.intent else word_for("contact", made.contact)
+    messages.success(request, _("已记录：%s") % said)
+    for flag in filter(None, made.detail.flags.split(",")):
+        messages.warning(request, str(FLAGS[flag]))
 
 
 @page("task.work")
@@ -112,9 +127,9 @@ def _of_task(request: Request, row: Any) -> dict[str, Any]:
     others = list(day_tasks(actor).exclude(pk=row.pk)[:SHOWN]) if actor.may("task.work") else []
     last = row.follow_ups.filter(undone_at__isnull=True).first()
     context: dict[str, Any] = {
-        "task": row, "offer": offer_of(row), "reached": REACHED, "not_reached": NOT_REACHED, "next_times": NEXT,
-        "others": others, "people": people_by_id(actor, [t.customer_id for t in others]), "given": {}, "last": last,
-        "following": others[0] if others else None, "undo": request.GET.get("undo", ""), "products": products_named(),
+        "task": row, "offer": offer_of(row), "others": others, "last": last,
+        "people": people_by_id(actor, [t.customer_id for t in others]),
+        "following": others[0] if others else None, "undo": request.GET.get("undo", ""),
         "history": history_of(row),
     }  # fmt: skip
     try:
@@ -189,12 +204,31 @@ def contact(request: Request, customer_id: str) -> HttpResponse:
     return done(request, "task", _("已过闸门，可以联系"), task_id=made.pk)
 
 
+@page("task.work")
+@require_POST
+def outcome(request: Request, customer_id: str) -> HttpResponse:
+    """Record a contact that took place without a task: her call at night, her refusal at the counter."""
+    form = request.POST
+    try:
+        made = record_without_task(request.actor, customer_id, channel=form.get("channel", "call"), **_said_in(form))
+    except KequnError as error:
+        context = _of_customer(request, customer_id) | {"error": error, "given": form}
+        return render(request, "work/customer.html", context, status=status_of(error))
+    _tell(request, made)
+    return redirect("customer", customer_id=customer_id)
+
+
 def _of_customer(request: Request, customer_id: str) -> dict[str, Any]:
     return {
         "c": customer_360(request.actor, customer_id),
         "key": secrets.token_hex(12),
         "reasons": REASONS,
         "parts": PARTS,
+        "reached": REACHED,
+        "not_reached": NOT_REACHED,
+        "next_times": NEXT,
+        "products": products_named(),
+        "given": {},
         "english": (get_language() or "").startswith("en"),
     }
 

@@ -21,10 +21,8 @@ from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine, now
 from kequn.ops.workbench import states
-from kequn.ops.workbench.creating import create_task
 from kequn.ops.workbench.models import FollowUp, ResultFile
-from kequn.ops.workbench.queries import tasks_for
-from kequn.ops.workbench.recording import check_outcome, own_key, record_outcome
+from kequn.ops.workbench.recording import check_outcome, record_outcome, record_without_task
 
 MOST_ROWS = 2_000
 OLDEST = timedelta(days=31)
@@ -161,7 +159,11 @@ def import_results(actor: Actor, content: bytes, file_name: str) -> ResultFile:
                 rows=len(found.rows) + len(found.faults), recorded=len(found.rows), refused=len(found.faults),
             )  # fmt: skip
             for row in found.rows:
-                _record(actor, row, f"file:{found.digest[:24]}:{row.line}")
+                record_without_task(
+                    actor, row.person.customer_id, key=f"file:{found.digest[:24]}:{row.line}", contact=row.contact,
+                    intent=row.intent, amount_cny=row.amount_cny, next_at=row.next_at, note=row.note, product=row.product,
+                    source="file", at=row.at,
+                )  # fmt: skip
             record(actor, "results.imported", taken, recorded=taken.recorded, refused=taken.refused)
     except IntegrityError:
         return ResultFile.objects.get(staff_no=actor.staff_no, digest=found.digest)
@@ -212,21 +214,6 @@ def _once(row: ResultRow, actor: Actor, seen: set[tuple[Any, ...]]) -> None:
     same = {"customer_id": key[0], "contact": key[1], "intent": key[2], "at": key[3], "staff_no": actor.staff_no}
     if FollowUp.objects.filter(**same, undone_at__isnull=True).exists():
         raise Faulty("recorded")
-
-
-def _record(actor: Actor, row: ResultRow, key: str) -> FollowUp:
-    who = row.person.customer_id
-    task = tasks_for(actor, customer_id=who).order_by("-is_main", "-score", "id").first()
-    if task is None:
-        task, _is_new = create_task(
-            own_key(actor, key), customer_id=who, staff_no=actor.staff_no, branch_code=row.person.branch_code,
-            kind="contact", channel="call", title_zh="补录的联系", title_en="Contact recorded later", priority=50,
-            due_at=now() + timedelta(days=1), created_at=row.at,
-        )  # fmt: skip
-    return record_outcome(
-        actor, task.pk, key=key, contact=row.contact, intent=row.intent, amount_cny=row.amount_cny, next_at=row.next_at,
-        note=row.note, product=row.product, source="file", at=row.at,
-    )  # fmt: skip
 
 
 def _code(text: str, codes: Mapping[str, Text], fault: str) -> str:

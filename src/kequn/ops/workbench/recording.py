@@ -12,6 +12,7 @@ from django.db.models import F
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
 from kequn.core.gate import CHANNELS
 from kequn.ops.catalog import queries as catalog
+from kequn.ops.customers.queries import person_for
 from kequn.ops.customers.services import clean
 from kequn.ops.delivery.services import cancel_for_customer, record_contact, take_back_contact
 from kequn.ops.governance.services import record, record_consent, suppress
@@ -19,14 +20,17 @@ from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import now
 from kequn.ops.workbench import states
 from kequn.ops.workbench.closing import as_it_was, fold_after, put_back
+from kequn.ops.workbench.creating import create_task
 from kequn.ops.workbench.models import ContactDetail, FollowUp, Task
-from kequn.ops.workbench.queries import bank_day, follow_ups_for, task_for
+from kequn.ops.workbench.queries import bank_day, follow_ups_for, task_for, tasks_for
 
 UNDO_WITHIN = timedelta(seconds=10)
 PROMISE_STANDS = timedelta(days=14)
 """So long an appointment or a promised call that was missed stays before the RM."""
 NOTE_LENGTH = 500
 NEEDS_DATE = frozenset({"appointment"})
+BY_RM = ("call", "wecom", "visit")
+"""Channels of an RM's own contact."""
 
 
 def record_outcome(
@@ -88,6 +92,36 @@ def record_outcome(
     except IntegrityError:
         return _same(FollowUp.objects.get(key=own_key(actor, key)), contact, intent)
     return follow_up
+
+
+def record_without_task(
+    actor: Actor, customer_id: str, *, key: str, channel: str = "call", product: str = "", **said: Any
+) -> FollowUp:
+    """Record a contact that happened, whoever started it: on her open task, the main one first, else on one of its own.
+
+    What happened is not asked of the gate: her refusal or complaint has to be kept at whatever hour it comes. ``said`` is
+    what `record_outcome` takes; the same ``key`` again gives the first record.
+
+    Raises:
+        NotAllowed: the customer is not within the actor's scope.
+        InvalidSpec, Conflict: as `record_outcome`; no task is left behind then.
+    """
+    actor.must("task.work")
+    person = person_for(actor, customer_id)
+    if channel not in BY_RM:
+        raise InvalidSpec(f"A contact of an RM is by {', '.join(BY_RM)}.", where=Where(field="channel"))
+    with transaction.atomic():
+        before = FollowUp.objects.filter(key=own_key(actor, key), customer_id=customer_id).first()
+        mine = tasks_for(actor, customer_id=customer_id).order_by("-is_main", "-score", "id").first()
+        task = before.task if before else mine
+        if task is None:
+            moment = said.get("at") or now()
+            task, _is_new = create_task(
+                own_key(actor, key), customer_id=customer_id, staff_no=actor.staff_no, branch_code=person.branch_code,
+                kind="contact", channel=channel, title_zh="补录的联系", title_en="Contact recorded later", priority=50,
+                due_at=now() + timedelta(days=1), created_at=moment,
+            )  # fmt: skip
+        return record_outcome(actor, task.pk, key=key, product=product, **said)
 
 
 def _same(before: FollowUp, contact: str, intent: str) -> FollowUp:

@@ -40,7 +40,7 @@ from kequn.ops.workbench.notices import (
 )
 from kequn.ops.workbench.planning import plan_day
 from kequn.ops.workbench.portrait import advice_for, customer_360, money_for, past_for
-from kequn.ops.workbench.recording import masked_note, own_key, record_outcome, undo_outcome
+from kequn.ops.workbench.recording import BY_RM, masked_note, own_key, record_outcome, record_without_task, undo_outcome
 from kequn.ops.workbench.settling import settle_tasks
 from kequn.ops.workbench.transport import RmTaskTransport, tell_campaigns
 from kequn.ops.workbench.withdrawing import reopen_task, withdraw_task
@@ -70,6 +70,7 @@ __all__ = [
     "reassign_tasks",
     "record_outcome",
     "record_results",
+    "record_without_task",
     "reopen_notices",
     "reopen_task",
     "request_morning",
@@ -83,8 +84,6 @@ __all__ = [
     "withdraw_task",
 ]
 
-BY_RM = ("call", "wecom", "visit")
-"""Channels by which an RM starts a contact."""
 GATE_ASKS = {"visit": "call"}
 """A visit needs what a call needs: the gate's channels have none for it."""
 
