@@ -26,6 +26,7 @@ from kequn.ops.governance.services import record_consent
 from kequn.ops.orgs.actor import system_actor
 from kequn.ops.wecom import queries, services
 from kequn.ops.workbench.models import FollowUp, Task
+from kequn.ops.workbench.services import past_for
 from tests.ops.bank import Cast, approve, customer_id
 
 pytestmark = pytest.mark.django_db
@@ -232,6 +233,11 @@ def test_material_is_handed_to_the_chat_and_counted_once(added: Cast, desk: Desk
         assert "张先生/女士，您好。" in json.loads(answer.content)["words"]
     assert Contact.objects.filter(channel="wecom", customer_id=customer_id(12)).count() == 1
     assert AuditEntry.objects.filter(act="material.sent").count() == 1
+    line = past_for(added["wangfang"], customer_id(12)).contacts
+    assert [(c.channel, c.result, c.who, c.what.zh) for c in line] == [
+        ("wecom", "presumed_sent", "王芳", "客户经理发送素材")
+    ]
+    assert client.post(f"{path}hand-over", given | {"key": ""}).status_code == 422
     assert client.post(f"{path}hand-over", given | {"fingerprint": "0" * 12, "key": "s2"}).status_code == 409
     assert desk("chenjing").post(f"{path}hand-over", given).status_code == 404
 

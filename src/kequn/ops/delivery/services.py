@@ -340,6 +340,28 @@ def record_contact(actor: Actor, customer_id: str, channel: str, *, ref: str, pu
     return is_new
 
 
+def book_by_hand(actor: Actor, ref: str, row: NewTouch) -> bool:
+    """Book a text that a member of staff puts into the customer's chat herself, once a ``ref``. Return whether it is new.
+
+    It stands with the customer's other touches as presumed sent, for nobody can be asked whether it left, and counts.
+
+    Raises:
+        NotAllowed: no right ``material.send``.
+    """
+    actor.must(TO_CREATE[BY_HAND])
+    moment, key = now(), touch_key(ref, row.customer_id, row.channel)
+    with transaction.atomic():
+        sending = _sending(actor, ref, BY_HAND, moment)
+        if Touch.objects.filter(key=key).exists():
+            return False
+        touch = _touch(sending, key, row, _rendered(row, {}), moment)
+        touch.save()
+        Outcome.objects.create(touch=touch, stage=Outcome.Stage.HANDED, state="presumed_sent", attempt=1, at=moment)
+        Sending.objects.filter(pk=sending.pk).update(n_touches=F("n_touches") + 1, n_handed=F("n_handed") + 1)
+        record_contact(actor, row.customer_id, row.channel, ref=key, purpose=row.purpose)
+    return True
+
+
 def take_back_contact(actor: Actor, ref: str) -> None:
     """Count a contact no more that was recorded by mistake and taken back within seconds."""
     actor.must("task.work")

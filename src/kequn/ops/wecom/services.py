@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,9 +10,9 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from kequn.channels.wecom.gateway import SimulatedWecom, Wecom, authorize_url, signature
-from kequn.core.errors import Conflict, NotAllowed
-from kequn.ops.customers.queries import person_for
-from kequn.ops.delivery.services import record_contact
+from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
+from kequn.ops.delivery.contracts import BY_HAND, NewTouch
+from kequn.ops.delivery.services import book_by_hand
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.orgs.queries import staff_numbered
@@ -122,11 +123,12 @@ def link_simulated(customer_ids: Iterable[str]) -> None:
 
 
 def hand_over(actor: Actor, customer_id: str, name: str, *, key: str, fingerprint: str) -> str:
-    """Return approved material for the chat, which the RM is about to send; it is counted as a contact, once a ``key``.
+    """Return approved material for the chat, which the RM is about to send; it counts and is in the line, once a ``key``.
 
     ``fingerprint`` is that of the version she looked at.
 
     Raises:
+        InvalidSpec: the form has no key.
         NotAllowed: no right ``material.send``, or the customer is not hers.
         Conflict: another version is in use, or the gate says no, with its reasons.
     """
@@ -141,9 +143,14 @@ def hand_over(actor: Actor, customer_id: str, name: str, *, key: str, fingerprin
             hint=found.cure.to("en") if found.cure else "",
             codes=",".join(found.codes),
         )
-    person_for(actor, customer_id)
+    if not key.strip():
+        raise InvalidSpec("A record needs a key.", hint="Send one with the request.", where=Where(field="key"))
+    touch = NewTouch(
+        customer_id=customer_id, channel="wecom", campaign=BY_HAND, template=fingerprint, subject=found.subject,
+        body=found.body, offer=found.material.offer, expires_at=now(),
+    )  # fmt: skip
     with transaction.atomic():
-        if record_contact(actor, customer_id, "wecom", ref=f"chat:{actor.staff_no}:{key}"[:80]):
+        if book_by_hand(actor, f"chat:{actor.staff_no}:{hashlib.sha256(key.encode()).hexdigest()[:24]}", touch):
             record(actor, "material.sent", ("customer", customer_id), template=name, channel="wecom", by="chat")
     return found.body
 
