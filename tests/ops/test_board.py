@@ -16,7 +16,7 @@ from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, SeveralErrors
 from kequn.ops import runtime
 from kequn.ops.audiences.services import take_export
 from kequn.ops.board import queries, services
-from kequn.ops.board.figures import FIGURES
+from kequn.ops.board.figures import FIGURES, title_in
 from kequn.ops.board.models import BoardDay, DayFigure
 from kequn.ops.board.periods import period_around
 from kequn.ops.customers.models import Person, Reveal
@@ -587,6 +587,28 @@ def test_people_add_up_to_branches_and_the_bank_and_days_to_the_month(cast: Cast
         head = queries.board_for(cast["liqiang"], june)
         assert head.total.figures == branches["0001"].total.figures
         transaction.set_rollback(True)
+
+
+def test_what_a_quarter_gained_is_the_sum_of_its_months(cast: Cast, bank_runtime: runtime.Runtime) -> None:
+    bank_runtime.clock = lambda: datetime(2026, 10, 1, 2, tzinfo=UTC)
+    kept = {
+        date(2026, 7, 30): 1, date(2026, 7, 31): 9_000, date(2026, 8, 31): 8_000, date(2026, 9, 29): 5,
+        date(2026, 9, 30): 13_000,
+    }  # fmt: skip
+    for on, gained in kept.items():
+        BoardDay.objects.create(day=on, computed_at=NOW, data_on=on, known=["aum", "gain"])
+        DayFigure.objects.create(day=on, staff_no="R001", branch_code="0001", aum_gain_fen=gained, aum_fen=on.month)
+    services.set_targets(cast["liqiang"], "aum_gain_fen", "2026-Q3", {"R001": 300})
+    quarter = queries.board_for(cast["liqiang"], period_around("quarter", date(2026, 9, 30)), staff_no="R001")
+    assert (quarter.total.figures["aum_gain_fen"], quarter.total.figures["aum_fen"]) == (30_000, 9)
+    assert [(p.done, p.target, p.share) for p in queries.paces(quarter)] == [(30_000, 30_000, 1)]
+    month = queries.board_for(cast["liqiang"], period_around("month", date(2026, 9, 30)))
+    week = queries.board_for(cast["liqiang"], period_around("week", date(2026, 9, 30)))
+    assert month.total.figures["aum_gain_fen"] == week.total.figures["aum_gain_fen"] == 13_000
+    assert [title_in("aum_gain_fen", span).zh for span in ("day", "quarter")] == ["本月 AUM 增量", "本季 AUM 增量"]
+    BoardDay.objects.filter(day=date(2026, 8, 31)).update(known=["aum"])
+    quarter = queries.board_for(cast["liqiang"], period_around("quarter", date(2026, 9, 30)))
+    assert quarter.total.figures["aum_gain_fen"] is None, "one month's part is not known"
 
 
 def test_a_day_without_figures_is_told_and_not_taken_for_nought(worked: Cast) -> None:

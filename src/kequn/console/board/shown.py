@@ -17,7 +17,7 @@ from kequn.console.tables import Column
 from kequn.core.stats.intervals import Interval, proportion_interval
 from kequn.ops.audiences.queries import bank_today
 from kequn.ops.board.contracts import Board, Line
-from kequn.ops.board.figures import AGES, FIGURES, RATES, rate
+from kequn.ops.board.figures import AGES, FIGURES, RATES, rate, title_in
 from kequn.ops.board.periods import Period, period_around
 from kequn.ops.board.quality import FLOOR
 from kequn.ops.board.queries import latest_day
@@ -91,10 +91,9 @@ def codes_of(board: Board) -> tuple[str, ...]:
     return (*WORK, *BOOK, "overdue", "age_8")
 
 
-def title_of(code: str) -> str:
-    """Return what a figure is called in the reader's language."""
-    text = FIGURES[code].title if code in FIGURES else RATES[code][2]
-    return text.to(get_language() or "zh")
+def title_of(code: str, board: Board | None = None) -> str:
+    """Return what a figure is called in the reader's language, on a board by what it counts there."""
+    return title_in(code, board.period.span if board else "").to(get_language() or "zh")
 
 
 def means_of(code: str) -> str:
@@ -121,7 +120,7 @@ def columns_of(board: Board) -> tuple[Column, ...]:
     named = lazy("网点") if board.by == "branch" else lazy("客户经理")
     return (
         Column(named, lambda row: row.name, "name"),
-        *(Column(title_of(code), getter(code), code, number=True, hint=means_of(code)) for code in codes_of(board)),
+        *(Column(title_of(code, board), getter(code), code, number=True, hint=means_of(code)) for code in codes_of(board)),
     )
 
 
@@ -129,18 +128,18 @@ def rows_of(board: Board) -> list[Row]:
     """Return the lines with shaded cells: one hue a column, the darkest where most is; never for money that may be negative."""
     codes = codes_of(board)
     most = {c: max((v for line in board.lines if (v := value_of(line, c)) is not None), default=0) for c in codes}
-    titles = {c: title_of(c) for c in codes}
+    titles = {c: title_of(c, board) for c in codes}
     return [Row(line, named(line), titles, most) for line in board.lines]
 
 
 def total_row(board: Board) -> Row:
     """Return the line that sums up."""
-    return Row(board.total, _("合计"), {c: title_of(c) for c in codes_of(board)}, {})
+    return Row(board.total, _("合计"), {c: title_of(c, board) for c in codes_of(board)}, {})
 
 
 def tiles_of(board: Board) -> list[Cell]:
     """Return the few figures of the whole that stand above the table."""
-    return [_cell(board.total, c, title_of(c), 0) for c in (LIVE_TILES if board.is_live else TILES)]
+    return [_cell(board.total, c, title_of(c, board), 0) for c in (LIVE_TILES if board.is_live else TILES)]
 
 
 def named(line: Line) -> str:
@@ -154,7 +153,7 @@ def per_head(board: Board) -> list[tuple[str, Any, str]]:
     found = []
     for code in ("sales_fen", "aum_gain_fen"):
         value, heads, floor = total.figures.get(code), total.heads, total.floor_m2
-        title = title_of(code)
+        title = title_of(code, board)
         why = _("数据未提供") if value is None else _("没有客户经理") if not heads else ""
         found.append((_("人均%s") % title, None if why or value is None or not heads else value / heads, why))
         why = _("数据未提供") if value is None else _("未填网点面积") if not floor else ""

@@ -58,9 +58,9 @@ FIGURES: dict[str, Figure] = {
         _f("covered_30", "stock", "30 天覆盖", "Covered in 30 days", "30 天内联系到过的名下客户", "Customers reached in 30 days"),
         _f("covered_90", "stock", "90 天覆盖", "Covered in 90 days", "90 天内联系到过的名下客户", "Customers reached in 90 days"),
         _f("aum_fen", "stock", "AUM", "AUM", "名下客户的时点管理资产", "Assets of the book's customers", money=True, needs="aum"),
-        _f("aum_gain_fen", "stock", "本月 AUM 增量", "AUM gained this month", "同一批名下客户比上月末多出的资产，换管户不算增减",
-           "What the same customers have more than at the last month's end; handing over is no gain", money=True,
-           target=True, needs="gain"),
+        _f("aum_gain_fen", "stock", "AUM 增量", "AUM gained", "同一批名下客户比上月末多出的资产，换管户不算增减；看季度时各月相加",
+           "What the same customers have more than at the last month's end; handing over is no gain. Of a quarter the sum of its months",
+           money=True, target=True, needs="gain"),
         _f("age_0", "stock", "0–1 天", "0–1 days", "开着 0–1 天的任务", "Tasks open for 0–1 days"),
         _f("age_2", "stock", "2–3 天", "2–3 days", "开着 2–3 天的任务", "Tasks open for 2–3 days"),
         _f("age_4", "stock", "4–7 天", "4–7 days", "开着 4–7 天的任务", "Tasks open for 4–7 days"),
@@ -73,6 +73,8 @@ FLOWS = tuple(f.code for f in FIGURES.values() if f.kind == "flow")
 STOCKS = tuple(f.code for f in FIGURES.values() if f.kind == "stock")
 AGES = ("age_0", "age_2", "age_4", "age_8")
 TARGETS = tuple(f.code for f in FIGURES.values() if f.takes_target)
+GAINED = "aum_gain_fen"
+"""Counted from a month's first day on whatever span is asked for; a quarter's is the sum of its months'."""
 OF_CAMPAIGNS = ("contacts", "effective", "appointments", "sales", "sales_fen")
 """Figures that are known per campaign, and so take a campaign's targets."""
 LIVE = ("assigned", "done", "contacts", "effective", "appointments", "deals", "deals_fen", *AGES, "overdue")
@@ -89,6 +91,16 @@ RATES: dict[str, tuple[str, str, Text, Text]] = {
                   Text(zh="7 天后仍在本行的到期资金 ÷ 到期资金", en="Matured money still in the bank after 7 days ÷ matured")),
 }  # fmt: skip
 """Quotients: numerator, denominator, name, meaning."""
+
+
+def title_in(code: str, span: str = "") -> Text:
+    """Return what a figure or a rate is called, on a board of a span by what it counts there."""
+    title = FIGURES[code].title if code in FIGURES else RATES[code][2]
+    if code != GAINED or not span:
+        return title
+    if span == "quarter":
+        return Text(zh=f"本季 {title.zh}", en=f"{title.en} this quarter")
+    return Text(zh=f"本月 {title.zh}", en=f"{title.en} this month")
 
 
 def rate(figures: Mapping[str, int | None], code: str) -> float | None:

@@ -14,7 +14,7 @@ from kequn.core.errors import NotAllowed
 from kequn.ops.audiences.queries import bank_today
 from kequn.ops.board.contracts import Board, Line
 from kequn.ops.board.counting import add, counted
-from kequn.ops.board.figures import FIGURES, FLOWS, LIVE, STOCKS
+from kequn.ops.board.figures import FIGURES, FLOWS, GAINED, LIVE, STOCKS
 from kequn.ops.board.models import BoardDay, BranchFact, DayFigure, Target
 from kequn.ops.board.periods import Period, name_of
 from kequn.ops.orgs.actor import Actor, system_actor
@@ -99,11 +99,12 @@ def boards_for(
     of_period = [
         {day: d for day, d in kept.items() if p.first <= day <= until} for p, until in zip(periods, ends, strict=True)
     ]
-    spans = [(p.first, max(days, default=None)) for p, days in zip(periods, of_period, strict=True)]
+    spans = [(p.first, _told_on(p, days)) for p, days in zip(periods, of_period, strict=True)]
     sums = [_live(reach, by)] if live else _kept(reach, by, spans)
     found = []
-    for period, until, days, (_first, last), cells in zip(periods, ends, of_period, spans, sums, strict=True):
-        unknown = _unknown(days.values(), live=live)
+    for period, until, days, (_first, told_on), cells in zip(periods, ends, of_period, spans, sums, strict=True):
+        unknown = _unknown(days, told_on, live=live)
+        last = told_on[-1] if told_on else None
         newest = days[last] if last else None
         lines, total = _lines(reach, people, cells, unknown, targets.get(name_of(period), {}))
         found.append(Board(
@@ -135,22 +136,32 @@ def by_day(
     return list(rows.order_by("day").values("day").annotate(**{f"n_{code}": Sum(code) for code in codes}))
 
 
-def _kept(reach: Reach, by: str, spans: Sequence[tuple[date, date | None]]) -> list[dict[str, dict[str, int]]]:
-    """Return for each span the sums of kept days by branch or person: flows over the days, stocks of the last one, in one query."""
-    there = [(i, first, last) for i, (first, last) in enumerate(spans) if last is not None]
+def _told_on(period: Period, days: Iterable[date]) -> tuple[date, ...]:
+    """Return the days whose gain in assets makes that of a period: the last one kept, of a quarter that of each month."""
+    last = tuple({(d.year, d.month): d for d in sorted(days)}.values())
+    return last if period.span == "quarter" else last[-1:]
+
+
+def _kept(reach: Reach, by: str, spans: Sequence[tuple[date, tuple[date, ...]]]) -> list[dict[str, dict[str, int]]]:
+    """Return for each span the sums of kept days by branch or person: flows over the days, stocks of the last one, in one query.
+
+    With its first day a span has those on which the gain in assets is told.
+    """
+    there = [(i, first, told_on) for i, (first, told_on) in enumerate(spans) if told_on]
     cells: list[dict[str, dict[str, int]]] = [{} for _ in spans]
     if not there:
         return cells
     key = "branch_code" if by == "branch" else "staff_no"
     wanted, sums = Q(), dict[str, Any]()
-    for i, first, last in there:
-        inside = Q(day__gte=first, day__lte=last)
+    for i, first, told_on in there:
+        inside = Q(day__gte=first, day__lte=told_on[-1])
         wanted |= inside
         sums |= {f"n{i}_{code}": Sum(code, filter=inside) for code in FLOWS}
-        sums |= {f"n{i}_{code}": Sum(code, filter=Q(day=last)) for code in STOCKS}
+        sums |= {f"n{i}_{code}": Sum(code, filter=Q(day=told_on[-1])) for code in STOCKS}
+        sums[f"n{i}_{GAINED}"] = Sum(GAINED, filter=Q(day__in=told_on))
         sums[f"rows{i}"] = Count("pk", filter=inside)
     for row in reach.within(DayFigure.objects.filter(wanted)).order_by().values(key).annotate(**sums):
-        for i, _first, _last in there:
+        for i, _first, _told_on in there:
             if row[f"rows{i}"]:
                 cells[i][row[key]] = {code: int(row[f"n{i}_{code}"] or 0) for code in FIGURES}
     return cells
@@ -166,19 +177,19 @@ def _live(reach: Reach, by: str) -> dict[str, dict[str, int]]:
     return {key: figures for (key, _), figures in found.items()}
 
 
-def _unknown(days: Iterable[BoardDay], *, live: bool) -> frozenset[str]:
-    """Return the figures that cannot be told: a flow needs its data on every day, a stock on the last."""
+def _unknown(days: Mapping[date, BoardDay], told_on: Sequence[date], *, live: bool) -> frozenset[str]:
+    """Return the figures that cannot be told: a flow needs its data on every day, a stock on the last, the gain when it is told."""
     if live:
         return frozenset(FIGURES) - frozenset(LIVE)
-    found = sorted(days, key=lambda d: d.day)
-    if not found:
+    if not days:
         return frozenset(FIGURES)
-    missing = {
-        f.code
-        for f in FIGURES.values()
-        if f.needs and any(f.needs not in d.known for d in (found if f.kind == "flow" else found[-1:]))
-    }
-    return frozenset(missing)
+
+    def needed(code: str) -> Iterable[date]:
+        return told_on if code == GAINED else days if FIGURES[code].kind == "flow" else told_on[-1:]
+
+    return frozenset(
+        f.code for f in FIGURES.values() if f.needs and any(f.needs not in days[d].known for d in needed(f.code))
+    )
 
 
 def _shown(figures: Mapping[str, int], unknown: frozenset[str]) -> dict[str, int | None]:

@@ -12,7 +12,7 @@ from kequn.core.spec.base import Text
 from kequn.core.stats.intervals import difference_interval, normal_quantile
 from kequn.ops.audiences.contracts import Sheet
 from kequn.ops.board.contracts import Board, Line, Pace, Signal
-from kequn.ops.board.figures import FIGURES, RATES, rate
+from kequn.ops.board.figures import FIGURES, RATES, rate, title_in
 from kequn.ops.board.models import BoardDay
 from kequn.ops.board.periods import period_around
 from kequn.ops.board.quality import FLOOR, KINDS, is_noted, signals_for
@@ -112,7 +112,7 @@ def report_sheets(actor: Actor, params: dict[str, Any]) -> Sequence[Sheet]:
     ]  # fmt: skip
     heads = [
         "机构 Branch" if board.by == "branch" else "客户经理 RM",
-        *(f"{_title(c).zh} {_title(c).en}" for c in (*COLUMNS, *RATES)),
+        *(f"{title.zh} {title.en}" for title in (title_in(c, board.period.span) for c in (*COLUMNS, *RATES))),
     ]
     rows = [
         (line.name, *(_plain(line, c) for c in COLUMNS), *(rate(line.figures, c) for c in RATES))
@@ -134,7 +134,7 @@ def _against_before(board: Board, before: Board) -> Iterable[Text]:
         if now is None or then is None or now + then < FLOOR or board.period.days != before.period.days:
             continue
         if abs(now - then) > normal_quantile(0.95) * sqrt(now + then):
-            title = _title(code)
+            title = FIGURES[code].title
             zh = f"{title.zh} {now:,}，上一期 {then:,}，{'明显增加' if now > then else '明显减少'}。"
             yield Text(
                 zh=zh, en=f"{title.en} {now:,} against {then:,} before: clearly {'more' if now > then else 'fewer'}."
@@ -170,15 +170,11 @@ def _waiting(lines: Sequence[Line]) -> Iterable[Text]:
 def _behind(month: Board) -> Iterable[Text]:
     for pace in paces(month):
         if pace.grade == "far" and pace.share is not None:
-            title = _title(pace.code)
+            title = FIGURES[pace.code].title
             yield Text(
                 zh=f"本月{title.zh}完成目标的 {_percent(pace.share)}，时间已过 {_percent(pace.passed)}。",
                 en=f"{title.en} this month: {_percent(pace.share)} of the target with {_percent(pace.passed)} of the time gone.",
             )
-
-
-def _title(code: str) -> Text:
-    return FIGURES[code].title if code in FIGURES else RATES[code][2]
 
 
 def _plain(line: Line, code: str) -> Any:
