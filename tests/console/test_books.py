@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,11 +13,14 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from kequn.ops.board.models import DeskExport
 from kequn.ops.books import queries, services
 from kequn.ops.books.models import CircleMember, Correction, SavedView, StockTakeLine, Visit, VisitPlan
+from kequn.ops.books.queries import read_filter
 from kequn.ops.customers.models import Person
-from kequn.ops.governance.models import AuditEntry
-from kequn.ops.orgs.actor import Actor, system_actor
+from kequn.ops.governance.models import Approval, AuditEntry
+from kequn.ops.orgs.actor import system_actor
+from kequn.ops.orgs.queries import actor_named
 from kequn.ops.orgs.services import issue_token
 from kequn.ops.workbench.models import FollowUp
 from tests.ops.bank import Cast
@@ -146,22 +151,34 @@ def test_the_default_view_opens_by_itself_and_can_be_left(made: Made, desk: Desk
     assert desk("chenjing").get("/c/").status_code == 200
 
 
-def test_the_file_is_for_whom_may_export_masked_marked_and_on_record(made: Made, desk: Desk) -> None:
-    assert desk("wangfang").get("/c/?export=xlsx&all=1").status_code == 403
-    answer = desk("liqiang").get("/c/?export=xlsx&staff=R001&aum_min=1")
-    assert answer.status_code == 200
-    assert answer["Content-Type"].endswith("sheet")
-    entry = AuditEntry.objects.filter(act="list.exported").get()
-    assert (
-        entry.facts["rows"]
-        == queries.book_page(_head(), queries.read_filter({"staff": ["R001"], "aum_min": ["1"]})).total
-    )
+@pytest.mark.parametrize("who", ["wangfang", "liqiang"])
+def test_the_list_leaves_only_by_asking_with_its_conditions_and_a_purpose(made: Made, desk: Desk, who: str) -> None:
+    client, asked_for = desk(who), "aum_min=1&tier=T1"
+    answer = client.get(f"/c/?export=xlsx&{asked_for}")
+    assert answer.status_code == 302
+    page = client.get(answer["Location"]).content.decode()
+    assert "AUM ≥ 1 元" in page
+    query = dict(re.findall(r'name="(query|key)" value="([^"]*)"', page))
+    form = {"what": "customers", "key": query["key"], "query": html.unescape(query["query"])}
+    assert client.post("/team/exports/", form).status_code == 422
+    assert client.post("/team/exports/", form | {"purpose": "核对"}).status_code == 302
+    asked = DeskExport.objects.get()
+    filtered = read_filter({"aum_min": ["1"], "tier": ["T1"]})
+    assert asked.rows == queries.book_page(actor_named(who), filtered).total
+    assert not AuditEntry.objects.filter(act="list.exported").exists()
 
 
-def _head() -> Actor:
-    from kequn.ops.orgs.queries import actor_named
-
-    return actor_named("liqiang")
+def test_a_list_of_more_than_fifty_waits_and_the_second_person_reads_its_conditions(made: Made, desk: Desk) -> None:
+    Person.objects.filter(rm_no="R002").update(rm_no="R001", branch_code="0001")
+    head = desk("liqiang")
+    form = {"what": "customers", "key": "k", "query": "contact=silent90&staff=R001", "purpose": "核对"}
+    assert head.post("/team/exports/", form).status_code == 302
+    asked = DeskExport.objects.get()
+    assert (asked.rows > 50, asked.state, asked.export_id) == (True, "waiting", None)
+    waiting = Approval.objects.get(kind="desk_export", name=str(asked.pk))
+    shown = desk("zhoulv").get(f"/approvals/{waiting.pk}/").content.decode()
+    assert "90 天未联系" in shown
+    assert "R001" in shown
 
 
 def test_an_rm_without_customers_is_told_what_to_do(books: Cast, desk: Desk) -> None:  # noqa: F811

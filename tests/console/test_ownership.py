@@ -9,10 +9,15 @@ import pytest
 from django.test import Client
 
 from kequn.console.ownership.urls import patterns
+from kequn.core.errors import NotAllowed
 from kequn.core.spec.offer import TemplateSpec
+from kequn.ops.board.exporting import desk_sheets
+from kequn.ops.board.services import request_desk_export
 from kequn.ops.catalog.services import save_definition, submit_definition
 from kequn.ops.customers.models import Person
 from kequn.ops.delivery import services as delivery
+from kequn.ops.governance.models import Approval, AuditEntry
+from kequn.ops.governance.services import decide
 from kequn.ops.jobs.services import run_waiting
 from kequn.ops.orgs.actor import system_actor
 from kequn.ops.orgs.models import Branch, User
@@ -110,6 +115,48 @@ def test_the_pool_is_shown_over_each_ones_own_scope_and_taken_as_a_workbook(thin
     assert "陈静" in desk("zhaomin").get("/pools/retention/").content.decode()
     book = desk("liqiang").get("/pools/retention/?export=xlsx")
     assert book["Content-Type"].endswith("sheet")
+
+
+@pytest.mark.parametrize(
+    ("who", "path", "what"),
+    [
+        ("liqiang", "/owners/idle?stage=warned", "what=idle&state=warned"),
+        ("liqiang", "/owners/notices?state=owed", "what=notices&state=owed"),
+        ("liqiang", "/owners/wecom?", "what=wecom"),
+        ("liqiang", "/owners/conflicts?", "what=conflicts"),
+        ("liqiang", "/owners/changes?reason=assigned", "what=changes&reason=assigned"),
+        ("zhaomin", "/campaigns/fund_july/touches?state=ready", "what=touches&campaign=fund_july&state=ready"),
+    ],
+)
+def test_a_list_of_customers_is_asked_for_and_never_given_by_its_page(
+    things: Things, desk: Desk, who: str, path: str, what: str
+) -> None:
+    answer = desk(who).get(f"{path}&export=xlsx")
+    assert answer.status_code == 302
+    assert answer["Location"] == f"/team/exports/?{what}"
+    assert desk(who).get(answer["Location"]).status_code == 200
+    assert not AuditEntry.objects.filter(act="list.exported").exists()
+
+
+def test_each_list_is_written_for_whom_it_was_allowed(things: Things, cast: Cast) -> None:
+    people = [customer_id(n) for n in (590, 592, 594)]
+    Person.objects.filter(pk__in=people).update(rm_no="R009", bank_rm_no="R009")
+    reassign_customers(cast["liqiang"], people, "R001", reason="调岗")
+    changes = request_desk_export(cast["liqiang"], "changes", key="c", purpose="核对")
+    assert (changes.rows, changes.state) == (3, "approved")
+    _about, rows = desk_sheets(cast["liqiang"], {"request": changes.pk})
+    assert {row[0] for row in rows.rows} == {"****0590", "****0592", "****0594"}
+    assert {row[5] for row in rows.rows} == {"调整管户"}
+    notices = request_desk_export(cast["wangfang"], "notices", key="n", purpose="逐户告知", params={"state": "owed"})
+    assert len(desk_sheets(cast["wangfang"], {"request": notices.pk})[1].rows) == 3
+    touches = request_desk_export(cast["zhaomin"], "touches", key="t", purpose="核对", params={"campaign": "fund_july"})
+    assert touches.state == "waiting"
+    decide(cast["zhoulv"], Approval.objects.get(name=str(touches.pk), kind="desk_export").pk, approve=True)
+    written = desk_sheets(cast["zhaomin"], {"request": touches.pk})[1].rows
+    assert len(written) == touches.rows
+    assert {row[:2] for row in written} == {("", "")}  # head office sees codes, no names
+    with pytest.raises(NotAllowed):
+        request_desk_export(cast["zhaomin"], "changes", key="x", purpose="核对")
 
 
 def test_a_notice_is_looked_at_sent_and_followed_on_the_page(things: Things, cast: Cast, desk: Desk) -> None:

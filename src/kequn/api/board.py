@@ -83,13 +83,17 @@ class NoteOut(Schema):
 
 
 class ListIn(Schema):
-    """A list to be taken out, and what for."""
+    """A list to be taken out, and what for. `query` is a filter of customers as an address writes it."""
 
     key: str
     what: str
     purpose: str
     state: str = ""
     staff: str = ""
+    campaign: str = ""
+    channel: str = ""
+    reason: str = ""
+    query: str = ""
 
 
 class ListOut(Schema):
@@ -171,7 +175,7 @@ def ask(request: Request, wanted: ListIn) -> Any:
         wanted.what,
         key=wanted.key,
         purpose=wanted.purpose,
-        params={"state": wanted.state, "staff": wanted.staff},
+        params=wanted.dict(exclude={"key", "what", "purpose"}),
     )
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import xlsxwriter
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kequn.console.access import Request
 from kequn.console.tables import Table
-from kequn.core.errors import Conflict
+from kequn.core.errors import Conflict, NotAllowed
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import now
@@ -27,8 +27,10 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def listing(
     request: Request, template: str, table: Table, title: str, context: dict[str, Any] | None = None
 ) -> HttpResponse:
-    """Answer a page with a list: the page, or all its rows as a file where the URL says ``export``."""
+    """Answer a page with a list: the page, or all its rows as a file where the URL says ``export``; rows about customers are asked for."""
     if request.GET.get("export") == "xlsx":
+        if table.ask_url:
+            return redirect(table.ask_url)
         return workbook(request, table, title)
     return render(request, template, {"table": table, **(context or {})})
 
@@ -37,11 +39,13 @@ def workbook(request: Request, table: Table, title: str) -> HttpResponse:
     """Return all rows of a table as xlsx. Values are those of the page, masked where the page masks them.
 
     Raises:
-        NotAllowed: without the right to export.
+        NotAllowed: without the right to export, or a table that gives no file.
         Conflict: more rows than a file takes.
     """
     actor = request.actor
     actor.must("export.run")
+    if not table.exports:
+        raise NotAllowed("This list is not taken out from its page.", table=table.name)
     if table.total > MOST_ROWS:
         raise Conflict(f"{table.total} rows are too many for one file.", hint=f"Filter to at most {MOST_ROWS} rows.")
     mark = mark_of(actor)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.functional import Promise
 
 Words = str | Promise
@@ -48,12 +50,15 @@ class Table:
         default: str = "",
         per_page: int = 50,
         exports: bool = True,
+        asks: Mapping[str, str] | None = None,
     ) -> None:
         self.request = request
         self.columns = tuple(columns)
         self.name = name
         self.default = default
-        self.exports = exports
+        self.exports = exports and asks is None
+        self.asks = asks
+        """For rows about customers: the list and its conditions that a file must be asked for by; it leaves no other way."""
         self.all_rows = self._sorted(rows)
         self.page: Page[Any] = Paginator(self.all_rows, per_page).get_page(request.GET.get("page"))
 
@@ -96,6 +101,17 @@ class Table:
     def export_url(self) -> str:
         """The same rows, all pages of them, as a workbook."""
         return self.url(export="xlsx", page=None)
+
+    @property
+    def ask_url(self) -> str:
+        """Where a file of these rows is asked for; empty where it need not be."""
+        asked = {k: v for k, v in (self.asks or {}).items() if v}
+        return f"{reverse('desk_exports')}?{urlencode(asked)}" if self.asks is not None else ""
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether the reader may ask for a file of these rows."""
+        return bool(self.asks is not None and self.total and self.request.actor.may("export.ask"))  # type: ignore[attr-defined]
 
     @property
     def pages(self) -> list[tuple[str, str, bool]]:

@@ -498,6 +498,7 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
     "fact": {
         "what": _("名单"),
         "rows": _("行数"),
+        "conditions": _("条件"),
         "purpose": _("用途"),
         "columns": _("列"),
         "size": _("客户数"),

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from kequn.console.access import Request, done, page, refused
+from kequn.console.board.conditions import conditions_said
 from kequn.console.exports import listing
 from kequn.console.tables import Column, Table
 from kequn.core.errors import KequnError, NotAllowed
@@ -56,7 +57,11 @@ def approval(request: Request, approval_id: int) -> HttpResponse:
     )
     context = {
         "approval": row,
-        "facts": [(k, v) for k, v in row.summary.items() if k not in ("spec", "design") and v not in ("", None, [])],
+        "facts": [
+            (k, conditions_said(v) if k == "conditions" else v)
+            for k, v in row.summary.items()
+            if k not in ("spec", "design") and v not in ("", None, [], {})
+        ],
         "design": row.summary.get("design"),
         "language": get_language() or "zh",
         "changes": changes(before.summary if before else {}, row.summary),

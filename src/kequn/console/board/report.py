@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 
 from kequn.console.access import Request, done, page, refused
 from kequn.console.board import shown
+from kequn.console.board.conditions import conditions_said
 from kequn.console.exports import mark_of
 from kequn.console.jobs.views import to_job
 from kequn.core.errors import KequnError
@@ -27,6 +28,7 @@ from kequn.ops.jobs.queries import job_for
 from kequn.ops.runtime import now
 
 SPANS = ("day", "week")
+CONDITIONS = tuple(dict.fromkeys(name for one in queries.LISTS.values() for name in one.conditions))
 
 
 @page("board.view")
@@ -68,7 +70,7 @@ def desk_exports(request: Request) -> HttpResponse:
         try:
             made = services.request_desk_export(
                 request.actor, form.get("what", ""), key=form.get("key", ""), purpose=form.get("purpose", ""),
-                params={"state": form.get("state", ""), "staff": form.get("staff", "")},
+                params={name: form.get(name, "") for name in CONDITIONS},
             )  # fmt: skip
         except KequnError as error:
             return refused(request, "board/exports.html", _lists(request, form), error)
@@ -78,9 +80,13 @@ def desk_exports(request: Request) -> HttpResponse:
 
 
 def _lists(request: Request, given: Any) -> dict[str, Any]:
+    lists = queries.lists_for(request.actor)
+    what = given.get("what", "") if given.get("what", "") in lists else next(iter(lists), "")
+    asked = {name: given.get(name, "") for name in (lists[what].conditions if what else ()) if given.get(name)}
     return {
-        "found": list(queries.desk_exports_for(request.actor)[:50]), "lists": queries.LISTS, "what": given.get("what", "tasks"),
-        "purpose": given.get("purpose", ""), "staff": given.get("staff", ""), "at_once": AT_ONCE, "key": secrets.token_hex(12),
+        "found": list(queries.desk_exports_for(request.actor)[:50]), "all_lists": queries.LISTS, "lists": lists, "what": what,
+        "purpose": given.get("purpose", ""), "asked": asked, "conditions": conditions_said(asked), "at_once": AT_ONCE,
+        "key": secrets.token_hex(12),
     }  # fmt: skip
 
 

@@ -78,12 +78,6 @@ def moved(yuan_moved: Decimal) -> str:
     return f"{whole:+,}" if whole else "0"
 
 
-def value_of(row: BookRow, code: str, specs: Mapping[str, TagSpec]) -> Any:
-    """Return one cell of a file: numbers and days as they are, codes in words."""
-    value = getattr(row, code, None)
-    return value if isinstance(value, Decimal | int | date) else text_of(row, code, specs)
-
-
 def sums(page: BookPage, columns: Sequence[str]) -> list[dict[str, Any]]:
     """Return the cells of the row of totals, of all customers who meet the filter."""
     known = {"aum": (yuan(page.aum), page.aum_known), "change": (moved(page.change), page.change_known)}

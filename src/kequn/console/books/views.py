@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
 from django.http import HttpResponse, QueryDict
@@ -11,18 +12,16 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_POST
 
 from kequn.console.access import Request, back, done, page, status_of
 from kequn.console.books import shown
 from kequn.console.books.words import COLUMNS
-from kequn.console.exports import mark_of, workbook
-from kequn.console.tables import Column, Table
+from kequn.console.exports import mark_of
 from kequn.core.errors import InvalidSpec, KequnError
 from kequn.ops.books import queries, services
 from kequn.ops.books.contracts import BookFilter, BookPage
-from kequn.ops.books.queries import book_page, filter_pairs, filter_query, read_filter, views_for, whole_list
+from kequn.ops.books.queries import book_page, filter_pairs, filter_query, read_filter, views_for
 from kequn.ops.customers.queries import find
 from kequn.ops.orgs.queries import branches_for, staff_for
 from kequn.ops.tags.queries import catalogue
@@ -30,21 +29,6 @@ from kequn.ops.tags.queries import catalogue
 PER_PAGE = 50
 OTHERS = ("rm", "remote_agent")
 """Roles that see nobody's book but their own."""
-TAKEN = (
-    "tier",
-    "stage",
-    "aum",
-    "change",
-    "contact",
-    "due",
-    "matures",
-    "products",
-    "risk_expires",
-    "silent",
-    "staff",
-    "branch",
-)
-"""Columns of the file."""
 
 
 @page("customer.view")
@@ -62,7 +46,7 @@ def customers(request: Request) -> HttpResponse:
     except InvalidSpec as wrong:
         wanted, error = BookFilter(), wrong
     if request.GET.get("export") == "xlsx":
-        return _file(request, wanted)
+        return redirect(_asking(wanted))
     try:
         listed = book_page(request.actor, wanted, page=_number(request.GET.get("page")), size=PER_PAGE)
     except KequnError as wrong:
@@ -185,21 +169,13 @@ def _list(request: Request, wanted: BookFilter, listed: BookPage | None) -> dict
     address = filter_query(wanted) or "all=1"
     context["before"] = f"?{address}&page={listed.page - 1}" if listed.page > 1 else ""
     context["after"] = f"?{address}&page={listed.page + 1}" if listed.page < pages else ""
-    context["export"] = f"?{address}&export=xlsx" if actor.may("export.run") and listed.total else ""
+    context["asking"] = _asking(wanted) if actor.may("export.ask") and listed.total else ""
     return context
 
 
-def _file(request: Request, wanted: BookFilter) -> HttpResponse:
-    """The list as a workbook, as the page shows it; who may take files out may take this one."""
-    request.actor.must("export.run")
-    specs = catalogue()
-    people = (
-        Column(lazy("姓名"), lambda r: r.person.name), Column(lazy("手机"), lambda r: r.person.phone),
-        Column(lazy("客户号"), lambda r: r.person.customer_no),
-    )  # fmt: skip
-    facts = tuple(Column(COLUMNS[c], lambda r, c=c: shown.value_of(r, c, specs)) for c in TAKEN)
-    rows = whole_list(request.actor, wanted)
-    return workbook(request, Table(request, rows, (*people, *facts), name="customers"), _("客户名单"))
+def _asking(wanted: BookFilter) -> str:
+    """Where a file of the list is asked for."""
+    return f"{reverse('desk_exports')}?{urlencode({'what': 'customers', 'query': filter_query(wanted)})}"
 
 
 def _number(text: str | None) -> int:

@@ -146,7 +146,8 @@ def touches(request: Request, name: str) -> HttpResponse:
     state, channel = request.GET.get("state", ""), request.GET.get("channel", "")
     rows = rows.filter(state=state) if state in FINAL else rows
     rows = rows.filter(channel=channel) if channel in VOCABULARIES["channel"] and channel else rows
-    table = Table(request, rows, TOUCHES, name="touches")
+    asks = {"what": "touches", "campaign": name, "state": state, "channel": channel}
+    table = Table(request, rows, TOUCHES, name="touches", asks=asks)
     context = {"campaign": row, "states": FINAL, "state": state, "channel": channel, "spec": row.spec}
     return listing(request, "campaigns/touches.html", table, row.spec.title.zh, context)
 

@@ -67,7 +67,7 @@ def idle(request: Request) -> HttpResponse:
     """List the customers nobody worked for long, with what the policy will do when."""
     stage = request.GET.get("stage", "")
     rows = queries.neglect_for(request.actor, stage=stage if stage in ("warned", "escalated") else None)
-    table = Table(request, rows, IDLE, name="idle")
+    table = Table(request, rows, IDLE, name="idle", asks={"what": "idle", "state": stage})
     context = {"stage": stage, "rules": queries.policy().take_back, "day": queries.today()}
     return _shown(request, "owners_idle", "ownership/idle.html", table, _("久未联系"), context)
 
@@ -86,7 +86,7 @@ def notices(request: Request) -> HttpResponse:
             error = problem
     state = request.GET.get("state", states.OWED)
     rows = queries.notices_for(request.actor, state=state if state in states.NOTICE else states.OWED)
-    table = Table(request, rows, NOTICES, name="notices")
+    table = Table(request, rows, NOTICES, name="notices", asks={"what": "notices", "state": state})
     texts = notice_texts(request.actor) if request.actor.may("notice.send") else []
     context = {"state": state, "ways": queries.WAYS, "day": queries.today(), "texts": texts}
     return _shown(request, "owners_notices", "ownership/notices.html", table, _("换管户告知"), context, error)
@@ -128,7 +128,7 @@ def wecom(request: Request) -> HttpResponse:
             return done(request, "owners_wecom", _("已记录"))
         except KequnError as problem:
             error = problem
-    table = Table(request, queries.wecom_moves_for(request.actor), WECOM, name="wecom")
+    table = Table(request, queries.wecom_moves_for(request.actor), WECOM, name="wecom", asks={"what": "wecom"})
     context = {"policy": queries.policy()}
     return _shown(request, "owners_wecom", "ownership/wecom.html", table, _("企微继承"), context, error)
 
@@ -144,7 +144,9 @@ def conflicts(request: Request) -> HttpResponse:
             return done(request, "owners_conflicts", _("已处理"))
         except KequnError as problem:
             error = problem
-    table = Table(request, queries.conflicts_for(request.actor), CONFLICTS, name="conflicts")
+    table = Table(
+        request, queries.conflicts_for(request.actor), CONFLICTS, name="conflicts", asks={"what": "conflicts"}
+    )
     context = {"policy": queries.policy(), "n_differing": queries.differing_for(request.actor).count()}
     return _shown(request, "owners_conflicts", "ownership/conflicts.html", table, _("与行内不一致"), context, error)
 
@@ -155,7 +157,7 @@ def changes(request: Request) -> HttpResponse:
     reason = request.GET.get("reason", "")
     rows = queries.changes_for(request.actor)
     rows = rows.filter(reason=reason) if reason in states.REASONS else rows
-    table = Table(request, rows, CHANGES, name="changes")
+    table = Table(request, rows, CHANGES, name="changes", asks={"what": "changes", "reason": reason})
     return _shown(request, "owners_changes", "ownership/changes.html", table, _("变更记录"), {"reason": reason})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -18,11 +18,16 @@ from kequn.ops.audiences.queries import latest_date
 from kequn.ops.audiences.services import request_export
 from kequn.ops.board import states
 from kequn.ops.board.models import DeskExport
-from kequn.ops.customers.queries import masked, people_by_id, people_for
+from kequn.ops.books.queries import chosen, rows_about
+from kequn.ops.books.services import filter_of
+from kequn.ops.customers.queries import people_by_id
+from kequn.ops.delivery.queries import touches_for
 from kequn.ops.governance.services import record, submit
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import actor_of
+from kequn.ops.ownership import queries as owners
 from kequn.ops.runtime import engine, now
+from kequn.ops.tags.queries import catalogue
 from kequn.ops.workbench.queries import follow_ups_for, outcome_words, tasks_for
 
 AT_ONCE = 50
@@ -30,15 +35,20 @@ AT_ONCE = 50
 MOST = 20_000
 KIND = "desk_export"
 STATES = ("open", "done", "expired")
+LONGEST = 1_000
+"""Characters of one condition."""
 
-Rows = QuerySet[Any]
+Rows = QuerySet[Any] | list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class DeskList:
-    """One list that can be taken out: its name, its rows within an actor's scope, and its columns."""
+    """One list that can be taken out: its name, who may ask, the conditions it knows, its rows within an actor's scope, its columns."""
 
     title: Text
+    rights: tuple[str, ...]
+    """One of them is enough."""
+    conditions: tuple[str, ...]
     rows: Callable[[Actor, Mapping[str, Any]], Rows]
     header: tuple[Text, ...]
     cells: Callable[[Actor, Sequence[Any]], list[tuple[Any, ...]]]
@@ -76,14 +86,25 @@ def _task_cells(actor: Actor, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
     ]
 
 
-def _customers(actor: Actor, params: Mapping[str, Any]) -> Rows:
-    rows = people_for(actor).order_by("customer_id")
-    return rows.filter(rm_no=params["staff"]) if params.get("staff") else rows
+def _customers(actor: Actor, params: Mapping[str, Any]) -> list[str]:
+    wanted = filter_of(params.get("query", ""))
+    return chosen(actor, replace(wanted, staff=params["staff"]) if params.get("staff") else wanted)
 
 
-def _customer_cells(actor: Actor, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
-    del actor
-    return [(p.customer_no, p.name, p.phone, p.branch_code, p.rm_no) for p in map(masked, rows)]
+def _customer_cells(actor: Actor, ids: Sequence[str]) -> list[tuple[Any, ...]]:
+    specs = catalogue()
+
+    def said(tag: str, code: str | None) -> str:
+        return str(specs[tag].values.get(code or "", code or ""))
+
+    return [
+        (
+            r.person.customer_no, r.person.name, r.person.phone, r.person.branch_code, r.person.rm_no,
+            said("asset_tier", r.tier), said("life_stage", r.stage), r.aum, r.change, r.contact, str(r.due or "")[:16],
+            r.matures, r.products, r.risk_expires, r.silent,
+        )
+        for r in rows_about(actor, ids)
+    ]  # fmt: skip
 
 
 def _records(actor: Actor, params: Mapping[str, Any]) -> Rows:
@@ -100,23 +121,101 @@ def _record_cells(actor: Actor, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
     ]
 
 
+def _of_customers(cells: Callable[[Any], tuple[Any, ...]]) -> Callable[[Actor, Sequence[Any]], list[tuple[Any, ...]]]:
+    """Return what writes rows about customers: number and name, masked, of whom the actor reaches, then the row's own cells."""
+
+    def written(actor: Actor, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
+        people = people_by_id(actor, [r.customer_id for r in rows])
+        found = []
+        for row in rows:
+            person = people.get(row.customer_id)
+            found.append((person.customer_no if person else "", person.name if person else "", *cells(row)))
+        return found
+
+    return written
+
+
+def _idle(actor: Actor, params: Mapping[str, Any]) -> Rows:
+    return owners.neglect_for(actor, stage=params.get("state") or None)
+
+
+def _notices(actor: Actor, params: Mapping[str, Any]) -> Rows:
+    return owners.notices_for(actor, state=params.get("state") or None)
+
+
+def _changes(actor: Actor, params: Mapping[str, Any]) -> Rows:
+    rows = owners.changes_for(actor)
+    return rows.filter(reason=params["reason"]) if params.get("reason") else rows
+
+
+def _touches(actor: Actor, params: Mapping[str, Any]) -> Rows:
+    rows = touches_for(actor, campaign=params.get("campaign") or None)
+    asked = {k: params[k] for k in ("state", "channel") if params.get(k)}
+    return rows.filter(**asked)
+
+
+_WHO = (_t("客户号", "Customer"), _t("姓名", "Name"))
+_RM = _t("客户经理", "RM")
+_FROM_TO = (_t("从", "From"), _t("到", "To"))
+_BRANCH, _STATE, _AT = _t("网点", "Branch"), _t("状态", "State"), _t("时间", "Time")
+
 LISTS: dict[str, DeskList] = {
     "tasks": DeskList(
-        _t("任务名单", "Tasks"), _tasks,
-        (_t("客户号", "Customer"), _t("姓名", "Name"), _t("任务", "Task"), _t("活动", "Campaign"), _t("客户经理", "RM"),
-         _t("状态", "State"), _t("到期", "Due"), _t("联系次数", "Attempts")), _task_cells,
+        _t("任务名单", "Tasks"), ("task.view",), ("state", "staff", "campaign"), _tasks,
+        (*_WHO, _t("任务", "Task"), _t("活动", "Campaign"), _RM, _STATE, _t("到期", "Due"), _t("联系次数", "Attempts")),
+        _task_cells,
     ),
     "customers": DeskList(
-        _t("客户名单", "Customers"), _customers,
-        (_t("客户号", "Customer"), _t("姓名", "Name"), _t("手机", "Phone"), _t("网点", "Branch"), _t("客户经理", "RM")), _customer_cells,
+        _t("客户名单", "Customers"), ("customer.view",), ("query", "staff"), _customers,
+        (*_WHO, _t("手机", "Phone"), _BRANCH, _RM, _t("层级", "Tier"), _t("生命周期", "Stage"), _t("AUM（元）", "AUM (CNY)"),
+         _t("30 天变动（元）", "Change in 30 days (CNY)"), _t("最近联系", "Last contact"), _t("任务到期", "Task due"),
+         _t("产品到期", "Matures"), _t("产品数", "Products"), _t("风评到期", "Risk test expires"), _t("静默天数", "Days silent")),
+        _customer_cells,
     ),
     "records": DeskList(
-        _t("联系记录", "Contacts"), _records,
-        (_t("时间", "Time"), _t("客户经理", "RM"), _t("姓名", "Name"), _t("联系结果", "Result"), _t("客户意向", "Intent"),
-         _t("金额（元）", "Amount (CNY)"), _t("备注", "Note")), _record_cells,
+        _t("联系记录", "Contacts"), ("task.view",), ("staff",), _records,
+        (_AT, _RM, _t("姓名", "Name"), _t("联系结果", "Result"), _t("客户意向", "Intent"), _t("金额（元）", "Amount (CNY)"),
+         _t("备注", "Note")), _record_cells,
+    ),
+    "idle": DeskList(
+        _t("久未联系", "Long unworked"), ("customer.claim", "customer.assign"), ("state",), _idle,
+        (*_WHO, _RM, _t("阶段", "Stage"), _t("未联系自", "Unworked since"), _t("收回日", "Taken back on")),
+        _of_customers(lambda r: (r.staff_no, r.stage, r.idle_since, r.take_back_on)),
+    ),
+    "notices": DeskList(
+        _t("换管户告知", "Notices of a new RM"), ("customer.claim", "customer.assign"), ("state",), _notices,
+        (*_WHO, _t("由谁告知", "Told by"), _t("期限", "Due"), _STATE, _t("方式", "How")),
+        _of_customers(lambda r: (r.staff_no, r.due_on, r.state, r.how)),
+    ),
+    "wecom": DeskList(
+        _t("企微继承", "WeCom moves"), ("customer.handover",), (), lambda actor, _: owners.wecom_moves_for(actor),
+        (*_WHO, *_FROM_TO, _t("提出时间", "Planned"), _STATE),
+        _of_customers(lambda r: (r.from_staff, r.to_staff, str(r.asked_at)[:16], r.state)),
+    ),
+    "conflicts": DeskList(
+        _t("与行内不一致", "Differs from the bank"), ("customer.assign",), (), lambda actor, _: owners.conflicts_for(actor),
+        (*_WHO, _t("行内原管户", "Bank before"), _t("行内新管户", "Bank now"), _t("本系统管户", "kequn"), _t("现管户", "Owner now"), _AT),
+        _of_customers(lambda r: (r.before, r.bank, r.kequn, r.kept, str(r.at)[:16])),
+    ),
+    "changes": DeskList(
+        _t("变更记录", "Changes of owner"), ("customer.assign",), ("reason",), _changes,
+        (*_WHO, _AT, *_FROM_TO, _t("原因", "Reason"), _t("操作人", "By"), _t("备注", "Note")),
+        _of_customers(
+            lambda r: (str(r.at)[:16], r.from_staff, r.to_staff, str(owners.REASONS[r.reason]), r.by, r.note)
+        ),
+    ),
+    "touches": DeskList(
+        _t("触达明细", "Touches"), ("campaign.view",), ("campaign", "state", "channel"), _touches,
+        (*_WHO, _t("客户代号", "Customer code"), _t("活动", "Campaign"), _t("渠道", "Channel"), _STATE, _t("原因", "Reason"), _AT),
+        _of_customers(lambda r: (r.customer_id, r.sending.campaign, r.channel, r.state, r.reason, str(r.at or "")[:16])),
     ),
 }  # fmt: skip
-"""Names are masked, as on the pages."""
+"""Lists of customers leave in this way alone. Names are masked, as on the pages."""
+
+
+def lists_for(actor: Actor) -> dict[str, DeskList]:
+    """Return the lists the actor may ask for; none without the right to ask."""
+    return {name: one for name, one in LISTS.items() if actor.may("export.ask") and any(map(actor.may, one.rights))}
 
 
 def desk_exports_for(actor: Actor) -> QuerySet[DeskExport]:
@@ -133,19 +232,28 @@ def request_desk_export(
 ) -> DeskExport:
     """Ask for a list as a file. Up to ``AT_ONCE`` rows are written at once; more wait for a second person. Same ``key``, same request.
 
+    ``params`` are the list's conditions (``DeskList.conditions``); others are left out.
+
     Raises:
-        InvalidSpec: no such list, or no purpose.
+        NotAllowed: the rows are not the actor's to see.
+        InvalidSpec: no such list, no purpose, or a condition that is none.
         Conflict: there are no rows, or too many for a file.
     """
     actor.must("export.ask")
     if what not in LISTS:
         raise InvalidSpec(f"There is no list {what!r}.", hint=", ".join(LISTS), where=Where(field="what"))
+    about = LISTS[what]
+    if what not in lists_for(actor):
+        actor.must(about.rights[-1])
     if not purpose.strip():
         raise InvalidSpec(
             "Say what the file is for.", hint="The purpose is printed on it and kept.", where=Where(field="purpose")
         )
-    asked = {k: str(v)[:64] for k, v in (params or {}).items() if v and k in ("state", "staff", "campaign")}
-    rows = LISTS[what].rows(actor, asked).count()
+    asked = {k: str(v) for k, v in (params or {}).items() if v and k in about.conditions}
+    if any(len(v) > LONGEST for v in asked.values()):
+        raise InvalidSpec("The conditions are too long.", hint="Choose fewer of them.", where=Where(field="query"))
+    found_rows = about.rows(actor, asked)
+    rows = len(found_rows) if isinstance(found_rows, list) else found_rows.count()
     if not rows:
         raise Conflict("There is nothing on this list.", hint="Change what is filtered by.")
     if rows > MOST:
@@ -220,8 +328,8 @@ def _submit(actor: Actor, row: DeskExport) -> None:
         title=f"{about.title.zh} · {row.rows} 行 / {about.title.en}, {row.rows} rows",
         summary={
             "what": f"{about.title.zh} / {about.title.en}", "rows": row.rows, "purpose": row.purpose,
-            "scope": f"{actor.display_name} {_scope(actor, row)}",
-            "columns": [h.zh for h in about.header],
+            "scope": f"{actor.display_name} {actor.staff_no if actor.role == 'rm' else actor.branch_code}",
+            "conditions": row.params, "columns": [h.zh for h in about.header],
         },
     )  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kequn.ops.board.coaching import note_for, notes_for, unread_for
 from kequn.ops.board.contracts import Board, Colleague, Escalation, MovePlan, Signal
 from kequn.ops.board.escalating import escalations_for, facts_for, unreached_outflows
-from kequn.ops.board.exporting import LISTS, desk_exports_for
+from kequn.ops.board.exporting import LISTS, desk_exports_for, lists_for
 from kequn.ops.board.moving import colleagues_of, plan_of, plan_reassignment, reassignments_for
 from kequn.ops.board.quality import is_noted, records_for, signals_for
 from kequn.ops.board.reading import board_for, boards_for, by_day, latest_day, newest_days, reach_of
@@ -30,6 +30,7 @@ __all__ = [
     "is_noted",
     "latest_day",
     "left_of",
+    "lists_for",
     "newest_days",
     "note_for",
     "notes_for",

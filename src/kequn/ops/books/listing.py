@@ -45,10 +45,11 @@ def book_page(actor: Actor, wanted: BookFilter, *, page: int = 1, size: int = 50
     )  # fmt: skip
 
 
-def whole_list(actor: Actor, wanted: BookFilter) -> list[BookRow]:
-    """Return all rows of a list (for a file): at most `MOST_LISTED`, masked as on the page."""
-    book = book_for(actor, staff=wanted.staff, branch=wanted.branch)
-    return rows_of(book, ordered(book, np.flatnonzero(meets(book, wanted)).tolist(), wanted.sort)[:MOST_LISTED])
+def rows_about(actor: Actor, customer_ids: Sequence[str]) -> list[BookRow]:
+    """Return some of the actor's customers as a page shows them, masked, in the order given; who is not hers is left out."""
+    book = book_for(actor)
+    at = {customer_id: i for i, customer_id in enumerate(book.ids)}
+    return rows_of(book, [at[i] for i in customer_ids if i in at])
 
 
 def chosen(actor: Actor, wanted: BookFilter) -> list[str]:

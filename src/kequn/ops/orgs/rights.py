@@ -49,12 +49,22 @@ RIGHTS: dict[str, frozenset[str]] = {
             "target.edit",
             "review.run",
             "export.run",
+            "export.ask",
             "consent.view",
         }
     ),
     "checker": frozenset(
         _LOOK
-        | {"approval.decide", "note.write", "campaign.stop", "audit.view", "consent.view", "consent.edit", "export.run"}
+        | {
+            "approval.decide",
+            "note.write",
+            "campaign.stop",
+            "audit.view",
+            "consent.view",
+            "consent.edit",
+            "export.run",
+            "export.ask",
+        }
     ),
     "rm": frozenset(
         {
@@ -130,6 +140,7 @@ RIGHTS: dict[str, frozenset[str]] = {
             "board.view",
             "review.run",
             "export.run",
+            "export.ask",
         }
     ),
     "admin": frozenset(

@@ -41,11 +41,12 @@ from kequn.ops.ownership.pools import (
     pools_for,
 )
 from kequn.ops.ownership.remote import agent_of, cases_for, remote_open
+from kequn.ops.ownership.states import REASONS
 from kequn.ops.ownership.watching import neglect_for
 from kequn.ops.ownership.wecom import wecom_moves_for
 
 __all__ = [
-    "BANDS", "FEWEST", "RATES", "WAYS", "Notice", "absences_for", "agent_of", "assignment_for", "assignments_for",
+    "BANDS", "FEWEST", "RATES", "REASONS", "WAYS", "Notice", "absences_for", "agent_of", "assignment_for", "assignments_for",
     "available", "band_of", "briefs_of", "calendar_days", "capacities_of", "capacity_of", "capacity_until", "cards",
     "cases_for", "changes_for", "claimed_today", "conflicts_for", "differing_for", "is_working_day", "leavers_for",
     "loads_for", "loads_of", "neglect_for", "notices_for", "notices_numbered", "notices_of_messages", "others_on", "outcomes_of",
