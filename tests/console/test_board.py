@@ -14,6 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from kequn.ops.board import services
+from kequn.ops.board.models import Target
 from kequn.ops.orgs.actor import system_actor
 from kequn.ops.orgs.models import Branch, User
 from kequn.ops.workbench.models import Task
@@ -190,3 +191,18 @@ def test_the_file_of_the_board_is_of_ones_own_branches(office: Cast, desk: Desk)
     assert "王芳" in text
     assert "陈静" not in text
     assert "李强" in text
+
+
+def test_the_target_of_one_who_left_is_on_the_form_and_is_taken_back_with_a_word(office: Cast, desk: Desk) -> None:
+    client = desk("liqiang")
+    wanted = {"metric": "contacts", "period": "2026-06", "of_R001": "40", "of_R003": "20"}
+    assert client.post("/targets/set", wanted).status_code == 302
+    User.objects.filter(staff_no="R003").update(is_active=False)
+    page = client.get("/targets/?metric=contacts&period=2026-06").content.decode()
+    assert "R003（已不在本网点）" in page
+    assert 'name="of_R003" value="20"' in page
+    hers = Target.objects.get(staff_no="R003")
+    refused = client.post(f"/targets/{hers.pk}/remove")
+    assert (refused.status_code, "的分解比目标少 20" in refused.content.decode()) == (409, True)
+    assert client.post(f"/targets/{hers.pk}/remove", {"note": "离职，缺口下月补"}).status_code == 302
+    assert not Target.objects.filter(staff_no="R003").exists()

@@ -254,6 +254,58 @@ def test_a_campaigns_list_goes_down_with_targets_by_branch(definitions: None, ca
         services.set_campaign_targets(cast["zhaomin"], "fund_july", {"0001": 1}, metric="new_customers")
 
 
+@pytest.mark.parametrize("how", ["disabled", "transferred"])
+def test_what_a_leaver_was_to_reach_is_given_to_others_and_taken_back(team: Cast, how: str) -> None:
+    head = team["liqiang"]
+    services.set_targets(team["zhaomin"], "contacts", JULY, {"0001": 60})
+    services.set_targets(head, "contacts", JULY, {"R001": 30, "R003": 30})
+    user = User.objects.filter(staff_no="R001")
+    if how == "disabled":
+        user.update(is_active=False)
+    else:
+        user.update(branch=Branch.objects.get(code="0002"))
+    with pytest.raises(Conflict, match="exceed its target by 30"):
+        services.set_targets(head, "contacts", JULY, {"R003": 60})
+    services.set_targets(head, "contacts", JULY, {"R001": 0, "R003": 60})
+    hers = queries.targets_for(head).get(staff_no="R001")
+    assert (hers.amount, hers.branch_code, queries.left_of(head, "contacts", JULY).left) == (0, "0001", 0)  # type: ignore[union-attr]
+    services.remove_target(head, hers.pk)
+    assert set(queries.targets_for(head).values_list("staff_no", flat=True)) == {"", "R003"}
+    with pytest.raises(NotAllowed):
+        services.set_targets(head, "contacts", JULY, {"R001": 1})
+    with pytest.raises(NotAllowed):
+        services.set_targets(team["zhaomin"], "contacts", "2026-08", {"R009": 1})
+
+
+def test_a_part_is_not_taken_back_without_a_word_on_what_is_missing(team: Cast) -> None:
+    head = team["liqiang"]
+    services.set_targets(team["zhaomin"], "contacts", JULY, {"0001": 60})
+    services.set_targets(head, "contacts", JULY, {"R001": 30, "R003": 30})
+    hers = queries.targets_for(head).get(staff_no="R001")
+    with pytest.raises(Conflict, match=r"short of its target by 30\."):
+        services.remove_target(head, hers.pk)
+    assert queries.targets_for(head).count() == 3
+    with pytest.raises(NotAllowed):
+        services.remove_target(head, queries.targets_for(head).get(staff_no="").pk)
+    services.remove_target(head, hers.pk, note="岗位空缺，下月补")
+    assert queries.targets_for(head).count() == 2
+
+
+def test_a_target_that_is_set_above_others_takes_them_as_its_parts(bank: runtime.Runtime, cast: Cast) -> None:
+    head = cast["zhaomin"]
+    services.set_targets(head, "contacts", JULY, {"0001": 60, "0002": 50})
+    services.set_targets(cast["liqiang"], "contacts", JULY, {"R001": 60})
+    with pytest.raises(Conflict, match="HO exceed its target by 10"):
+        services.set_targets(head, "contacts", JULY, {"HO": 100})
+    services.set_targets(head, "contacts", JULY, {"HO": 110})
+    assert queries.left_of(head, "contacts", JULY).given == 110  # type: ignore[union-attr]
+    with pytest.raises(Conflict, match="C1 exceed its target by 20"):
+        services.set_targets(head, "contacts", JULY, {"C1": 90, "HO": 90})
+    services.set_targets(head, "contacts", JULY, {"C1": 110})
+    parents = {t.staff_no or t.branch_code: t.parent and t.parent.branch_code for t in queries.targets_for(head)}
+    assert parents == {"HO": None, "C1": "HO", "0001": "C1", "0002": "C1", "R001": "0001"}
+
+
 @given(st.lists(st.integers(0, 500), min_size=2, max_size=2), st.integers(0, 1000))
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_left_and_what_is_given_make_the_target(cast: Cast, parts: list[int], amount: int) -> None:

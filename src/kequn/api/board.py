@@ -196,9 +196,9 @@ def load(request: Request, file: File[UploadedFile], note: str = "") -> Any:
     return {"targets": services.load_targets(request.actor, file.read(), file.name or "targets", note=note)}
 
 
-@targets.delete("/{target_id}", summary="Take back a target that was not broken down")
-def remove(request: Request, target_id: int) -> Any:
-    services.remove_target(request.actor, target_id)
+@targets.delete("/{target_id}", summary="Take back a target; where the other parts do not add up then, a note says why")
+def remove(request: Request, target_id: int, note: str = "") -> Any:
+    services.remove_target(request.actor, target_id, note=note)
     return {"removed": target_id}
 
 

@@ -15,7 +15,7 @@ from kequn.console.access import Request, done, page, refused
 from kequn.console.board.shown import title_of
 from kequn.console.exports import listing
 from kequn.console.tables import Column, Table
-from kequn.core.errors import InvalidSpec, KequnError, Where
+from kequn.core.errors import Conflict, InvalidSpec, KequnError, Where
 from kequn.ops.audiences.queries import bank_today
 from kequn.ops.board import queries, services
 from kequn.ops.board.figures import FIGURES, OF_CAMPAIGNS, TARGETS
@@ -89,7 +89,12 @@ def target_upload(request: Request) -> HttpResponse:
 @require_POST
 def target_remove(request: Request, target_id: int) -> HttpResponse:
     """Take back a target that was not broken down."""
-    services.remove_target(request.actor, target_id)
+    try:
+        services.remove_target(request.actor, target_id, note=request.POST.get("note", ""))
+    except Conflict as error:
+        return refused(
+            request, "board/targets.html", _context(request, request.GET) | {"table": _table(request)}, error
+        )
     return done(request, "targets", _("已撤回目标"))
 
 
@@ -146,10 +151,8 @@ def _places(
     actor: Any, branches: Sequence[Any], branch: str, given: Any, metric: str, period: str, campaign: str
 ) -> list[dict[str, Any]]:
     """Return whom the form sets targets for: the branches one step below, or a branch's RMs, with what they have now."""
-    set_ = {
-        t.staff_no or t.branch_code: _amount(t)
-        for t in queries.targets_for(actor, metric=metric, period=period, campaign=campaign)
-    }
+    rows = list(queries.targets_for(actor, metric=metric, period=period, campaign=campaign))
+    set_ = {t.staff_no or t.branch_code: _amount(t) for t in rows if not t.staff_no or t.branch_code == branch}
     found = [(b.code, f"{b.name} {b.code}") for b in branches if b.parent_code == branch]
     if actor.sees_all_branches and branch == actor.branch_code:
         leaves = [b for b in branches if b.level == "branch"]
@@ -157,6 +160,9 @@ def _places(
     found += [
         (u.staff_no, f"{u.display_name} {u.staff_no}") for u in staff_for(actor, role="rm").filter(branch__code=branch)
     ]
+    there = {key for key, _label in found}
+    gone = [t.staff_no for t in rows if t.branch_code == branch and t.staff_no not in {"", *there}]
+    found += [(staff_no, _("%s（已不在本网点）") % staff_no) for staff_no in gone]
     return [
         {"key": key, "label": label, "field": f"{ASKED}{key}", "value": given.get(f"{ASKED}{key}", set_.get(key, ""))}
         for key, label in found

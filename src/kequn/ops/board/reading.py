@@ -278,7 +278,8 @@ def _targets(reach: Reach, by: str, periods: Iterable[Period]) -> dict[str, dict
     )
     found: dict[str, dict[str, dict[str, int]]] = {}
     for row in rows:
-        found.setdefault(row.period, {}).setdefault(row.staff_no or row.branch_code, {})[row.metric] = row.amount
+        mine = found.setdefault(row.period, {}).setdefault(row.staff_no or row.branch_code, {})
+        mine[row.metric] = mine.get(row.metric, 0) + row.amount  # who changed branches has a part in each
     return found
 
 

@@ -19,7 +19,7 @@ from kequn.ops.board.models import Target
 from kequn.ops.board.periods import CAMPAIGN, period_named
 from kequn.ops.campaigns.queries import campaign_named
 from kequn.ops.governance.services import record
-from kequn.ops.orgs.actor import Actor
+from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.orgs.queries import branches_for, staff_for
 from kequn.ops.orgs.rights import OWN_BOOK
 from kequn.ops.runtime import now
@@ -53,8 +53,10 @@ def set_targets(
 ) -> list[Target]:
     """Set the targets of branches (by code) and members of staff (by number); money in yuan, the rest whole numbers.
 
-    A target is a part of that of the branch above (an RM's of her branch's, a branch's of the next one above that has one).
-    Whose target is broken down must come out even: the parts add up to it. More or less stands only with a note that says why.
+    A target is a part of that of the branch above (an RM's of her branch's, a branch's of the next one above that has one),
+    whichever of the two was set first. Whose target is broken down must come out even: the parts add up to it. More or less
+    stands only with a note that says why. Who has left, or works in another branch now, keeps her part where she had it until
+    it is changed or taken back there.
 
     Raises:
         InvalidSpec: an unknown figure or period; an amount that is none.
@@ -65,13 +67,15 @@ def set_targets(
     _check(metric, period, campaign)
     if campaign:
         campaign_named(actor, campaign)
-    places = _places(actor, amounts)
+    places = _places(actor, amounts, _all(metric, period, campaign))
     whole = {key: _whole(metric, amount, key) for key, amount in amounts.items()}
     with transaction.atomic():
         parents: dict[int, Target] = {}
         rows = []
         for key in sorted(places, key=lambda k: (places[k].path.count("/"), bool(places[k].staff_no), k)):
             row = _put(actor, metric, period, campaign, places[key], whole[key], note)
+            if not row.staff_no:
+                _take_in(row, places[key])
             rows.append(row)
             if row.parent is not None:
                 parents[row.parent.pk] = row.parent
@@ -134,23 +138,26 @@ def load_targets(actor: Actor, file: Path | bytes, file_name: str, *, note: str 
     return sum(map(len, done))
 
 
-def remove_target(actor: Actor, target_id: int) -> None:
-    """Take back a target that was not broken down yet.
+def remove_target(actor: Actor, target_id: int, *, note: str = "") -> None:
+    """Take back a target that was not broken down, also of one who has left; what is left of its parent's must come out even.
 
     Raises:
         NotAllowed: not there, or not hers to set.
-        Conflict: it has parts.
+        Conflict: it has parts, or the other parts of its parent do not add up and there is no note.
     """
     actor.must("target.edit")
     row = targets_for(actor).filter(pk=target_id).first()
-    if row is None:
+    if row is None or not (row.staff_no or row.branch_code != actor.branch_code or actor.sees_all_branches):
         raise NotAllowed("There is no such target in your scope.", target=target_id)
-    _places(actor, {row.staff_no or row.branch_code: 0})
     if Target.objects.filter(parent=row).exists():
         raise Conflict("The target was broken down.", hint="Take back its parts first.", target=target_id)
     with transaction.atomic():
         Target.objects.filter(pk=row.pk).delete()
-        record(actor, "target.removed", ("target", f"{row.metric}:{row.period}"), of=row.staff_no or row.branch_code)
+        if row.parent is not None:
+            _must_come_out(row.parent, note)
+        record(
+            actor, "target.removed", ("target", f"{row.metric}:{row.period}"), of=row.staff_no or row.branch_code, note=note[:200]
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,25 +191,31 @@ def _whole(metric: str, amount: int | Decimal, key: str) -> int:
     return int(value)
 
 
-def _places(actor: Actor, keys: Iterable[str]) -> dict[str, _Place]:
-    """Return where each key belongs: an RM's branch, or the branch itself.
+def _places(actor: Actor, keys: Iterable[str], there: QuerySet[Target]) -> dict[str, _Place]:
+    """Return where each key belongs: an RM's branch, the branch where her target stands ``there``, or the branch itself.
 
     One sets targets for RMs of one's branches and for branches below one's own; who sees all branches sets her own's too.
     """
     wanted = list(keys)
+    paths = dict(branches_for(actor).values_list("code", "path"))
+    left = there.filter(staff_no__in=wanted, branch_code__in=paths).exclude(staff_no="").order_by("pk")
+    gone = {row.staff_no: _Place(row.branch_code, paths[row.branch_code], row.staff_no) for row in left}
     people = {
         number: _Place(code, path, number)
         for number, code, path in staff_for(actor, role="rm")
         .filter(staff_no__in=wanted)
         .values_list("staff_no", "branch__code", "branch__path")
     }
-    below = branches_for(actor).filter(code__in=wanted)
-    below = below if actor.sees_all_branches else below.exclude(path=actor.branch_path)
-    branches = {code: _Place(code, path) for code, path in below.values_list("code", "path")}
-    places = branches | people
+    own = "" if actor.sees_all_branches else actor.branch_code
+    branches = {code: _Place(code, paths[code]) for code in wanted if code in paths and code != own}
+    places = branches | gone | people
     if missing := sorted(set(wanted) - set(places)):
         raise NotAllowed(f"There is no branch or RM {missing[0]!r} for which you set targets.", of=missing[0])
     return places
+
+
+def _all(metric: str, period: str, campaign: str) -> QuerySet[Target]:
+    return Target.objects.filter(metric=metric, period=period, campaign=campaign)
 
 
 def _put(actor: Actor, metric: str, period: str, campaign: str, place: _Place, amount: int, note: str) -> Target:
@@ -217,11 +230,18 @@ def _put(actor: Actor, metric: str, period: str, campaign: str, place: _Place, a
     return row
 
 
+def _take_in(row: Target, place: _Place) -> None:
+    """Make what was a part of the target above, or of none, a part of a branch's that lies between."""
+    below = branches_for(system_actor()).filter(path__startswith=place.path).values("code")
+    rows = _all(row.metric, row.period, row.campaign).filter(parent=row.parent, branch_code__in=below)
+    rows.exclude(pk=row.pk).update(parent=row)
+
+
 def _parent(metric: str, period: str, campaign: str, place: _Place) -> Target | None:
     """Return the target of the nearest branch above (for an RM: from her own on) that has one."""
     chain = place.path.strip("/").split("/")
     above = chain if place.staff_no else chain[:-1]
-    rows = Target.objects.filter(metric=metric, period=period, campaign=campaign, staff_no="", branch_code__in=above)
+    rows = _all(metric, period, campaign).filter(staff_no="", branch_code__in=above)
     return max(rows, key=lambda r: above.index(r.branch_code), default=None)
 
 
