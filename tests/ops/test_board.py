@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, SeveralErrors
+from kequn.core.insight.kpis import definition
 from kequn.ops import runtime
 from kequn.ops.audiences.services import take_export
 from kequn.ops.board import queries, services
@@ -97,6 +98,12 @@ def test_what_the_data_cannot_tell_is_unknown_and_not_nought(worked: Cast) -> No
     figures = day(worked).total.figures
     assert figures["matured_fen"] is None
     assert figures["aum_gain_fen"] is None
+
+
+def test_what_stayed_after_maturity_is_not_called_what_was_bought_again() -> None:
+    board, kpi = title_in("kept_rate"), definition("maturity_retention").title
+    assert (board.zh, kpi.zh) == ("到期留存率", "到期承接率")
+    assert board.en != kpi.en
 
 
 def test_computing_a_day_again_changes_nothing(worked: Cast) -> None:

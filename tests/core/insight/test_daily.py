@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kequn.core.data.tables import TABLES
 from kequn.core.insight.daily import Daily, daily
 from tests.core.small_bank import SmallBank
 
@@ -73,6 +74,16 @@ def test_what_matured_a_week_ago_is_kept_as_far_as_it_did_not_leave_the_bank(ban
     found = told(bank)
     assert list(found.matured) == [1_000, 1_200]  # type: ignore[arg-type]
     assert list(found.kept) == [700, 700]  # type: ignore[arg-type]
+
+
+def test_money_that_went_nobody_says_where_is_not_taken_for_kept(bank: SmallBank) -> None:
+    for ordinal in (0, 2):
+        move(bank, ordinal, MATURED, 1_000, direction="in", category="maturity", is_external=False)
+    move(bank, 0, date(2026, 7, 5), 300, is_external=None)
+    move(bank, 2, DAY, 300, category="purchase", is_external=None)
+    assert list(told(bank).kept) == [700, 1_000]  # type: ignore[arg-type]
+    bank.mapped["transaction"] = [c for c in TABLES["transaction"].stored_columns() if c != "is_external"]
+    assert told(bank).kept is None
 
 
 def test_it_is_not_told_before_the_transactions_reach_the_day(bank: SmallBank) -> None:

@@ -87,8 +87,12 @@ def _assets(engine: Engine, day: date, size: int, found: Daily) -> None:
 
 
 def _maturities(engine: Engine, day: date, size: int, found: Daily) -> None:
-    """What matured a week before and did not leave: unknown where the transactions do not reach the day."""
-    if not engine.has("transaction"):
+    """What matured a week before and did not leave.
+
+    Unknown where the transactions do not reach the day, or do not tell at all what went to other banks. A single payment that
+    does not tell counts as gone, unless it is a purchase here.
+    """
+    if "is_external" not in stored(engine, "transaction"):
         return
     first = day - timedelta(days=KEPT_DAYS)
     reach = engine.rows('SELECT min(booked_on) <= ? AND max(booked_on) >= ? FROM "transaction"', [first, day])[0][0]
@@ -99,8 +103,8 @@ def _maturities(engine: Engine, day: date, size: int, found: Daily) -> None:
         engine,
         f"WITH came AS (SELECT ordinal, cell, sum(amount) AS matured FROM {trade} t JOIN {CELLS} USING (ordinal)"
         " WHERE category = 'maturity' AND booked_on = ? GROUP BY 1, 2), gone AS (SELECT t.ordinal, sum(t.amount) AS left_bank"
-        f" FROM {trade} t SEMI JOIN came USING (ordinal) WHERE t.direction = 'out' AND t.is_external"
-        " AND t.booked_on BETWEEN ? AND ? GROUP BY 1)"
+        f" FROM {trade} t SEMI JOIN came USING (ordinal) WHERE t.direction = 'out'"
+        " AND coalesce(t.is_external, t.category IS DISTINCT FROM 'purchase') AND t.booked_on BETWEEN ? AND ? GROUP BY 1)"
         " SELECT cell, sum(matured) AS matured, sum(greatest(0, matured - coalesce(left_bank, 0))) AS kept"
         " FROM came LEFT JOIN gone USING (ordinal) GROUP BY 1",
         [first, first, day], size, "matured", "kept",

@@ -50,8 +50,8 @@ FIGURES: dict[str, Figure] = {
         _f("sales_fen", "flow", "成交金额", "Sales amount", "记入业绩的成交金额", "Amount of the sales credited", money=True, target=True),
         _f("matured_fen", "flow", "到期资金", "Matured", "7 天前到期的资金：到这一天才知道留没留下",
            "Money that matured 7 days before: only now is known what stayed", money=True, needs="matured"),
-        _f("matured_kept_fen", "flow", "到期承接", "Matured and kept", "到期 7 天后仍在本行的部分，转出到他行的不算",
-           "What was still in the bank 7 days later; money moved out of the bank does not count", money=True, needs="matured"),
+        _f("matured_kept_fen", "flow", "到期留存", "Stayed after maturity", "到期后 7 天内没有转出本行的部分，留在活期的也算",
+           "What was not moved out of the bank within 7 days, also where it lies idle", money=True, needs="matured"),
         _f("new_customers", "flow", "新客户", "New customers", "当天开户的名下客户", "Customers of the book who joined that day",
            target=True, needs="customer"),
         _f("book", "stock", "名下客户", "Book", "分管的客户数", "Customers in the book"),
@@ -87,8 +87,10 @@ RATES: dict[str, tuple[str, str, Text, Text]] = {
                     Text(zh="30 天内联系到的客户 ÷ 名下客户", en="Customers reached in 30 days ÷ book")),
     "coverage_90": ("covered_90", "book", Text(zh="90 天覆盖率", en="Coverage, 90 days"),
                     Text(zh="90 天内联系到的客户 ÷ 名下客户", en="Customers reached in 90 days ÷ book")),
-    "kept_rate": ("matured_kept_fen", "matured_fen", Text(zh="到期承接率", en="Maturity kept"),
-                  Text(zh="7 天后仍在本行的到期资金 ÷ 到期资金", en="Matured money still in the bank after 7 days ÷ matured")),
+    "kept_rate": ("matured_kept_fen", "matured_fen", Text(zh="到期留存率", en="Stayed after maturity, share"),
+                  Text(zh="到期后 7 天内没有转出本行的金额 ÷ 到期资金，留在活期的也算；是否又买了产品，看经营指标的到期承接率",
+                       en="Money not moved out of the bank within 7 days ÷ matured, also where it lies idle; whether something "
+                          "was bought again is the KPI “Maturities kept”")),
 }  # fmt: skip
 """Quotients: numerator, denominator, name, meaning."""
 
