@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,10 +13,13 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from kequn.core.spec.desk import DeskPolicySpec
 from kequn.ops.audiences.queries import bank_today
+from kequn.ops.catalog import services as catalog
 from kequn.ops.runtime import now
 from kequn.ops.workbench.models import StaffDay, Task
-from tests.ops.bank import Cast, customer_id
+from kequn.ops.workbench.services import record_outcome
+from tests.ops.bank import Cast, approve, customer_id
 
 pytestmark = pytest.mark.django_db
 Desk = Callable[[str], Client]
@@ -38,7 +42,9 @@ def put(n: int, **fields: Any) -> Task:
     return Task.objects.create(**base | fields)
 
 
-def test_the_three_most_urgent_stand_on_top_and_twenty_is_the_most(definitions: None, cast: Cast, desk: Desk) -> None:
+def test_the_three_most_urgent_stand_on_top_and_what_waits_behind_the_list_is_said(
+    definitions: None, cast: Cast, desk: Desk
+) -> None:
     for n in range(25):
         put(n)
     client = desk("wangfang")
@@ -46,20 +52,74 @@ def test_the_three_most_urgent_stand_on_top_and_twenty_is_the_most(definitions: 
     assert [int(n) for n in re.findall(r"第 (\d+) 件", shown)] == list(range(20))
     assert shown.index("最急的三件") < shown.index("第 2 件") < shown.index("接下来") < shown.index("第 3 件")
     assert "今日 25 位客户" in shown
+    assert "后面还有 5 位今天的客户" in shown
     assert "20.0 万" in shown
     assert "张**" in shown or "张*" in shown
     assert "13900000000" not in shown
 
 
-def test_the_page_takes_ten_questions_however_many_tasks_there_are(definitions: None, cast: Cast, desk: Desk) -> None:
+def test_the_list_is_as_long_as_the_banks_policy_says(definitions: None, cast: Cast, desk: Desk) -> None:
+    for n in range(25):
+        put(n)
+    row = catalog.save_definition(cast["zhaomin"], DeskPolicySpec(name="desk", title="工作台", list_length=22))
+    catalog.submit_definition(cast["zhaomin"], row.pk)
+    approve(cast, "desk")
+    assert len(re.findall(r"第 \d+ 件", page(desk("wangfang")))) == 22
+    StaffDay.objects.create(day=bank_today(), staff_no="R001", capacity=24, given=24, later=0)
+    shown = page(desk("wangfang"))
+    assert len(re.findall(r"第 \d+ 件", shown)) == 24
+    assert "后面还有 1 位" in shown
+
+
+def test_an_appointment_says_when_about_what_and_how_much_and_is_counted_as_one(
+    definitions: None, cast: Cast, desk: Desk
+) -> None:
+    task, other = put(0), put(1)
+    at = now() + timedelta(hours=5)
+    said = {"contact": "connected", "intent": "appointment", "next_at": at, "amount_cny": Decimal(300_000)}
+    record_outcome(cast["wangfang"], task.pk, key="k", product="FD201", **said)
+    record_outcome(cast["wangfang"], other.pk, key="l", contact="no_answer", next_at=at)
+    client = desk("wangfang")
+    shown = page(client)
+    assert "客户预约于 2026-07-01 15:00 办理" in shown
+    assert "，金额 30.0 万元。" in shown
+    assert "上次联系时约定 2026-07-01 15:00 再联系。" in shown
+    assert "约定时间 2026-07-01 15:00" in shown
+    assert "有效至" not in shown
+    assert not re.findall(r"第 (\d+) 件", shown)
+    assert 'href="?kind=appointment">预约 1<' in shown
+    alone = page(client, "/?kind=appointment")
+    assert "客户预约于" in alone
+    assert "再联系" not in alone
+    client.cookies["django_language"] = "en"
+    assert "The customer has an appointment at 2026-07-01 15:00 about" in page(client)
+
+
+def test_saving_goes_on_behind_the_task_and_comes_back_only_when_all_were_tried(
+    definitions: None, cast: Cast, desk: Desk
+) -> None:
+    client, rows = desk("wangfang"), [put(n) for n in range(4)]
+    went, at = [], rows[1].pk
+    for turn in range(6):
+        target = client.post(f"/tasks/{at}/", {"key": str(turn), "outcome": "no_answer:"})["Location"]
+        at = int(re.findall(r"/tasks/(\d+)/", target)[0])
+        went.append(at)
+    assert went == [rows[n].pk for n in (2, 3, 0, 1, 2, 3)]
+    assert f'data-next href="/tasks/{rows[2].pk}/"' in page(client, f"/tasks/{rows[1].pk}/")
+
+
+def test_the_page_takes_eight_questions_however_many_tasks_there_are(definitions: None, cast: Cast, desk: Desk) -> None:
     for n in range(24):
-        put(n, attempts=n % 2)
+        task = put(n)
         put(n, kind="birthday", is_main=False)
+        if n % 2:
+            record_outcome(cast["wangfang"], task.pk, key="k", contact="no_answer", next_at=now() + timedelta(hours=1))
+    StaffDay.objects.create(day=bank_today(), staff_no="R001", capacity=20, given=20, later=0)
     client = desk("wangfang")
     client.get("/")
     with CaptureQueriesContext(connection) as asked:
-        page(client)
-    assert len(asked) <= 10, [q["sql"][:90] for q in asked]
+        assert "约定时间" in page(client)
+    assert len(asked) <= 8, [q["sql"][:90] for q in asked]
 
 
 def test_what_may_not_be_offered_says_why_and_leads_to_what_can_be_done(

@@ -41,6 +41,7 @@ class DayOut(Schema):
 
     day: date
     total: int
+    behind: int
     done: int
     settled: int
     later: int
@@ -88,6 +89,12 @@ def today(request: Request, kind: str = "") -> Any:
     tasks = [
         {name: getattr(r.task, name) for name in DayTask.model_fields if name not in ("kind", "is_overdue", "also")}
         | {"kind": r.kind, "is_overdue": r.is_overdue, "also": [a.kind for a in r.also]}
+        | {
+            "why_zh": r.why.zh,
+            "why_en": r.why.en,
+            "said_zh": r.said.zh if r.said else "",
+            "said_en": r.said.en if r.said else "",
+        }
         for r in found.rows
     ]
     return {name: getattr(found, name) for name in DayOut.model_fields if name != "tasks"} | {"tasks": tasks}

@@ -55,7 +55,7 @@ def today(actor: Annotated[str, typer.Option("--as", help="Whose day. 谁的一�
 
     found = today_for(acting(actor))
     rows = [
-        (r.task.pk, r.kind, r.person.name if r.person else "", r.task.why_zh, r.task.value_cny, " ".join(a.kind for a in r.also))
+        (r.task.pk, r.kind, r.person.name if r.person else "", r.why.zh, r.task.value_cny, " ".join(a.kind for a in r.also))
         for r in found.rows
     ]  # fmt: skip
     show_rows(("task", "kind", "customer", "why", "value", "also"), rows, json=json)

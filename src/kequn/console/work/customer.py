@@ -129,7 +129,7 @@ def _of_task(request: Request, row: Any) -> dict[str, Any]:
     context: dict[str, Any] = {
         "task": row, "offer": offer_of(row), "others": others, "last": last,
         "people": people_by_id(actor, [t.customer_id for t in others]),
-        "following": others[0] if others else None, "undo": request.GET.get("undo", ""),
+        "following": next_task(actor, after=row.pk) if others else None, "undo": request.GET.get("undo", ""),
         "history": history_of(row),
     }  # fmt: skip
     try:

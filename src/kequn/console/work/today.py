@@ -1,4 +1,4 @@
-"""A relationship manager's first page: her day, at most twenty customers, the most urgent on top."""
+"""A relationship manager's first page: her day, as many customers as her list is long, the most urgent on top."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kequn.ops.customers.queries import people_for
 from kequn.ops.runtime import now
 from kequn.ops.sources.queries import data_date
 from kequn.ops.workbench.states import KINDS
-from kequn.ops.workbench.today import Row, today_for
+from kequn.ops.workbench.today import PROMISES, Row, today_for
 
 MOST_URGENT = 3
 
@@ -45,10 +45,10 @@ def _shown(row: Row) -> dict[str, Any]:
     language = get_language() or "zh"
     task, blocked = row.task, row.task.blocked
     return {
-        "task": task, "person": row.person, "kind": KINDS[row.kind].to(language), "offer": row.offer,
-        "is_overdue": row.is_overdue, "is_promise": row.kind in ("appointment", "promise"),
+        "task": task, "person": row.person, "kind": KINDS[row.kind].to(language), "why": row.why, "offer": row.offer,
+        "is_overdue": row.is_overdue, "is_promise": row.kind in PROMISES,
         "also": [(t, KINDS[t.kind].to(language)) for t in row.also], "test": row.test,
-        "until": task.expires_at or task.due_at,
+        "until": task.due_at if row.kind in PROMISES else task.expires_at or task.due_at,
         "no_offer": [_title(c) for c in blocked.get("offer", ())],
         "cure": BY_CODE[blocked["offer"][0]].cure.to(language) if blocked.get("offer") else "",
         "no_call": [_title(c) for c in blocked.get("call", ())],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from kequn.core.spec.base import Text
 
@@ -75,12 +75,13 @@ WORDS: dict[str, tuple[Text, Text, Text]] = {
     ),
     "appointment": _words(
         ("客户预约", "Appointment"),
-        ("客户预约于 {on} 办理{amount_zh}。", "The customer has an appointment on {on}{amount_en}."),
+        ("客户预约于 {on} 办理{about_zh}{amount_zh}。", "The customer has an appointment at {on}{about_en}{amount_en}."),
         ("和您约好今天联系，现在方便吗？", "We agreed to speak today; is this a good time?"),
     ),
     "promise": _words(
         ("承诺的跟进", "A promised call"),
-        ("上次联系时约定 {on} 再联系{amount_zh}。", "At the last contact a call on {on} was promised{amount_en}."),
+        ("上次联系时约定 {on} 再联系{topic_zh}{amount_zh}。",
+         "At the last contact a call at {on} was promised{about_en}{amount_en}."),
         ("上次和您说好今天再联系，现在方便吗？", "I promised to call you today; is this a good time?"),
     ),
 }  # fmt: skip
@@ -96,13 +97,18 @@ def words_for(
     habit: int = 0,
     product: Text | None = None,
 ) -> Words:
-    """Return the words of one occasion; ``value`` and ``habit`` are fen. Never an age, a tag's name or a score for the customer."""
+    """Return the words of one occasion; ``value`` and ``habit`` are fen, ``on`` has its time where that was agreed.
+
+    Never an age, a tag's name or a score for the customer.
+    """
     title, why, said = WORDS[kind]
     times = value / habit if habit else 0
     facts = {
-        "on": on.isoformat(), "as_of": as_of.isoformat(), "n": n,
+        "on": f"{on:%Y-%m-%d %H:%M}" if isinstance(on, datetime) else on.isoformat(), "as_of": as_of.isoformat(), "n": n,
         "value_zh": money(value, "zh"), "value_en": money(value, "en"),
         "product_zh": product.zh if product else "其他产品", "product_en": product.to("en") if product else "another product",
+        "about_zh": product.zh if product else "业务", "about_en": f" about {product.to('en')}" if product else "",
+        "topic_zh": f"，谈{product.zh}" if product else "",
         "habit_zh": f"，是其日常水平的 {times:.1f} 倍" if habit else "，此前没有同类往来",
         "habit_en": f", {times:.1f} times the usual" if habit else ", with no such payments before",
         "amount_zh": f"，金额 {money(value, 'zh')}" if value else "", "amount_en": f", {money(value, 'en')}" if value else "",

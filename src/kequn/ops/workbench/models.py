@@ -232,6 +232,7 @@ class StaffDay(models.Model):
     day = models.DateField()
     staff_no = models.CharField(max_length=20)
     capacity = models.PositiveIntegerField()
+    """Her own of the day, and no more than a list is long by the policy."""
     given = models.PositiveIntegerField()
     later = models.PositiveIntegerField()
     held = models.JSONField(default=dict)

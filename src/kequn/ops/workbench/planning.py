@@ -254,7 +254,7 @@ def _write(drawn: _Drawn, policy: DeskPolicySpec, *, as_of: date, day: date, at:
     StaffDay.objects.bulk_create(
         [
             StaffDay(
-                day=day, staff_no=s, capacity=capacity.get(s, 0), given=drawn.given[s], later=drawn.later[s],
+                day=day, staff_no=s, capacity=min(capacity.get(s, 0), policy.list_length), given=drawn.given[s], later=drawn.later[s],
                 held=dict(sorted(drawn.held[s].items())) if s in drawn.held else {},
             )
             for s in staff

@@ -6,21 +6,25 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, Sum, Value, When
 
+from kequn.core.desk import Words, words_for
 from kequn.core.spec.base import Text
 from kequn.ops.audiences.queries import bank_today
+from kequn.ops.catalog import queries as catalog
 from kequn.ops.customers.contracts import MaskedPerson
 from kequn.ops.customers.queries import people_by_id
 from kequn.ops.orgs.actor import Actor, system_actor
-from kequn.ops.runtime import now
+from kequn.ops.runtime import engine, now
 from kequn.ops.workbench import states
 from kequn.ops.workbench.models import FollowUp, StaffDay, Task
+from kequn.ops.workbench.planning import desk_policy
 from kequn.ops.workbench.queries import end_of_day, tasks_for
 
-LENGTH = 20
-"""Tasks on the page where no plan says otherwise."""
+PROMISES = ("appointment", "promise")
+"""Kinds that a task is shown as while the customer's next time stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,10 @@ class Row:
     person: MaskedPerson | None
     kind: str
     """``appointment`` or ``promise`` where the customer's next time has come, else the task's own."""
+    why: Text
+    """Why now: of a promise its time, and what it is about and how much as far as that was said."""
+    said: Text | None
+    """What may be said to the customer, as far as there are words for it."""
     offer: Text | None
     also: tuple[Task, ...]
     is_overdue: bool
@@ -45,8 +53,10 @@ class Today:
     day: date
     rows: tuple[Row, ...]
     by_kind: dict[str, int]
-    """Of all that has its place today, by kind."""
+    """Of all that has its place today, by the kind it is shown as."""
     total: int
+    behind: int
+    """How many wait behind the rows, and come up as those are done."""
     done: int
     settled: int
     """Of those done today, how many closed by themselves."""
@@ -72,40 +82,72 @@ def today_for(actor: Actor, *, kind: str = "") -> Today:
     actor.must("task.work")
     day, moment = bank_today(), now()
     plan = StaffDay.objects.filter(day=day, staff_no=actor.staff_no).first()
-    length = min(plan.capacity, LENGTH) if plan and plan.capacity else LENGTH
+    length = plan.capacity if plan and plan.capacity else desk_policy().list_length
     shown, folded = _shown(actor, kind, length)
-    promised = _promised(shown)
     people = people_by_id(system_actor(), [t.customer_id for t in shown])  # her tasks are hers to work
+    words = _words_of_promises(shown)
     counts, done, value = _counts(actor, day)
+    waiting = counts[kind] if kind else sum(counts.values())
     return Today(
         day=day,
         rows=tuple(
             Row(
-                task=task, person=people.get(task.customer_id), kind=promised.get(task.pk, task.kind),
+                task=task, person=people.get(task.customer_id), kind=task.shown,  # type: ignore[attr-defined]
+                why=words[task.pk].why if task.pk in words else _why(task),
+                said=words[task.pk].said if task.pk in words else Text(zh=task.said_zh, en=task.said_en) if task.said_zh else None,
                 offer=_offer(task), also=tuple(folded[task.customer_id]), is_overdue=task.due_at < moment,
                 test=next((t for t in folded[task.customer_id] if t.kind in ("retest", "risk_expiry")), None),
             )
             for task in shown
         ),
-        by_kind=dict(counts), total=sum(counts.values()), done=sum(done.values()), settled=done[states.BOUGHT],
-        value_cny=value, later=plan.later if plan else 0, held=plan.held if plan else {}, planned=plan is not None,
+        by_kind=dict(counts), total=sum(counts.values()), behind=max(waiting - len(shown), 0), done=sum(done.values()),
+        settled=done[states.BOUGHT], value_cny=value, later=plan.later if plan else 0, held=plan.held if plan else {},
+        planned=plan is not None,
     )  # fmt: skip
 
 
 def next_task(actor: Actor, *, after: int) -> Task | None:
-    """Return the task that comes after the one just worked."""
-    return day_tasks(actor).exclude(pk=after).first()
+    """Return the task that comes after one: what was not tried today first, and of these what stands behind it in the order.
+
+    So two customers who do not answer do not keep the others waiting.
+    """
+    at = Task.objects.filter(pk=after).first()
+    if at is None:
+        return day_tasks(actor).first()
+    tried = FollowUp.objects.filter(
+        task=OuterRef("pk"), undone_at__isnull=True, at__gte=end_of_day() - timedelta(days=1)
+    )
+    behind = (
+        Q(score__lt=at.score)
+        | Q(score=at.score, due_at__gt=at.due_at)
+        | Q(score=at.score, due_at=at.due_at, pk__gt=at.pk)
+    )
+    rows = (
+        day_tasks(actor).exclude(pk=after).annotate(tried=Exists(tried), before=Case(When(behind, then=0), default=1))
+    )
+    return rows.order_by("tried", "before", "-score", "due_at", "pk").first()
+
+
+def _as_shown(rows: QuerySet[Task]) -> QuerySet[Task]:
+    """Say of each task as which kind it is ``shown``: a promise where its time is one that was agreed with the customer."""
+    agreed = FollowUp.objects.filter(task=OuterRef("pk"), undone_at__isnull=True, next_at=OuterRef("due_at"))
+    shown = Case(
+        When(attempts=0, then=F("kind")),
+        When(Exists(agreed.filter(intent="appointment")), then=Value("appointment")),
+        When(Exists(agreed), then=Value("promise")),
+        default=F("kind"),
+        output_field=CharField(),
+    )
+    return rows.annotate(shown=shown)
 
 
 def _shown(actor: Actor, kind: str, length: int) -> tuple[list[Task], dict[str, list[Task]]]:
     """Return the main tasks of the page, and by customer what is folded under them, in one question."""
-    mains = day_tasks(actor)
-    mains = mains.filter(kind=kind) if kind else mains
-    rows = (
-        tasks_for(actor).filter(customer_id__in=mains.values("customer_id")[:length]).order_by("-score", "due_at", "pk")
-    )
+    mains = _as_shown(day_tasks(actor))
+    mains = mains.filter(shown=kind) if kind else mains
+    rows = tasks_for(actor).filter(customer_id__in=mains.values("customer_id")[:length])
     shown, folded = [], defaultdict(list)
-    for task in rows:
+    for task in _as_shown(rows).order_by("-score", "due_at", "pk"):
         if task.is_main:
             shown.append(task)
         else:
@@ -113,17 +155,31 @@ def _shown(actor: Actor, kind: str, length: int) -> tuple[list[Task], dict[str, 
     return shown, folded
 
 
-def _promised(shown: list[Task]) -> dict[int, str]:
-    """Return which tasks stand for a next time that was agreed."""
-    tried = {t.pk: t for t in shown if t.attempts}
-    if not tried:
+def _why(task: Task) -> Text:
+    return Text(zh=task.why_zh, en=task.why_en) if task.why_zh else Text(zh=task.title_zh, en=task.title_en)
+
+
+def _words_of_promises(shown: list[Task]) -> dict[int, Words]:
+    """Return, by task, the words of what was agreed with the customer: when, about what, how much."""
+    agreed = {t.pk: t for t in shown if t.shown in PROMISES}  # type: ignore[attr-defined]
+    if not agreed:
         return {}
-    rows = FollowUp.objects.filter(task__in=tried, undone_at__isnull=True, next_at__isnull=False)
-    found: dict[int, str] = {}
-    for task_id, intent, next_at in rows.order_by("at", "id").values_list("task_id", "intent", "next_at"):
-        if next_at == tried[task_id].due_at:
-            found[task_id] = "appointment" if intent == "appointment" else "promise"
-    return found
+    rows = FollowUp.objects.filter(task__in=agreed, undone_at__isnull=True, next_at__isnull=False)
+    last = {
+        f.task_id: f
+        for f in rows.select_related("detail").order_by("at", "id")
+        if f.next_at == agreed[f.task_id].due_at
+    }
+    zone, products, words = ZoneInfo(engine().manifest.zone), catalog.products(), {}
+    for pk, follow_up in last.items():
+        task, detail = agreed[pk], getattr(follow_up, "detail", None)
+        product = products.get(detail.product) if detail and detail.product else None
+        words[pk] = words_for(
+            task.shown,  # type: ignore[attr-defined]
+            on=task.due_at.astimezone(zone), as_of=bank_today(), value=int((follow_up.amount_cny or 0) * 100),
+            product=Text(zh=product.name, en=product.name_en) if product else None,
+        )  # fmt: skip
+    return words
 
 
 def _offer(task: Task) -> Text | None:
@@ -142,8 +198,8 @@ def _counts(actor: Actor, day: date) -> tuple[Counter[str], Counter[str], Decima
     counts: Counter[str] = Counter()
     done: Counter[str] = Counter()
     value = Decimal(0)
-    for kind, state, closed_by, n, amount in rows.values_list("kind", "state", "closed_by").annotate(
-        n=Count("pk"), value=Sum("value_cny")
+    for kind, state, closed_by, n, amount in (
+        _as_shown(rows).values_list("shown", "state", "closed_by").annotate(n=Count("pk"), value=Sum("value_cny"))
     ):
         if state == states.OPEN:
             counts[kind] += n
