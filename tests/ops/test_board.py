@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
@@ -30,7 +30,7 @@ from kequn.ops.orgs.models import Branch, User
 from kequn.ops.ownership.absences import record_absence
 from kequn.ops.ownership.services import reassign_customers
 from kequn.ops.workbench.models import Credit, FollowUp, Task
-from tests.ops.bank import Cast, approved_campaign, customer_id
+from tests.ops.bank import POLICY, Cast, approved_campaign, customer_id
 from tests.ops.conftest import NOW
 
 pytestmark = pytest.mark.django_db
@@ -368,6 +368,18 @@ def test_records_within_seconds_and_at_night_are_found(definitions: None, cast: 
     Task.objects.update(key=F("pk"))
     records(25, at=lambda i: MORNING + timedelta(hours=12, minutes=i))  # 22:00 in Shanghai
     assert signals(cast)["off_hours"].found == 25
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "found"), [(0, 8, 0), (12, 14, 0), (9, 9, 0), (21, 8, 0), (9, 11, 25), (22, 12, 25), (12, 10, 0), (12, 11, 25)]
+)  # fmt: skip
+def test_only_what_was_recorded_at_the_policys_quiet_hours_is_a_signal(
+    bank: runtime.Runtime, cast: Cast, monkeypatch: pytest.MonkeyPatch, start: int, end: int, found: int
+) -> None:
+    policy = POLICY.model_copy(update={"quiet_from": time(start), "quiet_until": time(end)})
+    monkeypatch.setattr("kequn.ops.board.quality.catalog.policy", lambda: policy)
+    records(25, at=lambda i: MORNING + timedelta(minutes=i))  # from 10:00 on in Shanghai
+    assert (signals(cast)["off_hours"].n, signals(cast)["off_hours"].found) == (25, found)
 
 
 def test_without_any_trace_of_calls_nothing_is_said_about_them(bank: runtime.Runtime, cast: Cast) -> None:

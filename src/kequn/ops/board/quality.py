@@ -6,14 +6,16 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from kequn.core.errors import Conflict, UnknownDefinition
+from kequn.core.gate import is_quiet
 from kequn.core.insight.periods import scan
 from kequn.core.spec.base import Text
+from kequn.core.spec.campaign import ContactPolicySpec
 from kequn.core.stats.intervals import proportion_interval
 from kequn.ops.audiences.queries import customer_ids
 from kequn.ops.board.contracts import Signal
@@ -122,11 +124,11 @@ def signals_for(
         by_staff[record.staff_no].append(record)
     unnamed = [s for s in by_staff if s not in names]
     names = {**names, **({u.staff_no: u.display_name for u in staff_numbered(unnamed)} if unnamed else {})}
-    trace, quiet = (_trace(first, last), _quiet()) if by_staff else (None, None)
+    trace, policy = (_trace(first, last), _policy()) if by_staff else (None, None)
     found = [
         signal
         for staff, records in by_staff.items()
-        for signal in signals_of(staff, names.get(staff, staff), records, quiet=quiet, trace=trace)
+        for signal in signals_of(staff, names.get(staff, staff), records, policy=policy, trace=trace)
         if code in ("", signal.code)
     ]
     return sorted(
@@ -163,11 +165,11 @@ def records_for(actor: Actor, first: date, last: date, *, branch: str = "", staf
 
 
 def signals_of(
-    staff_no: str, name: str, records: Sequence[Record], *, quiet: tuple[time, time] | None, trace: Trace | None
+    staff_no: str, name: str, records: Sequence[Record], *, policy: ContactPolicySpec | None, trace: Trace | None
 ) -> list[Signal]:
     """Return one RM's signals, one of each kind.
 
-    ``trace`` is (customer, day) of calls known otherwise, ``quiet`` from when until when nobody is contacted; ``None``: not known.
+    ``trace`` is (customer, day) of calls known otherwise, ``policy`` says when nobody is contacted; ``None``: not known.
     """
     by_hand = [r for r in records if not r.in_bulk]
     calls = [r for r in by_hand if r.channel == "call"]
@@ -178,7 +180,7 @@ def signals_of(
     often = {text: n for text, n in Counter(text for _r, text in notes).items() if n >= REPEATED}
     same = [(r, text) for r, text in notes if text in often]
     quick = [b for a, b in pairwise(by_hand) if (b.at - a.at).total_seconds() < SECONDS]
-    night = [r for r in by_hand if quiet and (r.at.time() >= quiet[0] or r.at.time() < quiet[1])]
+    night = [r for r in by_hand if policy and is_quiet(r.at, policy, engine().manifest.zone)]
     silent = [r for r in calls if r.contact == "no_answer"]
     quoted = {text: r.note for r, text in reversed(same)}
     said = [
@@ -199,17 +201,16 @@ def signals_of(
         signal("no_call", len(reached), untraced, _days(untraced), None if trace else NO_TRACE),
         signal("same_note", len(notes), [r for r, _ in same], said),
         signal("burst", len(by_hand), quick, _moments(quick)),
-        signal("off_hours", len(by_hand), night, _moments(night), None if quiet else NO_HOURS),
+        signal("off_hours", len(by_hand), night, _moments(night), None if policy else NO_HOURS),
         signal("no_answer", len(calls), silent, _days(silent)),
     ]
 
 
-def _quiet() -> tuple[time, time] | None:
+def _policy() -> ContactPolicySpec | None:
     try:
-        policy = catalog.policy()
+        return catalog.policy()
     except UnknownDefinition:
         return None
-    return policy.quiet_from, policy.quiet_until
 
 
 def _days(records: Iterable[Record]) -> list[Text]:
