@@ -138,7 +138,7 @@ def test_what_may_not_be_offered_says_why_and_leads_to_what_can_be_done(
     assert "暂不可推荐“进取基金 R4”" in shown
     assert "风险测评已过期" in shown
     assert f'href="/tasks/{test.pk}/">预约重测' in shown
-    assert "仅可用企业微信 (没有同意)" in shown
+    assert "仅可用企业微信 (没有同意 → 在客户下次办理业务时征求同意。)" in shown
     assert "另有: 重做风评" in shown
 
 
@@ -149,13 +149,16 @@ def test_what_the_gate_closed_and_what_had_no_room_is_counted_with_its_reason(
     put(1, is_held=True, is_main=False)
     put(2, planned_for=bank_today().replace(year=2027))
     StaffDay.objects.create(
-        day=bank_today(), staff_no="R001", capacity=20, given=1, later=7, held={"COMPLAINT": 2, "SUPPRESSED": 1}
-    )
+        day=bank_today(), staff_no="R001", capacity=20, given=1, later=7,
+        held={"COMPLAINT": [customer_id(20), customer_id(22)], "NO_CONSENT": [customer_id(20), customer_id(21)]},
+    )  # fmt: skip
     shown = page(desk("wangfang"))
     assert re.findall(r"第 (\d+) 件", shown) == ["0"]
     assert "另有 7 位客户今天排不下" in shown
-    assert "另有 3 个时机按规则不能联系" in shown
-    assert "投诉冷静期 · 2" in shown
+    assert "另有 3 位客户有时机，按规则不能联系" in shown
+    assert "投诉冷静期 · 2 → 办结投诉并等待冷静期结束。" in shown
+    assert shown.count(f'href="/c/{customer_id(20)}/"') == 2
+    assert f'href="/c/{customer_id(21)}/"' not in shown, "another one's customer by now"
 
 
 def test_one_kind_can_be_looked_at_alone_and_a_strange_one_shows_all(definitions: None, cast: Cast, desk: Desk) -> None:

@@ -90,7 +90,8 @@ class MaterialIn(Schema):
 )
 def standing(request: Request, customer_id: str) -> Any:
     found = workbench.customer_360(request.actor, customer_id)
-    tasks = [{"id": t.pk, "title_zh": t.title_zh, "why_zh": t.why_zh, "due_at": t.due_at} for t in found.tasks]
+    shown = ("title_zh", "title_en", "why_zh", "why_en", "due_at")
+    tasks = [{"id": t.pk} | {name: getattr(t, name) for name in shown} for t in found.tasks]
     return {"person": plain(found.person), "as_of": found.as_of, "standing": plain(found.standing), "tasks": tasks}
 
 

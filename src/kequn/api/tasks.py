@@ -28,10 +28,18 @@ class TaskOut(Schema):
     title_en: str
     why_zh: str
     why_en: str
+    """Why now: for staff alone."""
+    said_zh: str
+    said_en: str
+    """Words that may be said to the customer."""
     offer: str
     priority: int
     due_at: datetime
     state: str
+    is_held: bool
+    """Whether the gate closes every way to the customer."""
+    blocked: dict[str, list[str]]
+    """By which rules, by channel and for the `offer`; as of the morning's plan."""
 
 
 class OutcomeIn(Schema):
@@ -113,9 +121,13 @@ class FollowUpOut(Schema):
 
 @router.get("", response=list[TaskOut], summary="Tasks in one's sight, the most urgent first")
 def list_tasks(
-    request: Request, state: str = "open", campaign: str | None = None, limit: int = 50, offset: int = 0
-) -> Any:
-    found = queries.tasks_for(request.actor, state=state or None, campaign=campaign)
+    request: Request, state: str = "open", campaign: str | None = None, held: bool = False, limit: int = 50,
+    offset: int = 0,
+) -> Any:  # fmt: skip
+    # an open task about which nothing may be done is for who asks for it
+    found = queries.tasks_for(
+        request.actor, state=state or None, campaign=campaign, held=held if state == "open" else None
+    )
     return found[offset : offset + min(limit, 500)]
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from kequn.console.wordings import HINTS, MESSAGES
 from kequn.core.errors import KequnError, SeveralErrors
+from kequn.core.gate import BY_CODE
 
 PLACE = re.compile(r"(?<!\{)\{(\d?)\}(?!\})")
 TITLES: dict[str, str | Promise] = {
@@ -27,6 +28,7 @@ TITLES: dict[str, str | Promise] = {
     "no_data": _("还没有数据"),
     "store_busy": _("另一个加载或刷新正在写入"),
     "not_allowed": _("没有权限，或不在您的范围内"),
+    "blocked": _("按规则不能联系"),
     "conflict": _("当前状态下不能这样做"),
     "not_measurable": _("无法诚实地给出这个数"),
     "not_approved": _("尚未批准"),
@@ -57,16 +59,24 @@ def said(error: KequnError) -> list[Said]:
     """Return every fault of an error in the reader's language; what has no Chinese yet is shown as it is."""
     if isinstance(error, SeveralErrors):
         return [part for each in error.errors for part in said(each)]
+    nos = _nos(str(error.facts.get("codes", "")))
     return [
         Said(
             code=f"KQ-{error.code}",
             title=str(TITLES.get(error.code, TITLES["error"])),
-            text=translated(error.message, MESSAGES),
-            hint=translated(error.hint, HINTS),
+            text=nos or translated(error.message, MESSAGES),
+            hint="" if nos and not error.hint.startswith("Wait") else translated(error.hint, HINTS),
             where=str(error.where) if error.where.file else error.where.field,
             right=str(error.facts.get("right", "")),
         )
     ]
+
+
+def _nos(codes: str) -> str:
+    """Return why the gate says no, with the cure of each rule; empty where it was not the gate."""
+    language = get_language() or "zh"
+    rules = [BY_CODE[code] for code in codes.split(",") if code in BY_CODE]
+    return "\n".join(f"{rule.title.to(language)} → {rule.cure.to(language)}" for rule in rules)
 
 
 def said_of_job(error: dict[str, object]) -> Said:

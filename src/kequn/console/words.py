@@ -12,7 +12,7 @@ from django.utils.translation import pgettext_lazy as _p
 from kequn.console.books.words import ACTS as BOOK_ACTS
 from kequn.console.books.words import WORDS as BOOK_WORDS
 from kequn.core.data.tables import TABLES
-from kequn.core.gate.rules import RULES, STEPS
+from kequn.core.gate.rules import BY_CODE, STEPS
 from kequn.core.insight.sentences import FAMILY_WORDS
 from kequn.ops.orgs.rights import ROLES
 
@@ -596,6 +596,8 @@ def word_for(vocabulary: str, code: Any) -> str:
     language = get_language() or "zh"
     if vocabulary == "reason":
         return _of_gate(key, language)
+    if vocabulary == "cure":
+        return BY_CODE[key].cure.to(language) if key in BY_CODE else ""
     if vocabulary == "held_family" and key in FAMILY_WORDS:
         return FAMILY_WORDS[key].to(language)
     if vocabulary == "table" and key in TABLES:
@@ -615,7 +617,6 @@ def tone_of(code: Any) -> str:
 
 
 def _of_gate(code: str, language: str) -> str:
-    for rule in RULES:
-        if rule.code == code:
-            return rule.title.to(language)
+    if code in BY_CODE:
+        return BY_CODE[code].title.to(language)
     return dict(STEPS)[code].to(language) if code in dict(STEPS) else word_for("state", code)

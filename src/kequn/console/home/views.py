@@ -41,7 +41,7 @@ def home(request: Request) -> HttpResponse:
     context: dict[str, Any] = {"today": now(), "data_date": data_date()}
     context["data_age"] = (now().date() - context["data_date"]).days if context["data_date"] else None
     if actor.may("task.view"):
-        context |= {"counts": task_counts(actor), "urgent": list(tasks_for(actor)[:3])}
+        context |= {"counts": task_counts(actor), "urgent": list(tasks_for(actor, held=False)[:3])}
     if actor.may("source.view"):
         context |= _data(request)
     if actor.may("segment.view"):

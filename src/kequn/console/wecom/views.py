@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST
 
 from kequn.channels.wecom.gateway import SimulatedWecom, WecomDown
 from kequn.console.access import Request, done, page, status_of
-from kequn.console.work.customer import amount_in, moment_in
+from kequn.console.work.customer import amount_in, moment_in, talk_in
 from kequn.core.errors import KequnError, NotAllowed
 from kequn.ops.customers.queries import masked, people_for
 from kequn.ops.wecom import queries, services
@@ -221,11 +221,12 @@ def _bridge(request: Request) -> dict[str, Any]:
 def _of_customer(request: Request, customer_id: str) -> dict[str, Any]:
     actor = request.actor
     found = customer_360(actor, customer_id)
-    task = tasks_for(actor, customer_id=customer_id).order_by("-is_main", "-priority", "due_at").first()
+    task = tasks_for(actor, customer_id=customer_id, held=False).order_by("-is_main", "-priority", "due_at").first()
     context = _bridge(request) | {
-        "c": found, "task": task, "talk": talk_of(task) if task else None, "offer": offer_of(task) if task else None,
+        "c": found, "task": task, "offer": offer_of(task) if task else None,
         "quick": QUICK, "key": secrets.token_hex(12), "given": {}, "undo": request.GET.get("undo", ""),
     }  # fmt: skip
+    context |= talk_in(talk_of(task) if task else None, context)
     if actor.may("material.send"):
         shown = []
         for material in [m for m in materials_for(actor, customer_id) if m.channel == "wecom"][:MOST_MATERIAL]:

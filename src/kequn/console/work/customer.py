@@ -41,7 +41,8 @@ from kequn.ops.workbench.services import (
     start_contact,
     undo_outcome,
 )
-from kequn.ops.workbench.talks import products_named, talk_for, talk_of
+from kequn.ops.workbench.states import OPEN
+from kequn.ops.workbench.talks import Talk, products_named, talk_for, talk_of
 from kequn.ops.workbench.today import day_tasks, next_task
 
 REACHED = (
@@ -137,8 +138,19 @@ def _of_task(request: Request, row: Any) -> dict[str, Any]:
     except NotAllowed:  # she left the bank, or was given to somebody else, while the task stood open
         context["gone"] = True
     else:
-        context["talk"] = talk_of(row)
+        is_held = row.is_held and row.state == OPEN
+        context |= {"is_held": is_held, "may_talk": not (is_held or context["c"].standing.has_left)}
+        context |= talk_in(talk_of(row), context)
     return context
+
+
+def talk_in(talk: Talk | None, context: dict[str, Any]) -> dict[str, Any]:
+    """Return what a page shows of a talk track: without the offer where it may not be made, with the task that could mend it."""
+    shown: dict[str, Any] = {"talk": talk}
+    if talk is not None and talk.is_refused:
+        tests = [t for t in context["c"].tasks if t.kind in ("retest", "risk_expiry")]
+        shown |= {"offer": None, "test": tests[0] if tests and talk.waits_for_test else None}
+    return shown
 
 
 # -- the customer -------------------------------------------------------------------------------------------------------
@@ -150,7 +162,7 @@ def customer(request: Request, customer_id: str) -> HttpResponse:
     context = _of_customer(request, customer_id)
     offer = request.GET.get("offer", "")
     if offer:
-        context |= {"talk": talk_for(request.actor, customer_id, offer), "chosen_offer": offer}
+        context |= {"chosen_offer": offer} | talk_in(talk_for(request.actor, customer_id, offer), context)
     return render(request, "work/customer.html", context)
 
 

@@ -40,7 +40,7 @@ FLAGGED = lazy("备注里的号码已隐去：备注不保存号码。")
 @page("task.work")
 def grid(request: Request) -> HttpResponse:
     """Record several results on one page; what was typed stays where a row is wrong."""
-    rows = tasks_for(request.actor)
+    rows = tasks_for(request.actor, held=False)
     found = Paginator(rows, ROWS).get_page(request.GET.get("page"))
     context: dict[str, Any] = {
         "found": found,

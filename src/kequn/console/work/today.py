@@ -10,7 +10,6 @@ from django.utils.translation import get_language
 
 from kequn.console.access import Request, page
 from kequn.console.words import word_for
-from kequn.core.gate import BY_CODE
 from kequn.ops.customers.queries import people_for
 from kequn.ops.runtime import now
 from kequn.ops.sources.queries import data_date
@@ -30,7 +29,6 @@ def today(request: Request) -> HttpResponse:
         "t": found, "urgent": rows[:MOST_URGENT], "others": rows[MOST_URGENT:], "kind": kind, "at": now(),
         "data_date": data_date(), "data_faults": (), "undo": request.GET.get("undo", ""),
         "kinds": [(k, KINDS[k].to(get_language() or "zh"), n) for k, n in sorted(found.by_kind.items(), key=_most)],
-        "held": [(_title(code), n) for code, n in found.held.items()], "n_held": sum(found.held.values()),
         "without_customers": not rows and not found.done and not people_for(request.actor).exists(),
     }  # fmt: skip
     return render(request, "work/today.html", context)
@@ -49,12 +47,6 @@ def _shown(row: Row) -> dict[str, Any]:
         "is_overdue": row.is_overdue, "is_promise": row.kind in PROMISES,
         "also": [(t, KINDS[t.kind].to(language)) for t in row.also], "test": row.test,
         "until": task.due_at if row.kind in PROMISES else task.expires_at or task.due_at,
-        "no_offer": [_title(c) for c in blocked.get("offer", ())],
-        "cure": BY_CODE[blocked["offer"][0]].cure.to(language) if blocked.get("offer") else "",
-        "no_call": [_title(c) for c in blocked.get("call", ())],
+        "no_offer": blocked.get("offer", ()), "no_call": blocked.get("call", ()),
         "by": word_for("channel", task.channel),
     }  # fmt: skip
-
-
-def _title(code: str) -> str:
-    return BY_CODE[code].title.to(get_language() or "zh") if code in BY_CODE else code

@@ -23,7 +23,8 @@ SHOWN = 30
 def tasks(request: Request) -> HttpResponse:
     """List one's tasks; on a wide window the first one stands open beside the list."""
     due, closed = request.GET.get("due", ""), request.GET.get("state") == "done"
-    rows = tasks_for(request.actor, due=due if due in DUES else None, state="done" if closed else "open")
+    held = None if closed else due == "held"
+    rows = tasks_for(request.actor, due=due if due in DUES else None, state="done" if closed else "open", held=held)
     found = Paginator(rows.order_by("-score", "due_at", "pk"), SHOWN).get_page(request.GET.get("page"))
     context = {
         "found": found, "people": people_by_id(request.actor, [t.customer_id for t in found]), "due": due, "dues": DUES, "closed": closed,

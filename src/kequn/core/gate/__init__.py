@@ -6,7 +6,7 @@ from kequn.core.gate.decide import ALLOW, BLOCK, HOLD, RULES_VERSION, VERDICTS, 
 from kequn.core.gate.facts import CHANNELS, Candidates, Content, Facts, Proposal, Touches, blank_facts
 from kequn.core.gate.overlay import Overlay, empty, rows
 from kequn.core.gate.quiet import is_quiet, next_allowed
-from kequn.core.gate.rules import BY_CODE, RULES, STEPS, Rule
+from kequn.core.gate.rules import BY_CODE, RULES, STEPS, Rule, cures_of
 
 __all__ = [
     "ALLOW",
@@ -31,6 +31,7 @@ __all__ = [
     "Touches",
     "blank_facts",
     "contactable",
+    "cures_of",
     "decide",
     "empty",
     "facts_from",

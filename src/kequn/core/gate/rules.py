@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -276,6 +277,11 @@ def codes_of(mask: int) -> tuple[str, ...]:
     ('UNKNOWN_CUSTOMER', 'MINOR')
     """
     return tuple(rule.code for position, rule in enumerate(RULES) if mask >> position & 1)
+
+
+def cures_of(codes: Iterable[str]) -> tuple[Text, ...]:
+    """Return what would let a touch through, one cure a code, in order."""
+    return tuple(BY_CODE[code].cure for code in codes)
 
 
 def bits_of(verdict: Literal["hold", "block"]) -> np.uint64:

@@ -140,7 +140,7 @@ def hand_over(actor: Actor, customer_id: str, name: str, *, key: str, fingerprin
     if found.codes:
         raise Conflict(
             "The gate does not let this pass.",
-            hint=found.cure.to("en") if found.cure else "",
+            hint=" ".join(cure.to("en") for cure in found.cures),
             codes=",".join(found.codes),
         )
     if not key.strip():

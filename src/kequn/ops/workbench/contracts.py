@@ -221,7 +221,8 @@ class Step:
     """By which she may be reached with it now."""
     codes: tuple[str, ...] = ()
     """Where none is open: every rule that says no."""
-    cure: Text | None = None
+    cures: tuple[Text, ...] = ()
+    """What would open it, one a code."""
     hold_until: datetime | None = None
 
     @property
@@ -261,7 +262,7 @@ class Customer360:
     as_of: date | None
     standing: Standing
     tasks: Sequence[Any]
-    """Open ones, the most urgent first."""
+    """Open ones that the gate lets be worked, the most urgent first."""
     reveals: int
     """Values that the reader saw in clear within a day."""
     reveals_limit: int

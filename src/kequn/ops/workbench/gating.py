@@ -14,10 +14,12 @@ from kequn.core.desk import words_for
 from kequn.core.gate import BY_CODE, RULES, Candidates, Content, Facts, Proposal, decide, proposal_from
 from kequn.core.spec.campaign import ContactPolicySpec, Purpose
 from kequn.core.spec.desk import DeskPolicySpec
-from kequn.ops.audiences.queries import OPEN_TALK, facts_about
+from kequn.core.spec.offer import OfferSpec
+from kequn.ops.audiences.queries import OPEN_TALK, facts_about, ordinals
 from kequn.ops.catalog import queries as catalog
-from kequn.ops.runtime import engine
+from kequn.ops.runtime import engine, now
 from kequn.ops.workbench.candidates import Candidate, evening, known_keys, offered
+from kequn.ops.workbench.customer import decide_for_rm
 
 WAYS = ("call", "wecom")
 """How an RM reaches a customer."""
@@ -50,6 +52,39 @@ def gated(
     return rows + _retests(rows, policy, facts, rules, at=at, as_of=as_of, zone=zone)
 
 
+def offer_codes(customer_id: str, offer: str, channel: str) -> tuple[str, ...]:
+    """Return the rules that stand against making an offer to a customer now, whatever the hour and however often she was reached.
+
+    An offer that is not in the catalogue any more has none.
+
+    Raises:
+        UnknownDefinition: no contact policy was approved, so nobody may be contacted.
+    """
+    version = catalog.newest("offer", offer)
+    if version is None:
+        return ()
+    ordinal = int(ordinals([customer_id])[0])
+    if ordinal < 0:
+        return ("UNKNOWN_CUSTOMER",)
+    proposal = _proposal(version.spec)
+    decisions = decide_for_rm(ordinal, _way(channel), proposal, policy=catalog.policy(), now=now())
+    return tuple(_against_the_offer(int(decisions.failing[0])))
+
+
+def _way(channel: str) -> str:
+    """A visit needs what a call needs."""
+    return channel if channel in WAYS else "call"
+
+
+def _proposal(offer: OfferSpec) -> Proposal:
+    return proposal_from(engine(), offer, dict.fromkeys(WAYS, Content(approved=True, has_opt_out=True)))
+
+
+def _against_the_offer(mask: int) -> list[str]:
+    """How she is reached is said of the ways; of the offer what stands against the offer itself."""
+    return [code for code in _codes(mask) if code not in _OF_THE_WAY]
+
+
 def _ways(
     rows: Sequence[Candidate], who: npt.NDArray[np.uint32], policy: DeskPolicySpec, facts: Facts,
     rules: ContactPolicySpec, at: datetime,
@@ -76,23 +111,18 @@ def _mark(row: Candidate, masks: Mask) -> None:
 def _offers(
     rows: Sequence[Candidate], who: npt.NDArray[np.uint32], facts: Facts, rules: ContactPolicySpec, at: datetime
 ) -> None:
-    by_offer: dict[str, list[int]] = {}
+    by_offer: dict[tuple[str, str], list[int]] = {}
     for position, row in enumerate(rows):
         if row.offer and not row.is_held:
-            by_offer.setdefault(row.offer, []).append(position)
-    for name, there in sorted(by_offer.items()):
+            by_offer.setdefault((row.offer, _way(row.channel)), []).append(position)
+    for (name, way), there in sorted(by_offer.items()):
         newest = catalog.newest("offer", name)
         if newest is None:
             continue
-        said = dict.fromkeys(WAYS, Content(approved=True, has_opt_out=True))
-        proposal = proposal_from(engine(), newest.spec, said)
-        failing = _failing(who[there], ("call",), proposal, facts, rules, at, "marketing")
+        failing = _failing(who[there], (way,), _proposal(newest.spec), facts, rules, at, "marketing")
         for position, mask in zip(there, failing[0].tolist(), strict=True):
-            row = rows[position]
-            # how she is reached is said of the ways; of the offer what stands against the offer itself
-            codes = [c for c in _codes(mask) if c not in _OF_THE_WAY]
-            if codes:
-                row.blocked["offer"] = codes
+            if codes := _against_the_offer(mask):
+                rows[position].blocked["offer"] = codes
 
 
 def _retests(

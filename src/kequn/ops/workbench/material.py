@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 
 from kequn.core.errors import Conflict, InvalidSpec, KequnError, NotAllowed, UnknownDefinition, Where
-from kequn.core.gate import ALLOW, BY_CODE, HOLD, Content, Decisions, Proposal, proposal_from
+from kequn.core.gate import ALLOW, BY_CODE, HOLD, Content, Decisions, Proposal, cures_of, proposal_from
 from kequn.core.spec.base import Text
 from kequn.core.spec.campaign import ContactPolicySpec
 from kequn.core.spec.merge import compile_text
@@ -62,7 +62,8 @@ class MaterialPreview:
     body: str
     codes: tuple[str, ...]
     """Every rule of the gate that says no; none: it may leave."""
-    cure: Text | None
+    cures: tuple[Text, ...]
+    """What would let it leave, one a code."""
     hold_until: datetime | None
     in_service: bool
     """Whether the channel is connected."""
@@ -98,13 +99,13 @@ def preview_material(actor: Actor, customer_id: str, name: str) -> MaterialPrevi
     material, template = _in_use(name)
     subject, body = filled(material_values(actor, person, material), template)
     decisions = _decided(customer_id, material, template, moment=now())
-    codes, cure, hold_until = gate_words(decisions)
+    codes, cures, hold_until = gate_words(decisions)
     return MaterialPreview(
         material=material,
         subject=subject,
         body=body,
         codes=codes,
-        cure=cure,
+        cures=cures,
         hold_until=hold_until,
         in_service=material.channel in delivery.channels(),
     )
@@ -164,13 +165,10 @@ def _at_sending(touch: Pending, row: Any, moment: datetime) -> Verdict:
     return verdict_of(decisions, moment)
 
 
-def gate_words(decisions: Decisions | None) -> tuple[tuple[str, ...], Text | None, datetime | None]:
-    """Return what a preview says of a gate's decision on one touch: its codes, the cure of the first, until when it is held."""
-    if decisions is None:
-        return ("UNKNOWN_CUSTOMER",), BY_CODE["UNKNOWN_CUSTOMER"].cure, None
-    codes = decisions.codes(0)
-    cure = BY_CODE[codes[0]].cure if codes else None
-    return codes, cure, decisions.held_until(0) if decisions.verdict[0] == HOLD else None
+def gate_words(decisions: Decisions | None) -> tuple[tuple[str, ...], tuple[Text, ...], datetime | None]:
+    """Return what a preview says of a gate's decision on one touch: its codes, the cure of each, until when it is held."""
+    codes = ("UNKNOWN_CUSTOMER",) if decisions is None else decisions.codes(0)
+    return codes, cures_of(codes), None if decisions is None else decisions.held_until(0)
 
 
 def verdict_of(decisions: Decisions | None, moment: datetime) -> Verdict:
@@ -189,14 +187,16 @@ def refuse_blocked(decisions: Decisions | None, policy: ContactPolicySpec) -> No
     """Refuse what the gate does not let pass now; ``None``: the bank does not know the customer.
 
     Raises:
-        Blocked: with every reason, and the cure of the first or until when it waits.
+        Blocked: with every reason, and its cure or until when it waits.
     """
     if decisions is not None and decisions.verdict[0] == ALLOW:
         return
-    codes, cure, until = gate_words(decisions)
+    codes, cures, until = gate_words(decisions)
     raise Blocked(
         "; ".join(BY_CODE[code].title.to("en") for code in codes) + ".",
-        hint=f"Wait until {until.astimezone(ZoneInfo(policy.zone)):%m-%d %H:%M}." if until else cure and cure.to("en"),
+        hint=f"Wait until {until.astimezone(ZoneInfo(policy.zone)):%m-%d %H:%M}."
+        if until
+        else " ".join(cure.to("en") for cure in cures),
         codes=",".join(codes),
     )
 

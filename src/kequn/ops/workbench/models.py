@@ -236,7 +236,7 @@ class StaffDay(models.Model):
     given = models.PositiveIntegerField()
     later = models.PositiveIntegerField()
     held = models.JSONField(default=dict)
-    """Occasions that may not be followed, by the rule of the gate."""
+    """Customers with an occasion that may not be followed, by each rule of the gate that says no."""
 
     class Meta:
         ordering = ["-day", "staff_no"]

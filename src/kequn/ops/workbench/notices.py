@@ -65,7 +65,7 @@ class NoticePreview:
     body: str = ""
     codes: tuple[str, ...] = ()
     """Every rule of the gate that says no; none: it may leave."""
-    cure: Text | None = None
+    cures: tuple[Text, ...] = ()
     hold_until: datetime | None = None
     trouble: KequnError | None = None
     """Why there is nothing to send at all: told already, a message under way, a field without a value."""
@@ -108,8 +108,8 @@ def preview_notices(actor: Actor, notice_ids: Collection[int], name: str) -> lis
         except KequnError as trouble:
             found.append(NoticePreview(row.pk, row.customer_id, trouble=trouble))
             continue
-        codes, cure, until = gate_words(_decided(row.customer_id, template, moment=moment))
-        found.append(NoticePreview(row.pk, row.customer_id, subject, body, codes, cure, until))
+        codes, cures, until = gate_words(_decided(row.customer_id, template, moment=moment))
+        found.append(NoticePreview(row.pk, row.customer_id, subject, body, codes, cures, until))
     return found
 
 

@@ -79,7 +79,7 @@ class _Drawn:
     rows: list[Candidate]
     given: Counter[str] = field(default_factory=Counter)
     later: Counter[str] = field(default_factory=Counter)
-    held: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    held: dict[str, dict[str, set[str]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(set)))
     to_remote: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -133,13 +133,13 @@ def _place_people(rows: list[Candidate], policy: DeskPolicySpec, day: date) -> l
 
 
 def _leave_out(drawn: _Drawn) -> None:
-    """What may not be followed at all is no task; who would have worked it is told how many, and by which rule."""
+    """What may not be followed at all is no task; who would have worked it is told whom, and by which rules."""
     kept = []
     for row in drawn.rows:
         if row.is_held:
             drawn.counts["held"] += 1
-            for code in row.blocked.get("call", ())[:1]:
-                drawn.held[row.worker][code] += 1
+            for code in {code for codes in row.blocked.values() for code in codes}:
+                drawn.held[row.worker][code].add(row.customer_id)
             if row.pk is None:
                 continue
         kept.append(row)
@@ -255,7 +255,7 @@ def _write(drawn: _Drawn, policy: DeskPolicySpec, *, as_of: date, day: date, at:
         [
             StaffDay(
                 day=day, staff_no=s, capacity=min(capacity.get(s, 0), policy.list_length), given=drawn.given[s], later=drawn.later[s],
-                held=dict(sorted(drawn.held[s].items())) if s in drawn.held else {},
+                held={code: sorted(who) for code, who in sorted(drawn.held[s].items())} if s in drawn.held else {},
             )
             for s in staff
         ],

@@ -72,7 +72,9 @@ def customer_360(actor: Actor, customer_id: str) -> Customer360:
         person=person,
         as_of=as_of,
         standing=standing_of(tags, bank_today(), specs),
-        tasks=list(tasks_for(actor, customer_id=customer_id)[:CONTACTS_SHOWN]) if actor.may("task.view") else [],
+        tasks=list(tasks_for(actor, customer_id=customer_id, held=False)[:CONTACTS_SHOWN])
+        if actor.may("task.view")
+        else [],
         reveals=reveals_within_a_day(actor),
         reveals_limit=REVEALS_A_DAY,
     )

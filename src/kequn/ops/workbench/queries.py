@@ -32,15 +32,19 @@ def tasks_for(
     staff_no: str | None = None,
     due: str | None = None,
     customer_id: str | None = None,
+    held: bool | None = None,
 ) -> QuerySet[Task]:
-    """Return tasks, the most urgent first. ``due`` is ``today`` (with what is overdue), ``overdue`` or ``later``."""
+    """Return tasks, the most urgent first. ``due`` is ``today`` (with what is overdue), ``overdue`` or ``later``.
+
+    ``held`` asks for those about which the gate lets nothing be done, or for the others; both where it is not said.
+    """
     actor.must("task.view")
     rows = Task.objects.all()
     if actor.role in OWN_BOOK:
         rows = rows.filter(staff_no=actor.staff_no).exclude(staff_no="")
     elif (codes := branch_codes_for(actor)) is not None:
         rows = rows.filter(branch_code__in=codes)
-    wanted = {"state": state, "campaign": campaign, "staff_no": staff_no, "customer_id": customer_id}
+    wanted = {"state": state, "campaign": campaign, "staff_no": staff_no, "customer_id": customer_id, "is_held": held}
     rows = rows.filter(**{name: value for name, value in wanted.items() if value is not None})
     moment, evening = now(), end_of_day()
     match due:
@@ -83,13 +87,18 @@ def follow_ups_for(actor: Actor, *, customer_id: str | None = None, task_id: int
 
 
 def task_counts(actor: Actor) -> dict[str, int]:
-    """Return how many tasks are open, due today, overdue and done today (the head of the page)."""
+    """Return how many tasks are open, due today, overdue, held by the gate and done today (the head of the page).
+
+    What is held counts as held alone: nothing may be done about it.
+    """
     evening = end_of_day()
-    is_open, is_done = Q(state=states.OPEN), Q(state=states.DONE, closed_at__gte=evening - timedelta(days=1))
+    is_open, is_held = Q(state=states.OPEN, is_held=False), Q(state=states.OPEN, is_held=True)
+    is_done = Q(state=states.DONE, closed_at__gte=evening - timedelta(days=1))
     wanted = {
         "open": is_open, "today": is_open & Q(due_at__lte=evening), "overdue": is_open & Q(due_at__lt=now()), "done": is_done,
+        "held": is_held,
     }  # fmt: skip
-    rows = tasks_for(actor, state=None).filter(is_open | is_done)
+    rows = tasks_for(actor, state=None).filter(Q(state=states.OPEN) | is_done)
     return rows.aggregate(**{name: Count("pk", filter=which) for name, which in wanted.items()})
 
 

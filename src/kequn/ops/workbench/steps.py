@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kequn.core.gate import ALLOW, BY_CODE, HOLD, Candidates, Content, Decisions, Facts, Proposal, decide
+from kequn.core.gate import ALLOW, HOLD, Candidates, Content, Decisions, Facts, Proposal, cures_of, decide
 from kequn.core.gate.facts import COLUMN
 from kequn.core.spec.base import Text
 from kequn.core.spec.campaign import ContactPolicySpec
@@ -239,7 +239,7 @@ def _gated(step: Step, decisions: Decisions, rows: range) -> Step:
     nearest = min(rows, key=lambda row: (decisions.verdict[row], len(decisions.codes(row))))
     codes = decisions.codes(nearest)
     until = decisions.held_until(nearest) if decisions.verdict[nearest] == HOLD else None
-    return _with(step, codes=codes, cure=BY_CODE[codes[0]].cure, hold_until=until)
+    return _with(step, codes=codes, cures=cures_of(codes), hold_until=until)
 
 
 def _with(step: Step, **changes: Any) -> Step:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kequn.core.errors import UnknownDefinition
+from kequn.core.gate import cures_of
 from kequn.core.spec.base import Text
 from kequn.core.spec.offer import TalkTrackSpec
 from kequn.ops.audiences.queries import bank_today
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.customers.queries import person_for
 from kequn.ops.orgs.actor import Actor
+from kequn.ops.workbench.gating import CURED_BY_TEST, offer_codes
 from kequn.ops.workbench.models import Task
 
 NOT_A_DEPOSIT = Text(
@@ -49,12 +52,31 @@ class Talk:
     track: TalkTrackSpec | None
     """``None``: there is no approved one, or not any more; ``why`` says which."""
     why: str = ""
-    """``none``, ``retired``, ``expired``."""
+    """``none``, ``retired``, ``expired``, ``blocked``, ``no_policy``."""
     disclosure: Text | None = None
+    codes: tuple[str, ...] = ()
+    """Why the offer may not be made to this customer: every rule of the gate that says no; then nothing is said of it."""
+    cures: tuple[Text, ...] = ()
+    """What would let it be made, one a code."""
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the offer may not be made, and nothing be said of it."""
+        return self.why in ("blocked", "no_policy")
+
+    @property
+    def waits_for_test(self) -> bool:
+        """Whether a new risk test would help."""
+        return bool(CURED_BY_TEST & {*self.codes})
 
 
 def talk_of(task: Task) -> Talk | None:
-    """Return the talk track of a task in the very version that was approved for it; ``None`` where it has none."""
+    """Return the talk track of a task in the very version that was approved for it; ``None`` where it has none.
+
+    The gate is asked now whether the offer may be made: what it closes is not to be talked of.
+    """
+    if task.offer and (refused := _refused(task.customer_id, task.offer, task.channel)):
+        return refused
     if not task.talk_track:
         return _for_offer(task.offer) if task.offer else None
     track = catalog.by_fingerprint("talk_track", task.talk_track)
@@ -66,18 +88,27 @@ def talk_of(task: Task) -> Talk | None:
 
 
 def talk_for(actor: Actor, customer_id: str, offer: str) -> Talk:
-    """Return the approved talk track for a customer and an offer.
+    """Return the approved talk track for a customer and an offer, unless the gate says that she may not be offered it now.
 
     Raises:
         NotAllowed: the customer is not within the actor's scope.
     """
     person_for(actor, customer_id)
-    return _for_offer(offer)
+    return _refused(customer_id, offer, "call") or _for_offer(offer)
 
 
 def products_named() -> list[tuple[str, str, str]]:
     """Return (code, name, English name) of the bank's products, to choose from."""
     return [(p.code, p.name, p.name_en or p.name) for p in catalog.products().values()]
+
+
+def _refused(customer_id: str, offer: str, channel: str) -> Talk | None:
+    """Ask the gate about an offer; ``None``: it may be made."""
+    try:
+        codes = offer_codes(customer_id, offer, channel)
+    except UnknownDefinition:
+        return Talk(None, "no_policy")
+    return Talk(None, "blocked", codes=codes, cures=cures_of(codes)) if codes else None
 
 
 def _for_offer(offer: str) -> Talk:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -25,6 +26,8 @@ from kequn.ops.workbench.queries import end_of_day, tasks_for
 
 PROMISES = ("appointment", "promise")
 """Kinds that a task is shown as while the customer's next time stands."""
+HELD_SHOWN = 10
+"""Customers who are named under one rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,16 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldBy:
+    """One rule of the gate, and the customers of the book whom it keeps from being contacted."""
+
+    code: str
+    n: int
+    people: tuple[MaskedPerson, ...]
+    """The first of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Today:
     """One person's day (今日)."""
 
@@ -62,8 +75,10 @@ class Today:
     """Of those done today, how many closed by themselves."""
     value_cny: Decimal
     later: int
-    held: dict[str, int] = field(default_factory=dict)
-    """Occasions that may not be followed, by the rule of the gate; as of the morning."""
+    held: tuple[HeldBy, ...] = ()
+    """Who has an occasion that may not be followed; as of the morning."""
+    n_held: int = 0
+    """How many they are: several rules may stand against one."""
     planned: bool = False
 
 
@@ -88,6 +103,8 @@ def today_for(actor: Actor, *, kind: str = "") -> Today:
     words = _words_of_promises(shown)
     counts, done, value = _counts(actor, day)
     waiting = counts[kind] if kind else sum(counts.values())
+    # a plan of an earlier version only says how many
+    held = {code: who for code, who in plan.held.items() if isinstance(who, list)} if plan else {}
     return Today(
         day=day,
         rows=tuple(
@@ -101,7 +118,8 @@ def today_for(actor: Actor, *, kind: str = "") -> Today:
             for task in shown
         ),
         by_kind=dict(counts), total=sum(counts.values()), behind=max(waiting - len(shown), 0), done=sum(done.values()),
-        settled=done[states.BOUGHT], value_cny=value, later=plan.later if plan else 0, held=plan.held if plan else {},
+        settled=done[states.BOUGHT], value_cny=value, later=plan.later if plan else 0, held=_held(actor, held),
+        n_held=len(set().union(*held.values())),
         planned=plan is not None,
     )  # fmt: skip
 
@@ -186,6 +204,14 @@ def _offer(task: Task) -> Text | None:
     """The offer's title, as it was when the task was made."""
     title = task.facts.get("offer")
     return Text(zh=title["zh"], en=title["en"]) if isinstance(title, dict) else None
+
+
+def _held(actor: Actor, held: Mapping[str, list[str]]) -> tuple[HeldBy, ...]:
+    """Return the rules that keep the most from being contacted first; whom the actor lost since the morning is not named."""
+    first = {code: who[:HELD_SHOWN] for code, who in held.items()}
+    people = people_by_id(actor, sorted({c for who in first.values() for c in who})) if held else {}
+    rules = [HeldBy(code, len(who), tuple(people[c] for c in first[code] if c in people)) for code, who in held.items()]
+    return tuple(sorted(rules, key=lambda h: (-h.n, h.code)))
 
 
 def _counts(actor: Actor, day: date) -> tuple[Counter[str], Counter[str], Decimal]:
