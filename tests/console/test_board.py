@@ -13,13 +13,14 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from kequn.core.gate.rules import BY_CODE
 from kequn.ops.board import services
 from kequn.ops.board.models import Target
 from kequn.ops.orgs.actor import system_actor
 from kequn.ops.orgs.models import Branch, User
-from kequn.ops.workbench.models import Task
+from kequn.ops.workbench.models import HeldOutflow, Task
 from tests.console.conftest import *  # noqa: F403 - fixtures
-from tests.ops.bank import Cast
+from tests.ops.bank import Cast, customer_id
 from tests.ops.conftest import NOW
 from tests.ops.test_board import YESTERDAY, contact, task
 
@@ -105,6 +106,21 @@ def test_the_board_says_how_many_large_outflows_wait_until_the_customer_is_reach
     assert waiting in desk("liqiang").get("/team/").content.decode()
     contact(row, at=NOW)
     assert "大额流出还没有" not in desk("liqiang").get("/team/").content.decode()
+
+
+def test_an_outflow_nobody_may_call_about_is_shown_with_the_reason_and_without_a_task(office: Cast, desk: Desk) -> None:
+    HeldOutflow.objects.create(
+        key="h", customer_id=customer_id(62), value_cny=Decimal(5_000_000), blocked=["OPTED_OUT"], raised_at=NOW
+    )
+    HeldOutflow.objects.create(
+        key="o", customer_id=customer_id(63), value_cny=Decimal(5_000_000), blocked=["OPTED_OUT"], raised_at=NOW
+    )
+    assert "2 笔大额流出还没有联系上客户" in desk("liqiang").get("/team/").content.decode()
+    page = desk("liqiang").get("/team/outflows/").content.decode()
+    assert f'href="/c/{customer_id(62)}/"' in page
+    assert "不可去电" in page
+    assert BY_CODE["OPTED_OUT"].title.zh in page
+    assert customer_id(63) not in page  # of the other branch
 
 
 def test_head_office_starts_by_branch_and_goes_down(office: Cast, desk: Desk) -> None:

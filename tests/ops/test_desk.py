@@ -23,6 +23,7 @@ from kequn.core.spec.desk import Churn, DeskPolicySpec, Maturity
 from kequn.core.spec.offer import OfferSpec
 from kequn.core.tags import catalogue
 from kequn.ops import runtime
+from kequn.ops.board.queries import escalations_for, unreached_outflows
 from kequn.ops.catalog import services as catalog
 from kequn.ops.customers.models import Person
 from kequn.ops.customers.services import store_people
@@ -389,6 +390,64 @@ def test_a_promise_takes_the_task_off_today_and_brings_it_back_on_its_day(
     plan_day(system_actor())
     first = today_for(cast["wangfang"]).rows[0]
     assert (first.task.pk, first.kind) == (task.pk, "appointment")
+
+
+# -- large outflows before the branch head ------------------------------------------------------------------------------
+
+
+def moves_out(bank: SmallBank, i: int, wan: int, on: date = AS_OF) -> None:
+    bank.add(
+        "transaction", i, transaction_no=i, booked_on=on, direction="out", amount=wan * WAN, category="transfer",
+        is_initiated=True,
+    )  # fmt: skip
+
+
+def consents(bank: SmallBank, i: int, granted: bool) -> None:
+    for row in bank.rows["consent"]:
+        if row["ordinal"] == i:
+            row["granted"] = granted
+
+
+def test_a_large_outflow_about_which_nobody_may_call_stands_before_the_branch_head_with_its_reason(
+    bank: SmallBank, cast: Cast, bank_runtime: runtime.Runtime
+) -> None:
+    for i, wan in ((0, 500), (2, 300), (4, 100), (6, 30), (1, 900)):
+        moves_out(bank, i, wan)
+    consents(bank, 0, False)
+    consents(bank, 1, False)
+    bank.add("service", 2, service_no=2, happened_on=AS_OF, kind="complaint", status="open")
+    publish(bank)
+    plan_day(system_actor())
+    plan_day(system_actor())  # the same morning again tells nothing twice
+    assert set(Task.objects.filter(kind="large_out").values_list("customer_id", flat=True)) == {
+        customer_id(4), customer_id(6),
+    }  # fmt: skip
+    silent, complains, called = escalations_for(cast["liqiang"])
+    assert [e.customer_id for e in (silent, complains, called)] == [customer_id(0), customer_id(2), customer_id(4)]
+    assert (silent.value_cny, silent.task_id, silent.staff_no, silent.state) == (5_000_000, None, "R001", "waiting")
+    assert silent.blocked == ("OPTED_OUT",)
+    assert "COMPLAINT" in complains.blocked
+    assert (called.task_id is not None, called.blocked) == (True, ())
+    assert unreached_outflows(cast["liqiang"]) == 3
+    about = Task.objects.get(customer_id=customer_id(0), kind="maturing")
+    record_outcome(cast["wangfang"], about.pk, key="k", contact="connected", intent="considering")
+    assert [e.state for e in escalations_for(cast["liqiang"])] == ["waiting", "waiting", "reached"]
+    assert unreached_outflows(cast["liqiang"]) == 2
+
+
+def test_an_outflow_that_may_be_followed_after_all_becomes_a_task_and_stands_once(
+    bank: SmallBank, cast: Cast, bank_runtime: runtime.Runtime
+) -> None:
+    moves_out(bank, 0, 500)
+    consents(bank, 0, False)
+    publish(bank)
+    plan_day(system_actor())
+    consents(bank, 0, True)
+    bank_runtime.clock = lambda: datetime(2026, 7, 2, 2, tzinfo=UTC)
+    publish(bank, date(2026, 7, 1))
+    plan_day(system_actor())
+    (found,) = escalations_for(cast["liqiang"])
+    assert (found.task_id is not None, found.blocked) == (True, ())
 
 
 # -- other hands --------------------------------------------------------------------------------------------------------

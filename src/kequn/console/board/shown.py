@@ -120,7 +120,10 @@ def columns_of(board: Board) -> tuple[Column, ...]:
     named = lazy("网点") if board.by == "branch" else lazy("客户经理")
     return (
         Column(named, lambda row: row.name, "name"),
-        *(Column(title_of(code, board), getter(code), code, number=True, hint=means_of(code)) for code in codes_of(board)),
+        *(
+            Column(title_of(code, board), getter(code), code, number=True, hint=means_of(code))
+            for code in codes_of(board)
+        ),
     )
 
 

@@ -130,12 +130,16 @@ class MovePlan:
 class Escalation:
     """A large outflow before the branch head: who has it, and whether the customer was reached since."""
 
-    task_id: int
+    task_id: int | None
+    """``None``: the gate lets nobody call, so it is no task."""
     customer_id: str
     staff_no: str
+    """Who works the task, or owns the customer; empty: nobody."""
     branch_code: str
     value_cny: Decimal
     raised_at: datetime
+    blocked: tuple[str, ...]
+    """The rules of the gate that keep everybody from calling."""
     state: str
     """``waiting``: nobody tried; ``tried``: not reached yet; ``reached``: contact confirmed."""
     last_at: datetime | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,7 +18,7 @@ from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import branches_for
 from kequn.ops.runtime import now
-from kequn.ops.workbench.queries import follow_ups_for, tasks_for
+from kequn.ops.workbench.queries import follow_ups_for, held_outflows_for, tasks_for
 
 USUAL_CNY = Decimal(500_000)
 """From this amount on an outflow is put before the branch head, where the branch says nothing else."""
@@ -30,26 +31,34 @@ KEEP: Any = object()
 def escalations_for(actor: Actor) -> list[Escalation]:
     """Return the large outflows of the last two weeks within the actor's branches: who waits first, then the largest.
 
-    An outflow counts as answered when the customer herself was reached after it was raised, on whatever task.
+    An outflow counts as answered when the customer herself was reached after it was raised, on whatever task. One about which
+    the gate lets nobody call stands here too, with the rules that keep everybody from it: there is a head to decide.
     """
     actor.must("task.assign")
     tasks = list(_large(actor).order_by("-value_cny", "id")[:MOST])
-    since = min((t.created_at for t in tasks), default=now())
+    held = list(_held(actor)[:MOST])
+    since = min((row.at for row in (*tasks, *held)), default=now())
     words: dict[str, list[Any]] = {}
-    for word in follow_ups_for(actor).filter(customer_id__in=[t.customer_id for t in tasks], at__gte=since):
+    ids = {row.customer_id for row in (*tasks, *held)}
+    for word in follow_ups_for(actor).filter(customer_id__in=ids, at__gte=since):
         words.setdefault(word.customer_id, []).append(word)
-    found = [_escalation(t, [w for w in words.get(t.customer_id, []) if w.at >= t.created_at]) for t in tasks]
+    found = [_escalation(t, t.pk, t.blocked.get("call", ()) if t.is_held else (), words) for t in tasks]
+    found += [_escalation(h, None, h.blocked, words) for h in held]
     order = ("waiting", "tried", "reached")
-    return sorted(found, key=lambda e: (order.index(e.state), -e.value_cny, e.task_id))
+    return sorted(found, key=lambda e: (order.index(e.state), -e.value_cny, e.customer_id))[:MOST]
 
 
 def unreached_outflows(actor: Actor) -> int:
     """Return for how many large outflows nobody has reached the customer yet (for the head of the board)."""
     actor.must("task.assign")
     reached = follow_ups_for(actor).filter(
-        customer_id=OuterRef("customer_id"), at__gte=OuterRef("created_at"), contact="connected"
+        customer_id=OuterRef("customer_id"), at__gte=OuterRef("at"), contact="connected"
     )
-    return _large(actor).filter(~Exists(reached)).count()
+    tasks, held = (
+        rows.filter(~Exists(reached)).order_by().values_list("customer_id", "at")
+        for rows in (_large(actor), _held(actor))
+    )
+    return tasks.union(held, all=True).count()
 
 
 def set_branch_fact(
@@ -86,18 +95,28 @@ def facts_for(actor: Actor) -> QuerySet[Any]:
 
 
 def _large(actor: Actor) -> QuerySet[Any]:
-    """The outflows of the last two weeks within the actor's branches that are as large as each branch said, or as usual."""
+    """The tasks about outflows of the last two weeks within the actor's branches that are large enough."""
+    return _above(tasks_for(actor, state=None).filter(kind="large_out").annotate(at=F("created_at")))
+
+
+def _held(actor: Actor) -> QuerySet[Any]:
+    """Those among the outflows that are no tasks because the gate lets nobody call."""
+    return _above(held_outflows_for(actor).annotate(at=F("raised_at")))
+
+
+def _above(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Those of the last two weeks that are as large as each branch said, or as usual."""
     above = BranchFact.objects.filter(branch_code=OuterRef("branch_code")).values("escalate_above_cny")
     usual = Value(USUAL_CNY, output_field=DecimalField(max_digits=18, decimal_places=2))
-    rows = tasks_for(actor, state=None).filter(kind="large_out", created_at__gte=now() - SHOWN_FOR)
-    return rows.filter(value_cny__gte=Coalesce(Subquery(above[:1]), usual))
+    return rows.filter(at__gte=now() - SHOWN_FOR, value_cny__gte=Coalesce(Subquery(above[:1]), usual))
 
 
-def _escalation(task: Any, words: list[Any]) -> Escalation:
-    reached = [w for w in words if w.contact == "connected"]
-    last = (reached or words or [None])[0]
+def _escalation(row: Any, task_id: int | None, blocked: Sequence[str], words: Mapping[str, list[Any]]) -> Escalation:
+    said = [w for w in words.get(row.customer_id, []) if w.at >= row.at]
+    reached = [w for w in said if w.contact == "connected"]
+    last = (reached or said or [None])[0]
     return Escalation(
-        task.pk, task.customer_id, task.staff_no, task.branch_code, task.value_cny, task.created_at,
-        "reached" if reached else "tried" if words else "waiting", last.at if last else None, last.contact if last else "",
+        task_id, row.customer_id, row.staff_no, row.branch_code, row.value_cny, row.at, tuple(blocked),
+        "reached" if reached else "tried" if said else "waiting", last.at if last else None, last.contact if last else "",
         last.intent if last else "",
     )  # fmt: skip

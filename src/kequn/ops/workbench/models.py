@@ -241,3 +241,18 @@ class StaffDay(models.Model):
     class Meta:
         ordering = ["-day", "staff_no"]
         constraints = [models.UniqueConstraint(fields=["day", "staff_no"], name="staff_day_once")]
+
+
+class HeldOutflow(models.Model):
+    """A large outflow about which the gate lets nobody call: no task, and still before the branch head (被拦下的大额流出)."""
+
+    key = models.CharField(max_length=64, unique=True)
+    """That of the task which it would be."""
+    customer_id = models.CharField(max_length=32)
+    value_cny = models.DecimalField(max_digits=18, decimal_places=2)
+    blocked = models.JSONField(default=list)
+    """Rules of the gate, as the last morning asked."""
+    raised_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ["-value_cny", "id"]

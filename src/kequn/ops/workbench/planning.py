@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,11 +27,13 @@ from kequn.ops.workbench import states
 from kequn.ops.workbench.candidates import Candidate, from_found, open_candidates, owners_with_branches
 from kequn.ops.workbench.closing import expire_tasks
 from kequn.ops.workbench.gating import gated
-from kequn.ops.workbench.models import DayPlan, StaffDay, Task
+from kequn.ops.workbench.models import DayPlan, HeldOutflow, StaffDay, Task
 from kequn.ops.workbench.writing import insert_tasks, update_tasks
 
 STANDARD = DeskPolicySpec(name="standard", title=Text(zh="系统默认", en="Built in"))
 """Holds where the bank approved none."""
+OUTFLOW = "large_out"
+OUTFLOWS_KEPT = timedelta(days=31)
 TRIES = 3
 """A task that came into being while the day was planned makes the plan be drawn again."""
 
@@ -80,6 +83,8 @@ class _Drawn:
     given: Counter[str] = field(default_factory=Counter)
     later: Counter[str] = field(default_factory=Counter)
     held: dict[str, dict[str, set[str]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(set)))
+    outflows: list[Candidate] = field(default_factory=list)
+    """Large outflows that may not be followed: their customers' branch heads are told."""
     to_remote: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -141,6 +146,8 @@ def _leave_out(drawn: _Drawn) -> None:
             for code in {code for codes in row.blocked.values() for code in codes}:
                 drawn.held[row.worker][code].add(row.customer_id)
             if row.pk is None:
+                if row.kind == OUTFLOW:
+                    drawn.outflows.append(row)
                 continue
         kept.append(row)
     drawn.rows = kept
@@ -246,6 +253,7 @@ def _write(drawn: _Drawn, policy: DeskPolicySpec, *, as_of: date, day: date, at:
     old, new = [r for r in drawn.rows if r.pk is not None], [r for r in drawn.rows if r.pk is None]
     changed = update_tasks(old)
     insert_tasks(new, at=at)
+    _keep_outflows(drawn.outflows, new, at)
     for reason, ids in sorted(drawn.to_remote.items()):
         send_to_remote(system_actor(), ids, reason=reason)
     staff = sorted({*drawn.given, *drawn.later, *drawn.held} - {""})
@@ -266,3 +274,19 @@ def _write(drawn: _Drawn, policy: DeskPolicySpec, *, as_of: date, day: date, at:
         day=day, defaults={"as_of": as_of, "fingerprint": policy.fingerprint(), "counts": counts, "planned_at": at}
     )
     return plan
+
+
+def _keep_outflows(held: Sequence[Candidate], new: Sequence[Candidate], at: datetime) -> None:
+    """Keep what the gate held today, let go what became a task after all and what nobody looks at any more."""
+    HeldOutflow.objects.filter(raised_at__lt=at - OUTFLOWS_KEPT).delete()
+    HeldOutflow.objects.filter(key__in=[r.key for r in new if r.kind == OUTFLOW]).delete()
+    HeldOutflow.objects.bulk_create(
+        [
+            HeldOutflow(
+                key=r.key, customer_id=r.customer_id, value_cny=Decimal(r.value) / 100, blocked=r.blocked.get("call", []),
+                raised_at=at,
+            )
+            for r in held
+        ],
+        batch_size=500, update_conflicts=True, unique_fields=["key"], update_fields=["value_cny", "blocked"],
+    )  # fmt: skip

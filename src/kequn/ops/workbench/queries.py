@@ -7,18 +7,19 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Max, Min, Q, QuerySet, Sum, Value
+from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum, Value
 
 from kequn.core.errors import NotAllowed
 from kequn.core.spec.offer import OfferSpec, TalkTrackSpec
 from kequn.ops.audiences.queries import bank_today
 from kequn.ops.catalog import queries as catalog
+from kequn.ops.customers.queries import people_for
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import branch_codes_for
 from kequn.ops.orgs.rights import OWN_BOOK
 from kequn.ops.runtime import engine, now
 from kequn.ops.workbench import states
-from kequn.ops.workbench.models import Credit, FollowUp, Task
+from kequn.ops.workbench.models import Credit, FollowUp, HeldOutflow, Task
 
 PROTECTED = timedelta(days=14)
 """An opportunity is worked for so long after the last word on it; other campaigns keep away."""
@@ -84,6 +85,17 @@ def follow_ups_for(actor: Actor, *, customer_id: str | None = None, task_id: int
     rows = FollowUp.objects.filter(task__in=tasks_for(actor, state=None), undone_at__isnull=True).select_related("task")
     rows = rows.filter(customer_id=customer_id) if customer_id else rows
     return rows.filter(task_id=task_id) if task_id else rows
+
+
+def held_outflows_for(actor: Actor) -> QuerySet[HeldOutflow]:
+    """Return the large outflows that the gate keeps everybody from following, of customers the actor reaches.
+
+    Each with her ``branch_code`` and her owner's ``staff_no`` now.
+    """
+    actor.must("task.view")
+    her = people_for(actor).filter(pk=OuterRef("customer_id"))
+    rows = HeldOutflow.objects.annotate(branch_code=Subquery(her.values("branch_code")[:1]))
+    return rows.annotate(staff_no=Subquery(her.values("rm_no")[:1])).filter(Exists(her))
 
 
 def task_counts(actor: Actor) -> dict[str, int]:
