@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,7 +14,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kequn.core.desk import Claim, shares
+from kequn.core.desk import Claim, Part, shares
 from kequn.ops import runtime
 from kequn.ops.board.models import DayFigure
 from kequn.ops.board.services import compute_day
@@ -224,6 +225,51 @@ def test_a_second_task_about_the_purchase_comes_back_too_and_earns_what_is_its_o
     assert not Credit.objects.exists()
 
 
+def divided(bank: SmallBank, wmp: int, fund: int) -> None:
+    """Load, as the day's holdings, what the customer placed in two families (ten thousands)."""
+    picture(bank, BOUGHT_ON, {})
+    for family, wan in (("wmp", wmp), ("fund", fund)):
+        if wan:
+            bank.hold(28, BOUGHT_ON, family, wan * 1_000_000, product_code=PRODUCT[family], opened_on=BOUGHT_ON)
+    publish(bank, BOUGHT_ON)
+
+
+PRODUCT = {"wmp": "WM203", "fund": "FD401"}
+
+
+def earned() -> dict[str, tuple[int, dict[str, int]]]:
+    """Return what each kind of task earned, and by family, in ten thousands."""
+    return {
+        c.task.kind: (int(c.amount_cny) // 10_000, {p["family"]: p["fen"] // 1_000_000 for p in c.parts})
+        for c in Credit.objects.all()
+    }
+
+
+def test_matured_money_that_goes_into_two_families_is_credited_to_one_task_only(bank: SmallBank) -> None:
+    plan_day(system_actor())
+    moment = runtime.now()
+    Task.objects.create(
+        key="list", customer_id=WHO, staff_no="R001", branch_code="0001", kind="campaign", campaign="c", offer="fund_offer",
+        title_zh="名单", due_at=moment + timedelta(days=9), created_at=moment,
+    )  # fmt: skip
+    divided(bank, 20, 13)
+    assert settle() == {"kept": 1, "bought": 1, "credited": 1}
+    assert earned() == {"maturing": (33, {"wmp": 20, "fund": 13})}
+    assert settle() == {}
+    # the load was wrong: the fund is matured money all the same
+    divided(bank, 10, 30)
+    settle()
+    assert earned() == {"maturing": (33, {"wmp": 3, "fund": 30})}
+    # the deposit matured, but little of it stayed: the list's fund is its own
+    divided(bank, 0, 13)
+    settle()
+    assert earned() == {"campaign": (13, {"fund": 13})}
+    divided(bank, 20, 13)
+    settle()
+    assert earned() == {"maturing": (20, {"wmp": 20}), "campaign": (13, {"fund": 13})}
+    assert settle() == {}
+
+
 def test_a_risk_test_that_was_entered_by_mistake_opens_its_task_again(bank: SmallBank) -> None:
     moment = runtime.now()
     task = Task.objects.create(
@@ -330,31 +376,51 @@ def _agrees(shown: dict[date, dict[int, int]]) -> None:
     assert not Task.objects.filter(state="open").exclude(credited_to="").exists()
 
 
-amounts = st.integers(1, 50)
-claims = st.lists(st.tuples(st.integers(0, 40), st.sampled_from(("time", "fund")), amounts), max_size=8)
+# -- any pictures, several families ---------------------------------------------------------------------------------------
+
+FAMILIES = ("time", "wmp", "fund")
+PICTURES = tuple(date(2026, 7, 1) + timedelta(days=7 * n) for n in range(4))
+"""The first one is before every task."""
+bought_then = st.tuples(st.integers(1, 3), st.sampled_from(FAMILIES), st.integers(1, 50))
+about = st.tuples(st.integers(0, 2), st.integers(1, 3), st.sampled_from((*FAMILIES, "")), st.integers(1, 80))
 
 
-@given(found=claims, earlier=claims)
-def test_shares_of_a_picture_never_exceed_the_picture(
-    found: list[tuple[int, str, int]], earlier: list[tuple[int, str, int]]
+@given(bought=st.lists(bought_then, max_size=6), tasks=st.lists(about, max_size=6))
+def test_whatever_tasks_there_are_no_more_is_credited_than_was_newly_placed(
+    bought: list[tuple[int, str, int]], tasks: list[tuple[int, int, str, int]]
 ) -> None:
-    def made(n: int, day: int, family: str, amount: int) -> Claim:
-        on = date(2026, 7, 1) + timedelta(days=day)
-        return Claim(n, on, datetime(on.year, on.month, on.day, tzinfo=UTC), family, amount)
+    def placed(since: int, until: int, family: str) -> list[int]:
+        """Amounts that are in the picture ``until`` and were placed after the picture ``since``."""
+        return [fen for n, of, fen in bought if of == family and since < n <= until]
 
-    within = timedelta(days=30)
-    ordered = [made(n, *c) for n, c in enumerate(sorted(found))]
-    before = [made(-n - 1, *c) for n, c in enumerate(sorted(earlier))]
-    got = shares(ordered, before, within=within)
-    credited = before + [c for c in ordered if c.id in got]
-    for claim in ordered:
-        if claim.id in got:
-            counted = [
-                k
-                for k in credited
-                if k.family == claim.family and claim.at - within < k.at <= claim.at and k.id <= claim.id
-            ]
-            assert sum(got.get(k.id, k.amount) for k in counted) <= claim.amount
-            assert got[claim.id] > 0
-    days = [(c.family, c.day) for c in ordered if c.id in got]
-    assert len(days) == len(set(days))
+    def claim(number: int, since: int, settled: int, family: str, stake: int) -> Claim:
+        families = (family,) if family else FAMILIES  # "": matured money, wherever it went
+        parts = [Part(f, f, sum(placed(since, settled, f)), None) for f in families]
+        shown = tuple(sorted((p for p in parts if p.fen), key=lambda p: -p.fen))
+        amount = sum(p.fen for p in shown)
+        on = PICTURES[settled]
+        return Claim(number, on, on, shown, PICTURES[since], amount if family else min(amount, stake))
+
+    made = [
+        claim(number, since, settled, family, stake)
+        for number, (since, settled, family, stake) in enumerate(sorted(tasks, key=lambda t: t[1]))
+        if since < settled
+    ]
+    together = shares(made, [])
+    credited: list[Claim] = []
+    one_by_one: dict[int, tuple[Part, ...]] = {}
+    for each in made:  # settled in several runs, each knowing what the others credited, it is the same
+        for number, parts in shares([each], credited).items():
+            one_by_one[number] = parts
+            credited.append(replace(each, parts=parts))
+    assert together == one_by_one
+    for family in FAMILIES:
+        for until in range(1, len(PICTURES)):
+            earned = sum(
+                p.fen for c in credited if c.day <= PICTURES[until] for p in one_by_one[c.id] if p.family == family
+            )
+            assert earned <= sum(placed(0, until, family))
+        days = [c.day for c in credited for p in one_by_one[c.id] if p.family == family]
+        assert len(days) == len(set(days))
+    for each in made:
+        assert sum(p.fen for p in together.get(each.id, ())) <= (each.amount or 0)

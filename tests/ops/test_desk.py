@@ -523,6 +523,47 @@ def test_money_that_stays_closes_its_task_and_is_credited_once_to_who_spoke_with
     assert credits_for(cast["chenjing"]).count() == 0
 
 
+@pytest.mark.parametrize(
+    ("day", "intent", "earner"),
+    [(2, "considering", "R002"), (3, "considering", "R002"), (4, "considering", "R001"), (2, "complaint", "R001")],
+)
+def test_who_spoke_with_her_only_after_she_bought_or_heard_her_complaint_earns_nothing(
+    bank: SmallBank, bank_runtime: runtime.Runtime, day: int, intent: str, earner: str
+) -> None:
+    plan_day(system_actor())
+    moment = runtime.now()
+    other = Task.objects.create(
+        key="own", customer_id=customer_id(28), staff_no="R002", branch_code="0001", kind="contact", title_zh="联系",
+        due_at=moment + timedelta(days=1), created_at=moment,
+    )  # fmt: skip
+    FollowUp.objects.create(
+        key="k", task=other, customer_id=other.customer_id, staff_no="R002", contact="connected", intent=intent,
+        at=datetime(2026, 7, day, 9, tzinfo=UTC),
+    )  # fmt: skip
+    picture, bought = date(2026, 7, 6), date(2026, 7, 3)
+    bank.hold(28, picture, "time", 33 * WAN, position_no="2", opened_on=bought)
+    next_pictures(bank, picture)
+    publish(bank, picture)
+    bank_runtime.clock = lambda: datetime(2026, 7, 7, 2, tzinfo=UTC)
+    settle_tasks(system_actor())
+    assert Credit.objects.get(customer_id=customer_id(28)).staff_no == earner
+
+
+def test_what_she_adds_to_a_position_closes_a_list_sent_down(bank: SmallBank) -> None:
+    moment = runtime.now()
+    who = customer_id(28)
+    bank.hold(28, AS_OF, "fund", 5 * WAN, product_code="FD401", opened_on=date(2025, 1, 1))
+    publish(bank)
+    fields = {"customer_id": who, "staff_no": "R001", "branch_code": "0001", "offer": "fund_offer", "title_zh": "名单"}
+    fields |= {"due_at": moment + timedelta(days=9), "created_at": moment}
+    task, _ = create_task("list", kind="campaign", campaign="c", **fields)
+    bank.hold(28, date(2026, 7, 3), "fund", 15 * WAN, product_code="FD401", opened_on=date(2025, 1, 1))
+    publish(bank, date(2026, 7, 3))
+    assert settle_tasks(system_actor()) == {"bought": 1, "credited": 1}
+    credit = Credit.objects.get()
+    assert (credit.task_id, credit.amount_cny) == (task.pk, Decimal(100_000))
+
+
 def test_several_tasks_about_one_purchase_earn_one_credit(bank: SmallBank, cast: Cast) -> None:
     plan_day(system_actor())
     main = Task.objects.get(customer_id=customer_id(28))

@@ -12,22 +12,29 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 
-from kequn.core.desk import Claim, Look, Matter, Settled, done, holdings_on, looks, shares
+from kequn.core.desk import Claim, Look, Matter, Part, Settled, done, holdings_on, looks, shares
 from kequn.core.spec.desk import DeskPolicySpec
-from kequn.ops.customers.queries import owners_of
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine, now
 from kequn.ops.workbench import states
 from kequn.ops.workbench.closing import is_over
+from kequn.ops.workbench.crediting import (
+    BOUGHT,
+    Earner,
+    bought_on,
+    credit_of,
+    credited_before,
+    credited_staff,
+    parts_of,
+    written,
+)
 from kequn.ops.workbench.matters import matters_of, rows_of
-from kequn.ops.workbench.models import Credit, FollowUp, Settlement, Task, TaskChange
+from kequn.ops.workbench.models import Credit, Settlement, Task, TaskChange
 from kequn.ops.workbench.queries import bank_day
 
 AT_ONCE = 500
 """Customers a transaction."""
-BOUGHT = frozenset({"bought", "kept"})
-"""What earns a credit."""
 UNDONE = ("taken_back", "undone")
 """Lines of a task's history after which it has to be decided whether it stays open."""
 
@@ -93,20 +100,6 @@ def changed(task_id: int, what: str, at: datetime, **facts: Any) -> TaskChange:
     return TaskChange(task_id=task_id, what=what, at=at, facts={name: str(value) for name, value in facts.items()})
 
 
-def credited_staff(
-    ids: Collection[str], *, since: datetime, until: datetime | None = None
-) -> dict[str, tuple[str, str]]:
-    """Return who earns each customer's purchase and why: the last effective contact, else the owner."""
-    found = {c: (owner, "owner") for c, owner in owners_of(ids).items() if owner}
-    rows = FollowUp.objects.filter(
-        customer_id__in=list(ids), contact="connected", undone_at__isnull=True, at__gt=since
-    ).exclude(staff_no="")
-    rows = rows.filter(at__lte=until) if until else rows
-    return found | {
-        c: (staff, "contact") for c, staff in rows.order_by("at", "id").values_list("customer_id", "staff_no")
-    }
-
-
 # -- what the data say otherwise ----------------------------------------------------------------------------------------
 
 
@@ -136,14 +129,18 @@ def _differing(policy: DeskPolicySpec, since: datetime) -> Iterator[_Found]:
 
 def _as_settled(matter: Matter, row: Settlement) -> Matter:
     """An offer may be of another family today: what was bought is asked for."""
-    return replace(matter, family=row.family) if row.why == "bought" else matter
+    return replace(matter, family=row.parts[0]["family"]) if row.why == "bought" else matter
 
 
 def _agrees(row: Settlement, look: Look) -> bool:
     """Whether the data show what they showed; then no rule that was changed since makes a difference."""
     if row.why == "renewed":
         return look.renewed
-    return look.amount == _fen(row.shown_cny) and look.family == row.family
+    return _by_family(look.parts) == _by_family(parts_of(row.parts))
+
+
+def _by_family(parts: Sequence[Part]) -> dict[str, int]:
+    return {p.family: p.fen for p in parts}
 
 
 # -- putting it right ---------------------------------------------------------------------------------------------------
@@ -172,37 +169,41 @@ class _Work:
         before = {c.task_id: c for c in Credit.objects.filter(customer_id=customer_id)}
         kept = [r for r in rows if r.pk not in said or _put(r, said[r.pk])]
         lost = [r for r in rows if r.pk in said and said[r.pk] is None]
-        owed = self._shares(kept, before, {r.task_id for r in rows})
-        touched = [r for r in rows if r in lost or not _is_owed(before.get(r.task_id), r, owed.get(r.task_id, 0))]
+        earners = {r.task_id: self._earner(r, before.get(r.task_id)) for r in rows if r.why in BOUGHT}
+        earning = [r for r in kept if earners.get(r.task_id)]
+        owed = self._owed(customer_id, earning, {r.task_id for r in rows})
+        touched = [r for r in rows if r in lost or not _is_owed(before.get(r.task_id), owed.get(r.task_id, ()))]
         # whatever moves is put down first: two credits of one family and day never stand side by side
         Credit.objects.filter(task__in=[r.task_id for r in touched]).delete()
         for row in touched:
-            self._say(row, before.get(row.task_id), 0 if row in lost else owed.get(row.task_id, 0), is_lost=row in lost)
+            earner = earners.get(row.task_id) or ("", "")
+            self._say(row, before.get(row.task_id), owed.get(row.task_id, ()), earner, is_lost=row in lost)
         for row in lost:
             self._open(row)
 
-    def _shares(self, kept: Sequence[Settlement], before: dict[int, Credit], mine: Collection[int]) -> dict[int, int]:
-        """Return what each task is credited by what the data show now, in fen."""
-        others = [
-            Claim(c.task_id, c.day, c.at, c.family, _fen(c.amount_cny))
-            for c in before.values()
-            if c.task_id not in mine
+    def _owed(
+        self, customer_id: str, earning: Sequence[Settlement], mine: Collection[int]
+    ) -> dict[int, tuple[Part, ...]]:
+        """Return what each task is credited by what the data show now."""
+        others = [c for c in credited_before([customer_id]).get(customer_id, ()) if c.id not in mine]
+        claims = [
+            Claim(r.task_id, r.as_of, r.shown_on, parts_of(r.parts), r.since, _fen(r.amount_cny)) for r in earning
         ]
-        claims = [Claim(r.task_id, r.as_of, r.at, r.family, _fen(r.amount_cny)) for r in kept if r.why in BOUGHT]
-        return shares(claims, others, within=timedelta(days=self.policy.credit_days))
+        return shares(claims, others)
 
-    def _say(self, row: Settlement, before: Credit | None, fen: int, *, is_lost: bool) -> None:
+    def _say(
+        self, row: Settlement, before: Credit | None, parts: Sequence[Part], earner: Earner, *, is_lost: bool
+    ) -> None:
         """Write a credit as it is now, with its line in the history and in the audit."""
-        task, amount = row.task, Decimal(fen) / 100
-        staff, reason = (before.staff_no, before.reason) if before else self._earner(row)
-        if fen and staff:
-            Credit.objects.create(
-                task=task, customer_id=row.customer_id, product_code=row.product_code, family=row.family,
-                amount_cny=amount, day=row.as_of, staff_no=staff, branch_code=before.branch_code if before else task.branch_code,
-                reason=reason, at=before.at if before else row.at,
-            )  # fmt: skip
-        Task.objects.filter(pk=task.pk).update(credited_to=staff if fen else "")
-        what = "credited" if before is None else "corrected" if fen else "taken_back"
+        task, staff = row.task, earner[0]
+        amount = Decimal(sum(p.fen for p in parts)) / 100
+        if parts:
+            credit_of(
+                task.pk, row.customer_id, parts, day=row.as_of, at=before.at if before else row.at,
+                earner=earner, branch=before.branch_code if before else task.branch_code,
+            ).save(force_insert=True)  # fmt: skip
+        Task.objects.filter(pk=task.pk).update(credited_to=staff if parts else "")
+        what = "credited" if before is None else "corrected" if parts else "taken_back"
         was = before.amount_cny if before else Decimal(0)
         if before is None and is_lost:
             self.changes.append(changed(task.pk, "undone", self.moment, day=row.as_of, why=row.why))
@@ -212,9 +213,11 @@ class _Work:
             self.days.add(row.as_of)
             self.counts[what] += 1
 
-    def _earner(self, row: Settlement) -> tuple[str, str]:
-        since = row.at - timedelta(days=self.policy.credit_days)
-        return credited_staff([row.customer_id], since=since, until=row.at).get(row.customer_id, ("", ""))
+    def _earner(self, row: Settlement, before: Credit | None) -> Earner | None:
+        if before is not None:
+            return before.staff_no, before.reason
+        purchase = (row.customer_id, bought_on(parts_of(row.parts), row.shown_on))
+        return credited_staff([purchase], within=timedelta(days=self.policy.credit_days)).get(purchase)
 
     def _open(self, row: Settlement) -> None:
         """Open a task again that a purchase had closed; one that its RM closed stays as she closed it."""
@@ -231,21 +234,19 @@ def _put(row: Settlement, said: Settled | None) -> bool:
     """Make a settlement what the data say now; whether they say anything."""
     if said is None:
         return False
-    row.why, row.family, row.product_code = said.why, said.family, said.product
-    row.shown_cny, row.amount_cny = Decimal(said.shown) / 100, Decimal(said.amount) / 100
-    row.save(update_fields=["why", "family", "product_code", "shown_cny", "amount_cny"])
+    row.why, row.since, row.parts = said.why, said.since, written(said.parts)
+    row.amount_cny = Decimal(said.amount) / 100
+    row.save(update_fields=["why", "since", "parts", "amount_cny"])
     return True
 
 
-def _is_owed(credit: Credit | None, row: Settlement, fen: int) -> bool:
+def _is_owed(credit: Credit | None, parts: Sequence[Part]) -> bool:
     """Whether a credit is what it should be."""
-    if credit is None:
-        return not fen
-    return (_fen(credit.amount_cny), credit.family) == (fen, row.family)
+    return _by_family(parts_of(credit.parts) if credit else ()) == _by_family(parts)
 
 
 def _same(one: Settlement, other: Settlement) -> bool:
-    return (one.why, one.shown_cny, one.family) == (other.why, other.shown_cny, other.family)
+    return (one.why, one.parts) == (other.why, other.parts)
 
 
 def _why_closed(task: Task, moment: datetime) -> str:

@@ -61,11 +61,11 @@ def matters_of(rows: Sequence[Row]) -> list[Matter]:
         base_on = date.fromisoformat(began) if began else evening_before
         if row.kind in ("matured", "maturing"):
             base_on = date.fromisoformat(row.facts["on"])
-        # without a picture of what she had before, only positions opened since count
+        base = row.facts.get("base")
         matters.append(
             Matter(
                 row.pk, ordinal, rule, row.facts.get("family") or (about.family if about else ""),
-                int(row.facts.get("base", 1 << 60)), base_on, int(row.facts.get("fen", 0)),
+                None if base is None else int(base), base_on, int(row.facts.get("fen", 0)),
             )
         )  # fmt: skip
     return matters

@@ -121,7 +121,10 @@ class Credit(models.Model):
     product_code = models.CharField(max_length=40)
     """Of the largest position that was opened or grew."""
     family = models.CharField(max_length=20, blank=True)
+    """That of most of the money."""
     amount_cny = models.DecimalField(max_digits=16, decimal_places=2)
+    parts = models.JSONField(default=list)
+    """What of it was placed where, the largest first: family, product, fen and the day it was opened."""
     day = models.DateField()
     """The business date of the data that shows it."""
     staff_no = models.CharField(max_length=20)
@@ -152,11 +155,12 @@ class Settlement(models.Model):
     """The business date that was asked; a credit carries it."""
     shown_on = models.DateField()
     """The day of the holdings that answered: those that are asked again."""
-    shown_cny = models.DecimalField(max_digits=16, decimal_places=2)
+    since = models.DateField()
+    """What pictures after this day were credited for is not new."""
+    parts = models.JSONField(default=list)
+    """What they showed by family, written as in a credit."""
     amount_cny = models.DecimalField(max_digits=16, decimal_places=2)
     """What counts of it: of matured money no more than matured."""
-    family = models.CharField(max_length=20, blank=True)
-    product_code = models.CharField(max_length=40, blank=True)
     at = models.DateTimeField(db_index=True)
 
     class Meta:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, Sum
+from django.db.models import Q
 
-from kequn.core.desk import Settled, holdings_on, settled
+from kequn.core.desk import Claim, Settled, holdings_on, settled, shares
 from kequn.ops.audiences.queries import latest_date
 from kequn.ops.customers.queries import owners_of
 from kequn.ops.governance.services import record
@@ -20,8 +20,9 @@ from kequn.ops.ownership.queries import cases_for
 from kequn.ops.runtime import engine, now
 from kequn.ops.workbench import states
 from kequn.ops.workbench.closing import close
-from kequn.ops.workbench.correcting import BOUGHT, changed, close_undone, correct_settled, credited_staff
+from kequn.ops.workbench.correcting import changed, close_undone, correct_settled
 from kequn.ops.workbench.creating import promote
+from kequn.ops.workbench.crediting import BOUGHT, bought_on, credit_of, credited_before, credited_staff, written
 from kequn.ops.workbench.matters import Row, matters_of, rows_of
 from kequn.ops.workbench.models import Credit, Settlement, Task, TaskChange
 from kequn.ops.workbench.planning import desk_policy
@@ -33,14 +34,15 @@ AT_ONCE = 500
 def settle_tasks(actor: Actor, *, as_of: date | None = None) -> dict[str, int]:
     """Close what the data of ``as_of`` (the latest by default) settle, and credit what was bought; return how many by reason.
 
-    A purchase is credited once: to who had the last effective contact within the policy's days, else to the owner; what
-    was credited of the family before is not credited again. A task that its RM closed after a contact earns the credit
-    too. What corrected data do not show any more is taken back first (`correct_settled`). Called again on the same data it
-    changes nothing.
+    A purchase is credited once: to who had the last effective contact within the policy's days before it, else to the owner;
+    money that was credited before is not credited again, whichever task it was (`kequn.core.desk.shares`). A task that its
+    RM closed after a contact earns the credit too. What corrected data do not show any more is taken back first
+    (`correct_settled`). Called again on the same data it changes nothing.
     """
     actor.must("tag.refresh")
     day, policy = as_of or latest_date(), desk_policy()
-    since = now() - timedelta(days=policy.credit_days)
+    within = timedelta(days=policy.credit_days)
+    since = now() - within
     counts = correct_settled(actor, policy, since=since)
     shown_on = holdings_on(engine(), day) or day
     rows = _rows(since)
@@ -55,7 +57,7 @@ def settle_tasks(actor: Actor, *, as_of: date | None = None) -> dict[str, int]:
     ordered = sorted(found, key=lambda s: (not by_id[s.id].is_main, -by_id[s.id].score, s.id))
     for start in range(0, len(ordered), AT_ONCE):
         part = ordered[start : start + AT_ONCE]
-        counts += _settle(actor, [(by_id[s.id], s) for s in part], _Asked(day, shown_on, since, now()))
+        counts += _settle(actor, [(by_id[s.id], s) for s in part], _Asked(day, shown_on, within, now()))
     return dict(counts + close_undone(actor))
 
 
@@ -88,36 +90,31 @@ class _Asked:
 
     day: date
     shown_on: date
-    since: datetime
+    within: timedelta
+    """So long before a purchase a contact still brought it about."""
     moment: datetime
 
 
 def _settle(actor: Actor, part: Sequence[tuple[Row, Settled]], asked: _Asked) -> Counter[str]:
     counts: Counter[str] = Counter()
-    bought = {row.customer_id for row, s in part if s.why in BOUGHT}
     kept: list[Settlement] = []
     changes: list[TaskChange] = []
     with transaction.atomic():
-        workers = credited_staff(bought, since=asked.since)
-        before = _credited_before(bought, asked.since)
-        for row, s in part:
-            # what is not more than before was another task's doing: this one is settled with it, without a credit
-            amount = max(s.amount - before.get((row.customer_id, s.family), 0), 0) if s.why in BOUGHT else 0
-            staff, reason = workers.get(row.customer_id, ("", ""))
-            is_closed = _close(row, s.why, asked.moment)
-            if row.state == states.OPEN and not is_closed:
-                continue
+        closed = {row.pk for row, s in part if _close(row, s.why, asked.moment)}
+        there = [(row, s) for row, s in part if row.pk in closed or row.state != states.OPEN]
+        credited = _credit(there, asked)
+        for row, s in there:
+            is_closed, credit = row.pk in closed, credited.get(row.pk)
             counts[s.why] += is_closed
-            is_credited = bool(amount and staff and _credit(row, s, amount, staff, reason, asked))
-            if is_credited:
-                before[row.customer_id, s.family] = before.get((row.customer_id, s.family), 0) + amount
-                counts["credited"] += 1
-            if s.why in states.BY_CUSTOMER and (is_closed or is_credited):
+            if s.why in states.BY_CUSTOMER and (is_closed or credit):
                 kept.append(_settlement(row, s, asked))
             if is_closed:
                 changes.append(changed(row.pk, "settled", asked.moment, day=asked.day, why=s.why))
-            if is_credited:
-                changes.append(changed(row.pk, "credited", asked.moment, amount=Decimal(amount) / 100, staff=staff))
+            if credit:
+                counts["credited"] += 1
+                changes.append(
+                    changed(row.pk, "credited", asked.moment, amount=credit.amount_cny, staff=credit.staff_no)
+                )
         Settlement.objects.bulk_create(kept)
         TaskChange.objects.bulk_create(changes)
         promote(row.customer_id for row, _ in part)
@@ -138,32 +135,34 @@ def _close(row: Row, why: str, moment: datetime) -> bool:
     )  # fmt: skip
 
 
-def _credit(row: Row, s: Settled, amount: int, staff: str, reason: str, asked: _Asked) -> bool:
-    fields = {
-        "customer_id": row.customer_id, "product_code": s.product, "family": s.family, "day": asked.day, "staff_no": staff,
-        "amount_cny": Decimal(amount) / 100, "branch_code": row.branch, "reason": reason, "at": asked.moment,
-    }  # fmt: skip
-    try:
-        with transaction.atomic():
-            Credit.objects.create(task_id=row.pk, **fields)
-    except IntegrityError:  # this purchase, or this task, has its credit
-        return False
-    Task.objects.filter(pk=row.pk).update(credited_to=staff)
-    return True
+def _credit(there: Sequence[tuple[Row, Settled]], asked: _Asked) -> dict[int, Credit]:
+    """Write the credits that tasks earn, and return them by task; what another run was faster with is not in it."""
+    rows = {row.pk: row for row, _ in there}
+    purchases = {row.pk: (row.customer_id, bought_on(s.parts, asked.shown_on)) for row, s in there if s.why in BOUGHT}
+    workers = credited_staff(set(purchases.values()), within=asked.within)
+    before = credited_before(customer_id for customer_id, _ in purchases.values())
+    claims: dict[str, list[Claim]] = defaultdict(list)
+    for row, s in there:
+        if purchases.get(row.pk) in workers:
+            claims[row.customer_id].append(Claim(row.pk, asked.day, asked.shown_on, s.parts, s.since, s.amount))
+    credited: dict[int, Credit] = {}
+    for customer_id, mine in claims.items():
+        for pk, parts in shares(mine, before.get(customer_id, ())).items():
+            credit = credit_of(
+                pk, customer_id, parts, day=asked.day, at=asked.moment, earner=workers[purchases[pk]], branch=rows[pk].branch
+            )  # fmt: skip
+            try:
+                with transaction.atomic():
+                    credit.save(force_insert=True)
+            except IntegrityError:  # this purchase, or this task, has its credit
+                continue
+            Task.objects.filter(pk=pk).update(credited_to=credit.staff_no)
+            credited[pk] = credit
+    return credited
 
 
 def _settlement(row: Row, s: Settled, asked: _Asked) -> Settlement:
     return Settlement(
-        task_id=row.pk, customer_id=row.customer_id, why=s.why, as_of=asked.day, shown_on=asked.shown_on,
-        shown_cny=Decimal(s.shown) / 100, amount_cny=Decimal(s.amount) / 100, family=s.family, product_code=s.product,
-        at=asked.moment,
+        task_id=row.pk, customer_id=row.customer_id, why=s.why, as_of=asked.day, shown_on=asked.shown_on, since=s.since,
+        parts=written(s.parts), amount_cny=Decimal(s.amount) / 100, at=asked.moment,
     )  # fmt: skip
-
-
-def _credited_before(ids: Collection[str], since: datetime) -> dict[tuple[str, str], int]:
-    """Return what was credited of each customer's purchases by family of late, in fen."""
-    rows = Credit.objects.filter(customer_id__in=list(ids), at__gt=since).order_by()
-    sums: dict[tuple[str, str], int] = defaultdict(int)
-    for customer_id, family, total in rows.values_list("customer_id", "family").annotate(total=Sum(F("amount_cny"))):
-        sums[customer_id, family] += int(total * 100)
-    return sums
