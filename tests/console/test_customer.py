@@ -151,6 +151,43 @@ def test_results_are_typed_in_a_grid_all_or_none(task: Task, desk: Desk) -> None
     assert FollowUp.objects.get().amount_cny == 5_000
 
 
+def test_the_grid_says_what_a_colleague_recorded_meanwhile_and_takes_the_product(
+    task: Task, desk: Desk, cast: Cast
+) -> None:
+    client, n = desk("wangfang"), task.pk
+    assert f'name="seen-{n}" value="0"' in text(client.get("/results/"))
+    services.record_outcome(cast["wangfang"], n, key="other", contact="no_answer")
+    typed = {
+        f"outcome-{n}": "connected:deal",
+        f"amount-{n}": "5000",
+        f"product-{n}": "FD201",
+        f"note-{n}": "<b>13912345678",
+    }
+    form = {"key": "g", "task": str(n), f"seen-{n}": "0", **typed}
+    refused = client.post("/results/", form)
+    assert refused.status_code == 422
+    last = FollowUp.objects.get()
+    page = text(refused)
+    assert f'name="seen-{n}" value="{last.pk}"' in page
+    assert '<option value="FD201" selected>' in page
+    assert "R001 · 未接" in page
+    done = text(client.post("/results/", form | {f"seen-{n}": str(last.pk)}, follow=True))
+    assert "备注里的号码已隐去" in done
+    assert "代码字样" in done
+    assert FollowUp.objects.exclude(pk=last.pk).get().detail.product == "FD201"
+
+
+def test_the_writer_of_a_file_is_told_which_notes_are_not_kept_as_written(task: Task, desk: Desk) -> None:
+    client = desk("wangfang")
+    at = (NOW - timedelta(days=1)).strftime("%Y-%m-%d %H:%M")
+    lines = f"客户号,联系结果,联系时间,备注\nC0000012,未接,{at},改打13912345678\nC0000014,未接,{at},占线\n"
+    page = client.post("/results/upload", {"file": SimpleUploadedFile("paper.csv", lines.encode())})
+    assert "第 2 行 · 备注里的号码会隐去" in text(page)
+    assert "第 3 行 · " not in text(page)
+    done = client.post("/results/upload", {"packed": page.context["packed"], "take": "1"}, follow=True)
+    assert "备注里的号码已隐去" in text(done)
+
+
 def test_a_result_file_is_looked_at_then_taken_in_and_its_faults_come_as_a_file(task: Task, desk: Desk) -> None:
     client = desk("wangfang")
     at = (NOW - timedelta(days=1)).strftime("%Y-%m-%d %H:%M")
@@ -162,6 +199,10 @@ def test_a_result_file_is_looked_at_then_taken_in_and_its_faults_come_as_a_file(
     faults = client.post("/results/upload", {"packed": packed, "faults": "1"})
     assert "不是您名下的客户" in text(faults)
     assert "C0000013" not in text(faults)
+    client.cookies["django_language"] = "en"
+    english = client.post("/results/upload", {"packed": packed, "faults": "1"})
+    assert "Not a customer of yours, or a wrong number" in text(english)
+    client.cookies["django_language"] = "zh-hans"
     assert client.post("/results/upload", {"packed": packed, "take": "1"}).status_code == 302
     assert FollowUp.objects.count() == 1
     assert client.post("/results/upload", {"packed": "forged", "take": "1"}).status_code == 422

@@ -215,6 +215,25 @@ def test_an_outcome_goes_to_the_task_that_is_open(panel: Cast, desk: Desk) -> No
     assert "他说下周" in text(refused)
 
 
+def test_the_panel_shows_a_colleagues_record_and_takes_product_and_a_dead_number(panel: Cast, desk: Desk) -> None:
+    from kequn.ops.workbench.services import record_outcome, start_contact
+
+    task = start_contact(panel["wangfang"], customer_id(12), key="t", why="回访")
+    client, path = desk("wangfang"), f"/wecom/c/{customer_id(12)}/"
+    page = text(client.get(path))
+    assert 'name="seen" value="0"' in page
+    for value in ("declined:", "dead_number:", "wrong_person:"):
+        assert f'value="{value}"' in page
+    last = record_outcome(panel["wangfang"], task.pk, key="other", contact="no_answer", note="占线")
+    form = {"key": "k", "task": str(task.pk), "seen": "0", "outcome": "connected:interested", "product": "FD201"}
+    refused = client.post(f"{path}outcome", form)
+    assert refused.status_code == 409
+    assert "占线" in text(refused)
+    assert f'name="seen" value="{last.pk}"' in text(refused)
+    assert client.post(f"{path}outcome", form | {"seen": str(last.pk)}).status_code == 302
+    assert FollowUp.objects.exclude(pk=last.pk).get().detail.product == "FD201"
+
+
 def material(cast: Cast) -> dict[str, str]:
     """Have a greeting approved; return what the panel's form sends of it."""
     words = "{{ family_name }}先生/女士，您好。"

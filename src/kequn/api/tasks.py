@@ -66,6 +66,8 @@ class ResultIn(Schema):
     next_at: datetime | None = None
     note: str = ""
     product: str = ""
+    seen: int | None = None
+    """As in `OutcomeIn`."""
 
 
 class ResultsIn(Schema):

@@ -14,16 +14,17 @@ from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from kequn.channels.wecom.gateway import SimulatedWecom, WecomDown
 from kequn.console.access import Request, done, page, status_of
-from kequn.console.work.customer import amount_in, moment_in, talk_in
+from kequn.console.work.customer import amount_in, moment_in, number_in, talk_in
 from kequn.core.errors import KequnError, NotAllowed
 from kequn.ops.customers.queries import masked, people_for
 from kequn.ops.wecom import queries, services
-from kequn.ops.workbench.queries import offer_of, tasks_for
+from kequn.ops.workbench.queries import last_words, offer_of, tasks_for
 from kequn.ops.workbench.services import (
     customer_360,
     materials_for,
@@ -32,13 +33,14 @@ from kequn.ops.workbench.services import (
     record_without_task,
     undo_outcome,
 )
-from kequn.ops.workbench.talks import talk_of
+from kequn.ops.workbench.talks import products_named, talk_of
 
 STATE = "wecom_state"
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 QUICK = (
     ("connected", "interested"), ("connected", "considering"), ("connected", "appointment"), ("connected", "not_interested"),
-    ("no_answer", ""), ("connected", "deal"), ("connected", "opt_out"), ("connected", "complaint"),
+    ("no_answer", ""), ("declined", ""), ("dead_number", ""), ("wrong_person", ""), ("connected", "deal"),
+    ("connected", "opt_out"), ("connected", "complaint"),
 )  # fmt: skip
 MOST_MATERIAL = 5
 SAMPLE = 4
@@ -133,9 +135,10 @@ def outcome(request: Request, customer_id: str) -> HttpResponse:
         said: dict[str, Any] = {
             "key": key, "contact": contact, "intent": intent, "amount_cny": amount_in(form.get("amount", "")),
             "next_at": moment_in(form.get("next_at", "")), "note": form.get("note", ""),
+            "product": form.get("product", "").strip(),
         }  # fmt: skip
         if task_id.isdecimal():
-            made = record_outcome(actor, int(task_id), **said)
+            made = record_outcome(actor, int(task_id), seen=number_in(form.get("seen")), **said)
         else:
             made = record_without_task(actor, customer_id, channel="wecom", **said)
     except KequnError as error:
@@ -224,6 +227,7 @@ def _of_customer(request: Request, customer_id: str) -> dict[str, Any]:
     task = tasks_for(actor, customer_id=customer_id, held=False).order_by("-is_main", "-priority", "due_at").first()
     context = _bridge(request) | {
         "c": found, "task": task, "offer": offer_of(task) if task else None,
+        "last": last_words([task.pk]).get(task.pk) if task else None, "products": products_named(),
         "quick": QUICK, "key": secrets.token_hex(12), "given": {}, "undo": request.GET.get("undo", ""),
     }  # fmt: skip
     context |= talk_in(talk_of(task) if task else None, context)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -82,7 +82,7 @@ def task(request: Request, task_id: int) -> HttpResponse:
         return render(request, "work/task.html", _of_task(request, row))
     form = request.POST
     try:
-        follow_up = record_outcome(request.actor, task_id, seen=_number(form.get("seen")), **_said_in(form))
+        follow_up = record_outcome(request.actor, task_id, seen=number_in(form.get("seen")), **_said_in(form))
     except KequnError as error:
         row.refresh_from_db()
         context = _of_task(request, row) | {"error": error, "given": form}
@@ -111,8 +111,7 @@ def _tell(request: Request, made: Any) -> None:
     """Say what was recorded, and what of the note was not kept as written."""
     said = word_for("intent", made.intent) if made.intent else word_for("contact", made.contact)
     messages.success(request, _("已记录：%s") % said)
-    for flag in filter(None, made.detail.flags.split(",")):
-        messages.warning(request, str(FLAGS[flag]))
+    tell_flags(request, [made.detail.flags])
 
 
 @page("task.work")
@@ -282,6 +281,12 @@ def _holdings(positions: Sequence[Position]) -> list[tuple[str, str, list[Positi
     return [(key, title, rows, sum((p.balance_cny for p in rows), Decimal(0))) for key, title, rows in groups]
 
 
+def tell_flags(request: Request, flags: Iterable[str]) -> None:
+    """Say what of the notes was not kept as written, each once."""
+    for flag in sorted({flag for each in flags for flag in each.split(",") if flag}):
+        messages.warning(request, str(FLAGS[flag]))
+
+
 # -- what was typed -----------------------------------------------------------------------------------------------------
 
 
@@ -330,5 +335,6 @@ def _next_in(code: str) -> datetime | None:
     return timezone.localtime(now() + timedelta(days=days)).replace(hour=10, minute=0, second=0, microsecond=0)
 
 
-def _number(text: str | None) -> int | None:
+def number_in(text: str | None) -> int | None:
+    """Return a whole number as sent by a form; ``None`` where it is none."""
     return int(text) if text and text.isdecimal() else None

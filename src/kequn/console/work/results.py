@@ -14,19 +14,19 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
-from django.utils.translation import ngettext
 
 from kequn.console.access import Request, page, status_of
-from kequn.console.work.customer import NOT_REACHED, REACHED, amount_in, moment_in
+from kequn.console.work.customer import NOT_REACHED, REACHED, amount_in, moment_in, number_in, tell_flags
 from kequn.core.errors import InvalidSpec, KequnError, SeveralErrors, Where
 from kequn.ops.customers.queries import people_by_id
 from kequn.ops.runtime import now
 from kequn.ops.workbench import states
-from kequn.ops.workbench.importing import CURES, NEEDED, TITLES
-from kequn.ops.workbench.queries import tasks_for
+from kequn.ops.workbench.importing import CURES, NEEDED, TITLES, flags_of
+from kequn.ops.workbench.queries import last_words, tasks_for
 from kequn.ops.workbench.services import import_results, preview_results, record_results
+from kequn.ops.workbench.talks import products_named
 
 ROWS = 20
 SALT = "kequn.results"
@@ -34,7 +34,6 @@ LASTS = 900
 """Seconds for which a file that was looked at can be taken in."""
 BIGGEST = 1 << 20
 OUTCOMES = (*REACHED, *NOT_REACHED)
-FLAGGED = lazy("备注里的号码已隐去：备注不保存号码。")
 
 
 @page("task.work")
@@ -48,6 +47,8 @@ def grid(request: Request) -> HttpResponse:
         "key": secrets.token_hex(12),
         "given": {},
         "errors": {},
+        "products": products_named(),
+        "english": (get_language() or "").startswith("en"),
     }
     status = 200
     if request.method == "POST":
@@ -64,11 +65,11 @@ def grid(request: Request) -> HttpResponse:
         else:
             n = len(made)
             messages.success(request, ngettext("已登记 %d 条", "已登记 %d 条", n) % n)
-            if any("number" in f.detail.flags for f in made):
-                messages.warning(request, str(FLAGGED))
+            tell_flags(request, [f.detail.flags for f in made])
             return redirect("results_grid")
         context["given"] = {int(t): _typed(form, t) for t in form.getlist("task")}
     context["people"] = people_by_id(request.actor, [t.customer_id for t in found])
+    context["last"] = last_words([t.pk for t in found])
     return render(request, "work/grid.html", context, status=status)
 
 
@@ -84,6 +85,7 @@ def upload(request: Request) -> HttpResponse:
             done = import_results(request.actor, content, name)
             n = done.recorded
             messages.success(request, ngettext("已登记 %d 条", "已登记 %d 条", n) % n)
+            tell_flags(request, flags_of(done))
             return redirect("tasks")
         found = preview_results(request.actor, content, name)
     except KequnError as error:
@@ -133,7 +135,10 @@ def _entries(form: Any) -> list[dict[str, Any]]:
             errors.append(error)
             continue
         entries.append(
-            {"task_id": int(task_id), "contact": contact, "intent": intent, "amount_cny": amount, "next_at": next_at, "note": typed["note"]}
+            {
+                "task_id": int(task_id), "contact": contact, "intent": intent, "amount_cny": amount, "next_at": next_at,
+                "note": typed["note"], "product": typed["product"], "seen": number_in(form.get(f"seen-{task_id}")),
+            }
         )  # fmt: skip
     if errors:
         raise SeveralErrors(errors)
@@ -143,7 +148,7 @@ def _entries(form: Any) -> list[dict[str, Any]]:
 
 
 def _typed(form: Any, task_id: str) -> dict[str, str]:
-    return {name: form.get(f"{name}-{task_id}", "") for name in ("outcome", "next_at", "amount", "note")}
+    return {name: form.get(f"{name}-{task_id}", "") for name in ("outcome", "next_at", "amount", "product", "note")}
 
 
 def _content(request: Request) -> tuple[bytes, str]:
@@ -172,7 +177,7 @@ def _faults_file(faults: Any) -> HttpResponse:
     out.writerow([_("行"), _("客户号"), _("怎么改")])
     for fault in faults:
         customer = f"'{fault.customer}" if fault.customer[:1] in "=+-@" else fault.customer
-        out.writerow([fault.line, customer, CURES[fault.code].zh])
+        out.writerow([fault.line, customer, CURES[fault.code].to(get_language() or "zh")])
     return _csv(stream.getvalue(), "kequn-result-faults.csv")
 
 

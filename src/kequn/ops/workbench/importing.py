@@ -21,8 +21,8 @@ from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine, now
 from kequn.ops.workbench import states
-from kequn.ops.workbench.models import FollowUp, ResultFile
-from kequn.ops.workbench.recording import check_outcome, record_outcome, record_without_task
+from kequn.ops.workbench.models import ContactDetail, FollowUp, ResultFile
+from kequn.ops.workbench.recording import check_outcome, flagged_note, record_outcome, record_without_task
 
 MOST_ROWS = 2_000
 OLDEST = timedelta(days=31)
@@ -80,6 +80,8 @@ class ResultRow:
     amount_cny: Decimal | None
     product: str
     note: str
+    flags: str
+    """What of the note will not be kept as written: ``number``, ``markup``, with commas between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,12 @@ def import_results(actor: Actor, content: bytes, file_name: str) -> ResultFile:
     return taken
 
 
+def flags_of(taken: ResultFile) -> list[str]:
+    """Return what of a file's notes was not kept as written, as `ResultRow` has it."""
+    rows = ContactDetail.objects.filter(follow_up__key__startswith=f"{taken.staff_no}:file:{taken.digest[:24]}:")
+    return list(rows.exclude(flags="").values_list("flags", flat=True).distinct())
+
+
 def _lines_of(content: bytes, file_name: str) -> list[tuple[int, dict[str, str]]]:
     by_title = {word.casefold(): name for name, text in TITLES.items() for word in (name, text.zh, text.en)}
     lines: list[tuple[int, dict[str, str]]] = []
@@ -202,7 +210,8 @@ def _row(line: int, cells: Mapping[str, str], person: MaskedPerson | None) -> Re
         check_outcome(contact, intent, amount, next_at, product)
     except InvalidSpec as error:
         raise Faulty(error.where.field if error.where.field in CURES else "refused") from error
-    return ResultRow(line, person, contact, intent, at, next_at, amount, product, cells.get("note", ""))
+    note = cells.get("note", "")
+    return ResultRow(line, person, contact, intent, at, next_at, amount, product, note, flagged_note(note)[1])
 
 
 def _once(row: ResultRow, actor: Actor, seen: set[tuple[Any, ...]]) -> None:
