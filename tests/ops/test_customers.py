@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from kequn.core.errors import Conflict, NotAllowed
 from kequn.ops.customers import crypto, masking, queries, services
-from kequn.ops.customers.models import Person
+from kequn.ops.customers.models import Person, Reveal
+from kequn.ops.governance.models import AuditEntry
 from kequn.ops.orgs.actor import Actor, system_actor
 
 Cast = dict[str, Actor]
@@ -80,6 +81,14 @@ def test_a_reveal_needs_right_scope_and_reason_and_is_counted(
     monkeypatch.setattr(services, "REVEALS_A_DAY", 1)
     with pytest.raises(Conflict, match="limit"):
         services.reveal(cast["wangfang"], ZHANG["customer_id"], "phone", reason="再次回访")
+
+
+def test_a_number_typed_as_the_reason_of_a_reveal_is_not_kept_in_clear(cast: Cast, people: None) -> None:
+    with pytest.raises(Conflict, match="why"):
+        services.reveal(cast["wangfang"], ZHANG["customer_id"], "phone", reason="139 1234 5678")
+    services.reveal(cast["wangfang"], ZHANG["customer_id"], "phone", reason="核对新号码 13912345678")
+    kept = AuditEntry.objects.get(act="customer.revealed")
+    assert kept.facts["reason"] == Reveal.objects.get().reason == "核对新号码 ***"
 
 
 def test_addresses_go_to_the_dispatcher_alone(cast: Cast, people: None) -> None:

@@ -11,6 +11,7 @@ from kequn.ops.books.contracts import BookFilter
 from kequn.ops.books.filters import filter_query, read_filter
 from kequn.ops.books.listing import view_for, views_for
 from kequn.ops.books.models import SavedView
+from kequn.ops.customers.services import clean
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import now
@@ -27,7 +28,7 @@ def save_view(actor: Actor, name: str, query: str, *, is_default: bool = False) 
         Conflict: too many views.
     """
     actor.must("customer.view")
-    name = name.strip()[:40]
+    name = clean(name, longest=40).text
     if not name:
         raise InvalidSpec("A view needs a name.", where=Where(field="name"))
     if actor.user_id is None:
