@@ -228,7 +228,8 @@ def _of_customer(request: Request, customer_id: str) -> dict[str, Any]:
     context = _bridge(request) | {
         "c": found, "task": task, "offer": offer_of(task) if task else None,
         "last": last_words([task.pk]).get(task.pk) if task else None, "products": products_named(),
-        "quick": QUICK, "key": secrets.token_hex(12), "given": {}, "undo": request.GET.get("undo", ""),
+        "english": (get_language() or "").startswith("en"), "quick": QUICK, "key": secrets.token_hex(12), "given": {},
+        "undo": request.GET.get("undo", ""),
     }  # fmt: skip
     context |= talk_in(talk_of(task) if task else None, context)
     if actor.may("material.send"):
