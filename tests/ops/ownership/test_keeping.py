@@ -218,8 +218,9 @@ def test_a_contact_starts_the_clock_anew_and_leave_stops_it(
     load(person(1, owner="R001"), person(2, owner="R003"))
     watched(bank_runtime, 60)
     assert Neglect.objects.count() == 2
+    again = TODAY + timedelta(days=61)
     monkeypatch.setitem(
-        known._worked, "test", lambda asked: dict.fromkeys(set(asked) & set(ids(1)), TODAY + timedelta(days=61))
+        known._worked, "test", lambda asked, first, last: dict.fromkeys(set(asked) & set(ids(1)), (again, again))
     )
     services.record_absence(
         staff["liqiang"],

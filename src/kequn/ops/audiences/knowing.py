@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -75,10 +75,11 @@ def doings(customer_ids: Collection[str], day: date, families: Sequence[str], re
     found = {}
     for customer_id, ordinal in zip(ids, who.tolist(), strict=True):
         last = active.get(ordinal)
-        latest, month, before = bought.get(ordinal, (None, False, False))
+        latest, before = bought.get(ordinal, (None, False))
         found[customer_id] = Doing(
             aum_fen=int(aum.get(ordinal) or 0), active_day=last == day, active_month=last is not None,
-            bought_month=bool(month), bought_before=bool(before), bought_lately=latest is not None,
+            bought_on=latest, bought_before=bool(before),
+            bought_lately=latest is not None and latest > day - timedelta(days=repurchase_days),
         )  # fmt: skip
     return found
 
@@ -109,20 +110,19 @@ def _active(bank: Engine) -> str:
     )
 
 
-def _bought(bank: Engine, day: date, families: Sequence[str], within: int) -> dict[int, tuple[Any, Any, Any]]:
+def _bought(bank: Engine, day: date, families: Sequence[str], within: int) -> dict[int, tuple[Any, Any]]:
     if not bank.has("transaction"):
         return {}
     of_family = ""
     if families and bank.has("product"):
         of_family = f" AND product_code IN (SELECT product_code FROM product WHERE family IN ({_listed(families)}))"
     query = (
-        f"SELECT ordinal, max(booked_on) FILTER (WHERE booked_on > CAST(? AS DATE) - {int(within)}),"
-        f" bool_or(booked_on > CAST(? AS DATE) - {MONTH}), bool_or(booked_on <= CAST(? AS DATE) - {MONTH})"
+        f"SELECT ordinal, max(booked_on), bool_or(booked_on <= CAST(? AS DATE) - {MONTH})"
         " FROM transaction SEMI JOIN doings_asked USING (ordinal)"
         f" WHERE category = 'purchase' AND booked_on <= ? AND booked_on > CAST(? AS DATE) - {int(within) + MONTH}{of_family}"
         " GROUP BY 1"
     )
-    return {row[0]: row[1:] for row in bank.rows(query, [day] * 5)}
+    return {row[0]: row[1:] for row in bank.rows(query, [day] * 3)}
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -27,12 +27,16 @@ class Doing:
     """Logged in, or made a payment herself, on the day."""
     active_month: bool = False
     """In the 30 days up to it."""
-    bought_month: bool = False
-    """Bought in the 30 days up to it."""
+    bought_on: date | None = None
+    """The day of the last purchase up to it; purchases long ago are not looked for."""
     bought_before: bool = False
     """Bought in the ``repurchase_days`` before these 30 days."""
     bought_lately: bool = False
     """Bought in the ``repurchase_days`` up to the day."""
+
+    def bought_since(self, first: date) -> bool:
+        """Return whether there was a purchase on a day or later."""
+        return self.bought_on is not None and self.bought_on >= first
 
 
 @dataclass(frozen=True, slots=True)

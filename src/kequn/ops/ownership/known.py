@@ -12,7 +12,7 @@ Members = Callable[[str, date | None], set[str]]
 Doings = Callable[[Collection[str], date, Sequence[str], int], Mapping[str, Doing]]
 Days = Callable[[], list[date]]
 Contacts = Callable[[Collection[str]], set[str]]
-Worked = Callable[[Collection[str]], Mapping[str, date]]
+Worked = Callable[[Collection[str], date | None, date | None], Mapping[str, tuple[date, date]]]
 Matters = Callable[[Collection[str]], Iterable[str]]
 Opportunities = Callable[[Collection[str], datetime], Iterable[str]]
 
@@ -38,7 +38,10 @@ def tell_customers(*, briefs: Briefs, members: Members, wecom: Contacts, doings:
 
 
 def tell_work(source: str, *, worked: Worked, matters: Matters, opportunities: Opportunities, tasks: Matters) -> None:
-    """Name who knows when customers were last reached, with whom something is open, whose opportunity is worked, who has tasks."""
+    """Name who knows when customers were reached, with whom something is open, whose opportunity is worked, who has tasks.
+
+    ``worked(ids, first, last)`` gives the first and the last day, within these days, on which each was reached.
+    """
     _worked[source], _matters[source], _opportunities[source], _tasks[source] = worked, matters, opportunities, tasks
 
 
@@ -68,9 +71,18 @@ def last_worked(customer_ids: Collection[str]) -> dict[str, date]:
     """Return the day on which each was last reached; who never was is absent."""
     latest: dict[str, date] = {}
     for source in _worked.values():
-        for customer_id, day in source(customer_ids).items():
+        for customer_id, (_first, day) in source(customer_ids, None, None).items():
             latest[customer_id] = max(day, latest.get(customer_id, day))
     return latest
+
+
+def first_worked(customer_ids: Collection[str], first: date, last: date) -> dict[str, date]:
+    """Return the first of the days from ``first`` to ``last`` on which each was reached; who was not is absent."""
+    earliest: dict[str, date] = {}
+    for source in _worked.values():
+        for customer_id, (day, _last) in source(customer_ids, first, last).items():
+            earliest[customer_id] = min(day, earliest.get(customer_id, day))
+    return earliest
 
 
 def with_open_matters(customer_ids: Collection[str]) -> set[str]:

@@ -21,7 +21,7 @@ from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.orgs.queries import branch_codes_for, staff_numbered
 from kequn.ops.ownership.contracts import Doing
 from kequn.ops.ownership.history import owners_on
-from kequn.ops.ownership.known import days_known, doings_of, last_worked, members_of
+from kequn.ops.ownership.known import days_known, doings_of, first_worked, members_of
 from kequn.ops.ownership.models import PoolFigure, PoolMember
 from kequn.ops.ownership.policies import pools
 
@@ -39,7 +39,8 @@ RATES: dict[str, tuple[str, str]] = {
     "conversion": ("converted", "contacted"),
 }
 """Rate -> (count, of which count). ``holders`` bought before the month and could buy again; ``stood`` were members 30 days ago or
-left since; ``lost`` are those of them who left, or whose AUM fell by the pool's ``churn_percent`` since they came."""
+left since; ``lost`` are those of them who left, or whose AUM fell by the pool's ``churn_percent`` since they came; ``converted``
+were reached within the 30 days and bought on that day or later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,8 @@ def _figures(spec: PoolSpec, day: date, entered: set[str], left: set[str]) -> No
     gone = list(PoolMember.objects.filter(pool=spec.name, left_on__gt=day - MONTH, left_on__lte=day))
     ids = sorted({m.customer_id for m in (*stays, *gone)})
     doings = doings_of(ids, day, spec.families, spec.repurchase_days)
-    owners, branches, worked = owners_on(ids, day), branches_of(ids), last_worked(ids)
+    owners, branches = owners_on(ids, day), branches_of(ids)
+    worked = first_worked(ids, day - MONTH + timedelta(days=1), day)
     counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     aum: Counter[tuple[str, str]] = Counter()
     nobody = Doing()
@@ -140,15 +142,14 @@ def _figures(spec: PoolSpec, day: date, entered: set[str], left: set[str]) -> No
         c = member.customer_id
         key = (branches.get(c, ""), owners.get(c, ""))
         doing = doings.get(c, nobody)
-        contacted = c in worked and day - MONTH < worked[c] <= day
         stood = member.entered_on <= day - MONTH
         fell = doing.aum_fen * 100 <= member.aum_in_fen * (100 - spec.churn_percent) and member.aum_in_fen > 0
         aum[key] += doing.aum_fen
         counts[key] += Counter(
             members=1, active_day=int(doing.active_day), active_month=int(doing.active_month),
-            holders=int(doing.bought_before), repurchased=int(doing.bought_before and doing.bought_month),
-            stood=int(stood), lost=int(stood and fell), contacted=int(contacted),
-            converted=int(contacted and doing.bought_month), entered=int(c in entered),
+            holders=int(doing.bought_before), repurchased=int(doing.bought_before and doing.bought_since(day - MONTH + timedelta(days=1))),
+            stood=int(stood), lost=int(stood and fell), contacted=int(c in worked),
+            converted=int(c in worked and doing.bought_since(worked[c])), entered=int(c in entered),
         )  # fmt: skip
     for member in gone:
         key = (branches.get(member.customer_id, ""), owners.get(member.customer_id, ""))

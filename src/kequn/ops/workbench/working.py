@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
-from django.db.models import Max
+from django.db.models import Max, Min, Q
 from django.utils import timezone
 
 from kequn.ops.runtime import now
@@ -17,13 +17,23 @@ AT_ONCE = 500
 COMPLAINT = timedelta(days=90)
 
 
-def reached(customer_ids: Collection[str]) -> dict[str, date]:
-    """Return the day on which each customer was last spoken with; who never was is absent."""
-    found: dict[str, date] = {}
+def reached(
+    customer_ids: Collection[str], first: date | None = None, last: date | None = None
+) -> dict[str, tuple[date, date]]:
+    """Return the first and the last day, of those from ``first`` to ``last``, on which each customer was spoken with.
+
+    Who was not is absent.
+    """
+    found: dict[str, tuple[date, date]] = {}
+    within = Q(contact="connected", undone_at__isnull=True)
+    if first is not None:
+        within &= Q(at__gte=_begin(first))
+    if last is not None:
+        within &= Q(at__lt=_begin(last + timedelta(days=1)))
     for ids in _chunks(customer_ids):
-        rows = FollowUp.objects.filter(customer_id__in=ids, contact="connected", undone_at__isnull=True)
-        for customer_id, at in rows.order_by().values_list("customer_id").annotate(last=Max("at")):
-            found[customer_id] = timezone.localtime(at).date()
+        rows = FollowUp.objects.filter(within, customer_id__in=ids).order_by().values_list("customer_id")
+        for customer_id, earliest, latest in rows.annotate(earliest=Min("at"), latest=Max("at")):
+            found[customer_id] = (timezone.localtime(earliest).date(), timezone.localtime(latest).date())
     return found
 
 
@@ -49,6 +59,10 @@ def with_tasks(customer_ids: Collection[str]) -> set[str]:
         for ids in _chunks(customer_ids)
         for c in Task.objects.filter(customer_id__in=ids, state=states.OPEN).values_list("customer_id", flat=True)
     }
+
+
+def _begin(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time(0)))
 
 
 def _chunks(customer_ids: Collection[str]) -> list[list[str]]:
