@@ -18,7 +18,7 @@ def write_parts(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('workbench', '0005_corrections'),
+        ('workbench', '0006_held_outflows'),
     ]
 
     operations = [
