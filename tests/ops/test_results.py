@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -42,6 +42,8 @@ def test_a_file_is_recorded_once_on_her_open_tasks_and_by_itself(definitions: No
         task, "appointment", Decimal(200_000), "file",
     )  # fmt: skip
     assert first.at == NOW - timedelta(hours=19)
+    counted = Contact.objects.filter(customer_id__in=[first.customer_id, second.customer_id])
+    assert [(c.customer_id, c.on) for c in counted] == [(first.customer_id, date(2026, 6, 30))]
     assert (second.task.title_zh, second.note, second.detail.flags) == ("补录的联系", "打了两次 ***", "number")
     assert services.import_results(cast["wangfang"], content, "改名.csv") == done
     assert FollowUp.objects.count() == 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -230,6 +230,49 @@ def test_a_contact_without_a_task_is_hers_to_record_and_leaves_nothing_where_it_
     with pytest.raises(InvalidSpec, match="by call"):
         services.record_without_task(tasks["wangfang"], customer_id(12), key="a", contact="no_answer", channel="sms")
     assert Task.objects.count() == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "purpose"), [("churn", "marketing"), ("maturing", "maturity_notice"), ("risk_expiry", "service")]
+)
+def test_a_call_on_an_occasion_counts_with_its_purpose_until_it_is_taken_back(
+    definitions: None, cast: Cast, kind: str, purpose: str
+) -> None:
+    task = made(kind)
+    one = outcome(cast, task, intent="considering", next_at=NOW + timedelta(days=1))
+    rows = Contact.objects.filter(customer_id=task.customer_id)
+    assert [(c.channel, c.purpose, c.on) for c in rows] == [("call", purpose, date(2026, 7, 1))]
+    services.undo_outcome(cast["wangfang"], one.pk)
+    assert not rows.all().exists()
+    outcome(cast, task, key="k2", contact="no_answer")
+    assert not rows.all().exists()
+
+
+def test_each_contact_counts_and_one_that_was_agreed_on_is_a_service(definitions: None, cast: Cast) -> None:
+    task = made("churn")
+    outcome(cast, task, intent="considering", next_at=NOW + timedelta(days=1))
+    second = outcome(cast, task, key="k2", intent="considering", next_at=NOW + timedelta(days=2))
+    purposes = Contact.objects.filter(customer_id=task.customer_id).order_by("pk").values_list("purpose", flat=True)
+    assert list(purposes) == ["marketing", "service"]
+    services.undo_outcome(cast["wangfang"], second.pk)
+    assert list(purposes.all()) == ["marketing"]
+
+
+def test_of_a_list_sent_down_the_first_contact_was_counted_when_it_was_sent(tasks: Cast) -> None:
+    task = first(tasks)
+    before = Contact.objects.filter(customer_id=task.customer_id).count()
+    outcome(tasks, task, intent="considering", next_at=NOW + timedelta(days=1))
+    assert Contact.objects.filter(customer_id=task.customer_id).count() == before
+    outcome(tasks, task, key="k2", intent="not_interested")
+    assert Contact.objects.filter(customer_id=task.customer_id).count() == before + 1
+
+
+def made(kind: str) -> Task:
+    """A task of 王芳's that the morning would have made."""
+    return Task.objects.create(
+        key=kind, customer_id=customer_id(12), staff_no="R001", branch_code="0001", kind=kind, title_zh="时机",
+        due_at=NOW + timedelta(hours=3), created_at=NOW,
+    )  # fmt: skip
 
 
 def test_an_open_opportunity_keeps_other_campaigns_away_but_not_the_rm(tasks: Cast) -> None:

@@ -326,14 +326,16 @@ def cancel_for_customer(
     return n
 
 
-def record_contact(actor: Actor, customer_id: str, channel: str, *, ref: str, purpose: str = "marketing") -> bool:
-    """Count a contact that was made outside the outbox, such as an RM's call. Return whether it is new."""
+def record_contact(
+    actor: Actor, customer_id: str, channel: str, *, ref: str, purpose: str = "marketing", at: datetime | None = None
+) -> bool:
+    """Count a contact that was made outside the outbox, such as an RM's call, now or ``at``. Return whether it is new."""
     if not (actor.may("task.work") or actor.may("delivery.run")):
         raise NotAllowed("Your role may not do this (task.work).", right="task.work")
     with transaction.atomic():
         _, is_new = Contact.objects.get_or_create(
             ref=ref,
-            defaults={"customer_id": customer_id, "channel": channel, "purpose": purpose, "on": bank_day(now())},
+            defaults={"customer_id": customer_id, "channel": channel, "purpose": purpose, "on": bank_day(at or now())},
         )
         if is_new:
             raise_versions([customer_id])

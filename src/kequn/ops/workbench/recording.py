@@ -11,6 +11,7 @@ from django.db.models import F
 
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
 from kequn.core.gate import CHANNELS
+from kequn.core.spec.campaign import Purpose
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.customers.queries import person_for
 from kequn.ops.customers.services import clean
@@ -22,6 +23,7 @@ from kequn.ops.workbench import states
 from kequn.ops.workbench.closing import as_it_was, fold_after, put_back
 from kequn.ops.workbench.creating import create_task
 from kequn.ops.workbench.models import ContactDetail, FollowUp, Task
+from kequn.ops.workbench.planning import desk_policy
 from kequn.ops.workbench.queries import bank_day, follow_ups_for, task_for, tasks_for
 
 UNDO_WITHIN = timedelta(seconds=10)
@@ -69,7 +71,7 @@ def record_outcome(
         return _same(before, contact, intent)
     check_outcome(contact, intent, amount_cny, next_at, product)
     _check_open(task, seen)
-    moment = at or now()
+    moment, purpose = at or now(), _purpose(task)
     kept, flags = flagged_note(note)
     try:
         with transaction.atomic():
@@ -86,8 +88,10 @@ def record_outcome(
                 follow_up.before |= after
                 follow_up.save(update_fields=["before"])
             record(actor, "task.outcome", task, contact=contact, intent=intent, campaign=task.campaign)
-            if task.kind == "contact" and contact == "connected":
-                record_contact(actor, task.customer_id, task.channel, ref=f"task:{task.key}"[:80])
+            if contact == "connected" and not _was_sent(task, follow_up):
+                record_contact(
+                    actor, task.customer_id, task.channel, ref=_ref(follow_up), purpose=purpose, at=follow_up.at
+                )
             _obey(actor, task, intent, moment)
     except IntegrityError:
         return _same(FollowUp.objects.get(key=own_key(actor, key)), contact, intent)
@@ -175,14 +179,27 @@ def undo_outcome(actor: Actor, follow_up_id: int) -> Task:
         taken = FollowUp.objects.filter(pk=follow_up.pk, undone_at__isnull=True).update(undone_at=now())
         if taken:
             put_back(task, before)
-            if (
-                task.kind == "contact"
-                and not task.follow_ups.filter(contact="connected", undone_at__isnull=True).exists()
-            ):
-                take_back_contact(actor, f"task:{task.key}"[:80])
+            take_back_contact(actor, _ref(follow_up))
             record(actor, "task.outcome_undone", task, contact=follow_up.contact, intent=follow_up.intent)
     task.refresh_from_db()
     return task
+
+
+def _purpose(task: Task) -> Purpose:
+    """Return what the contact counts as against the caps: what was agreed on with the customer is a service."""
+    if task.follow_ups.filter(undone_at__isnull=True, next_at=task.due_at).exists():
+        return "service"
+    return desk_policy().of(task.kind).purpose
+
+
+def _was_sent(task: Task, follow_up: FollowUp) -> bool:
+    """Whether this is the contact that was counted when the list was sent down: the first one on a campaign's task."""
+    others = task.follow_ups.filter(contact="connected", undone_at__isnull=True).exclude(pk=follow_up.pk)
+    return task.kind == "campaign" and not others.exists()
+
+
+def _ref(follow_up: FollowUp) -> str:
+    return f"follow_up:{follow_up.pk}"
 
 
 def own_key(actor: Actor, key: str) -> str:
