@@ -15,6 +15,7 @@ from kequn.ops.campaigns.models import Campaign
 from kequn.ops.catalog import services as catalog
 from kequn.ops.catalog.models import DefinitionVersion
 from kequn.ops.customers.queries import branch_of
+from kequn.ops.customers.services import mark_phone
 from kequn.ops.delivery import services as delivery
 from kequn.ops.delivery.models import Outcome, Ready, Touch
 from kequn.ops.governance.services import record_consent, suppress
@@ -81,6 +82,18 @@ def test_a_consent_withdrawn_after_the_launch_stops_the_message(launched: Campai
     assert funnel is not None
     assert funnel.blocked_later == {"OPTED_OUT": 1}
     assert funnel.treated == 432, "who is blocked later stays in her arm"
+
+
+def test_a_number_that_turned_out_to_be_somebody_elses_gets_no_message(
+    launched: Campaign, phone: Phone, cast: Cast
+) -> None:
+    touch = Touch.objects.filter(channel="sms").first()
+    assert touch is not None
+    mark_phone(cast["wangfang"], touch.customer_id, is_wrong=True)
+    delivery.dispatch_once()
+    assert touch.customer_id not in {m.customer_ref for m in phone.sent}
+    outcome = Outcome.objects.get(touch=touch)
+    assert (outcome.state, outcome.reason) == ("suppressed", "NO_ADDRESS")
 
 
 def test_a_branch_in_which_the_campaign_pauses_gets_nothing_until_it_is_lifted(

@@ -271,6 +271,8 @@ VOCABULARIES: dict[str, dict[str, Words]] = {
         "audience.frozen": _("冻结名单"),
         "contact.started": _("主动联系"),
         "customer.revealed": _("查看明文"),
+        "phone.wrong": _("号码失效，停止拨打"),
+        "phone.right": _("号码恢复使用"),
         "customer.viewed": _("查看客户"),
         "customer.suppressed": _("列入免打扰"),
         "consent.granted": _("登记同意"),

@@ -14,11 +14,12 @@ from kequn.ops.audiences.contracts import Sheet
 from kequn.ops.books import states
 from kequn.ops.books.models import Correction, StockTakeLine
 from kequn.ops.customers.queries import people_by_id, person_for
-from kequn.ops.customers.services import clean, numbers_of
+from kequn.ops.customers.services import clean, mark_phone, numbers_of
 from kequn.ops.governance.services import record
-from kequn.ops.orgs.actor import Actor
+from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.orgs.queries import branch_codes_for
 from kequn.ops.runtime import now
+from kequn.ops.workbench.queries import contact_title
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,30 @@ def propose_correction(
     actor.must("stocktake.run")
     person = person_for(actor, customer_id)
     checked(wanted)
+    return _proposed(actor, customer_id, person.branch_code, wanted, line)
+
+
+def follow_number(actor: Actor, customer_id: str, contact: str) -> None:
+    """Tell the bank of a number that a call showed to be wrong; take it back where it is right after all ("").
+
+    Whoever works the customer says so with the result of her call; the caller holds the transaction.
+    """
+    waiting = Correction.objects.filter(customer_id=customer_id, field="phone_invalid", state=states.PROPOSED)
+    if contact:
+        person = people_by_id(system_actor(), [customer_id])[customer_id]
+        words = contact_title(contact)
+        _proposed(
+            actor, customer_id, person.branch_code, Proposal("phone_invalid", note=f"{words.zh} {words.en}"), None
+        )
+    elif (row := waiting.first()) is not None and _settled(actor, [row.pk], states.DISMISSED):
+        record(actor, "correction.dismissed", row, customer=customer_id)
+
+
+def _proposed(
+    actor: Actor, customer_id: str, branch_code: str, wanted: Proposal, line: StockTakeLine | None
+) -> Correction:
     fields = {
-        "staff_no": actor.staff_no, "branch_code": person.branch_code, "value": clean(wanted.value, longest=120).text,
+        "staff_no": actor.staff_no, "branch_code": branch_code, "value": clean(wanted.value, longest=120).text,
         "note": clean(wanted.note, longest=500).text, "line": line, "at": now(),
     }  # fmt: skip
     with transaction.atomic():
@@ -82,7 +105,7 @@ def checked(wanted: Proposal) -> None:
 
 
 def dismiss_correction(actor: Actor, correction_id: int) -> Correction:
-    """Put a correction aside: it does not go to the bank (the RM herself, or her branch head).
+    """Put a correction aside: it does not go to the bank (the RM herself, or her branch head). A number is right after all.
 
     Raises:
         Conflict: it was handed over or put aside before.
@@ -93,6 +116,8 @@ def dismiss_correction(actor: Actor, correction_id: int) -> Correction:
     with transaction.atomic():
         if not _settled(actor, [row.pk], states.DISMISSED):
             raise Conflict(f"The correction is {row.state}.", hint="Reload.", correction=correction_id)
+        if row.field == "phone_invalid":
+            mark_phone(actor, row.customer_id, is_wrong=False)
         record(actor, "correction.dismissed", row, customer=row.customer_id)
     row.refresh_from_db()
     return row

@@ -14,7 +14,7 @@ from kequn.ops.books.contracts import LineFacts, Progress
 from kequn.ops.books.listing import rows_of
 from kequn.ops.books.models import StockTake, StockTakeLine
 from kequn.ops.books.reading import Book, book_for
-from kequn.ops.books.suggesting import suggestion
+from kequn.ops.books.suggesting import DEAD, suggestion
 from kequn.ops.customers.queries import alike_in_reach
 from kequn.ops.customers.services import reachable
 from kequn.ops.orgs.actor import Actor
@@ -102,9 +102,8 @@ def facts_of_line(actor: Actor, line: StockTakeLine) -> LineFacts | None:
 
 
 def _phone(customer_id: str) -> str:
-    if not reachable("call", [customer_id]):
-        return "no_phone"
-    return phone_words([customer_id]).get(customer_id, "")
+    word = phone_words([customer_id]).get(customer_id, "")
+    return word if word in DEAD or reachable("call", [customer_id]) else "no_phone"
 
 
 def _one(book: Book, tag: str) -> Any:

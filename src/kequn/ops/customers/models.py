@@ -17,6 +17,8 @@ class Person(models.Model):
     phone_index = models.CharField(max_length=40, blank=True, db_index=True)
     document_no = models.BinaryField(default=b"")
     document_no_index = models.CharField(max_length=40, blank=True, db_index=True)
+    wrong_phone_index = models.CharField(max_length=40, blank=True)
+    """Of a number that turned out dead or somebody else's: while the bank has no other one, nobody is called or texted there."""
     email = models.BinaryField(default=b"")
     address = models.BinaryField(default=b"")
     branch_code = models.CharField(max_length=12, blank=True, db_index=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import F, Q, QuerySet
 
 from kequn.core.errors import Conflict, NotAllowed
 from kequn.ops.customers import masking
@@ -24,6 +25,10 @@ REVEALS_A_DAY = 60
 BATCH = 2_000
 ADDRESS = {"sms": "phone", "call": "phone", "email": "email", "file_drop": "customer_no"}
 """Channel -> the personal field it is sent to. WeCom, push and the RM's task go by surrogate id."""
+
+OURS = frozenset({"customer_id", "rm_no", "wrong_phone_index"})
+"""What a load of the bank's table does not overwrite."""
+_WRONG_PHONE = ~Q(wrong_phone_index="") & Q(wrong_phone_index=F("phone_index"))
 
 clean = masking.clean
 """How every app keeps what people type about customers."""
@@ -61,7 +66,7 @@ def store_people(actor: Actor, people: Sequence[Mapping[str, str | None]], *, lo
             for r in rows
             if r.pk in known and known[r.pk][1] != r.bank_rm_no
         ]
-        fields = [f.name for f in Person._meta.concrete_fields if f.name not in ("customer_id", "rm_no")]
+        fields = [f.name for f in Person._meta.concrete_fields if f.name not in OURS]
         with transaction.atomic():
             Person.objects.bulk_create(
                 rows, batch_size=500, update_conflicts=True, unique_fields=["customer_id"], update_fields=fields
@@ -144,6 +149,24 @@ def reveals_within_a_day(actor: Actor) -> int:
     return Reveal.objects.filter(user_id=actor.user_id, at__gt=now() - timedelta(days=1)).count()
 
 
+def mark_phone(actor: Actor, customer_id: str, *, is_wrong: bool) -> bool:
+    """Say that a customer's number is dead or somebody else's, or that it is right after all; return whether that is news.
+
+    A wrong number is no address for a call or a text until the bank's data have another one.
+    """
+    if not (actor.may("task.work") or actor.may("stocktake.run")):
+        raise NotAllowed("Your role may not do this (task.work).", right="task.work")
+    rows = Person.objects.filter(pk=customer_id)
+    with transaction.atomic():
+        if is_wrong:
+            n = rows.exclude(phone_index="").exclude(_WRONG_PHONE).update(wrong_phone_index=F("phone_index"))
+        else:
+            n = rows.filter(_WRONG_PHONE).update(wrong_phone_index="")
+        if n:
+            record(actor, "phone.wrong" if is_wrong else "phone.right", ("customer", customer_id))
+    return bool(n)
+
+
 def addresses(actor: Actor, customer_ids: Iterable[str], channel: str) -> dict[str, str]:
     """Return where a channel reaches each customer; those without an address are absent. For the dispatcher alone.
 
@@ -158,7 +181,7 @@ def addresses(actor: Actor, customer_ids: Iterable[str], channel: str) -> dict[s
         return {i: i for i in ids}
     found: dict[str, str] = {}
     for start in range(0, len(ids), 500):
-        for row in Person.objects.filter(pk__in=ids[start : start + 500]).only("customer_id", field):
+        for row in _with(field).filter(pk__in=ids[start : start + 500]).only("customer_id", field):
             if value := unseal(getattr(row, field), column=field, customer_id=row.customer_id):
                 found[row.customer_id] = value
     return found
@@ -167,7 +190,7 @@ def addresses(actor: Actor, customer_ids: Iterable[str], channel: str) -> dict[s
 def reachable(channel: str, customer_ids: Iterable[str] | None = None) -> set[str]:
     """Return the surrogate ids that have an address for a channel, of some customers or of all, without unsealing any."""
     field = ADDRESS.get(channel)
-    rows = Person.objects.exclude(**{field: b""}) if field else Person.objects.all()
+    rows = _with(field) if field else Person.objects.all()
     if customer_ids is None:
         return set(rows.values_list("customer_id", flat=True))
     ids = list(customer_ids)
@@ -179,10 +202,17 @@ def reachable(channel: str, customer_ids: Iterable[str] | None = None) -> set[st
 
 def reachable_few(customer_ids: Iterable[str]) -> dict[str, set[str]]:
     """Return as ``reachable`` for each channel with an address and for ``wecom``, of a few customers, in one question."""
-    fields = ("customer_id", *sorted(set(ADDRESS.values())))
-    rows = list(Person.objects.filter(pk__in=list(customer_ids)).values_list(*fields))
-    found = {channel: {row[0] for row in rows if row[fields.index(field)]} for channel, field in ADDRESS.items()}
-    return found | {"wecom": {row[0] for row in rows}}
+    fields = sorted(set(ADDRESS.values()))
+    asked = Person.objects.filter(pk__in=list(customer_ids)).annotate(is_wrong=_WRONG_PHONE)
+    rows = list(asked.values("customer_id", "is_wrong", *fields))
+    usable = {f: {r["customer_id"] for r in rows if r[f] and not (f == "phone" and r["is_wrong"])} for f in fields}
+    return {channel: usable[field] for channel, field in ADDRESS.items()} | {"wecom": {r["customer_id"] for r in rows}}
+
+
+def _with(field: str) -> QuerySet[Person]:
+    """Return who has something to be reached at; a number that turned out wrong is nothing."""
+    rows = Person.objects.exclude(**{field: b""})
+    return rows.exclude(_WRONG_PHONE) if field == "phone" else rows
 
 
 def merge_fields(actor: Actor, customer_ids: Iterable[str]) -> dict[str, dict[str, str]]:

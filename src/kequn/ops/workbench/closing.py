@@ -69,6 +69,17 @@ def close(rows: QuerySet[Task], *, state: str, why: str, at: datetime, by: str =
     return n
 
 
+def hold_calls(task: Task) -> list[int]:
+    """Hold a customer's other tasks that are calls, until the morning asks the gate by which way she can be reached.
+
+    Returns which, for ``put_back``. The caller holds the transaction.
+    """
+    rows = Task.objects.filter(customer_id=task.customer_id, state=states.OPEN, channel="call", is_held=False)
+    held = list(rows.exclude(pk=task.pk).values_list("pk", flat=True))
+    Task.objects.filter(pk__in=held).update(is_held=True, is_main=False)
+    return held
+
+
 def fold_after(task: Task, *, reached: bool, at: datetime) -> dict[str, Any]:
     """After a contact that closed a main task: what the desk had folded under it is done with it, the rest gets a main task.
 
@@ -103,6 +114,7 @@ def put_back(task: Task, before: dict[str, Any]) -> None:
         Conflict: it was closed meanwhile by something else: the purchase was loaded, or the customer left.
     """
     Task.objects.filter(pk__in=before.get("promoted", []), state=states.OPEN).update(is_main=False)
+    Task.objects.filter(pk__in=before.get("held", []), state=states.OPEN).update(is_held=False)
     others = Task.objects.filter(customer_id=task.customer_id, state=states.OPEN, is_main=True).exclude(pk=task.pk)
     expires_at, planned_for = before.get("expires_at"), before.get("planned_for")
     done = Task.objects.filter(pk=task.pk).filter(Q(state=states.OPEN) | Q(state=states.DONE, closed_by=states.STAFF))

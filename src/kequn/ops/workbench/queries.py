@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum, Value
 
 from kequn.core.errors import NotAllowed
+from kequn.core.spec.base import Text
 from kequn.core.spec.offer import OfferSpec, TalkTrackSpec
 from kequn.ops.audiences.queries import bank_today
 from kequn.ops.catalog import queries as catalog
@@ -214,6 +215,11 @@ def credits_for(actor: Actor) -> QuerySet[Credit]:
         return Credit.objects.filter(staff_no=actor.staff_no).exclude(staff_no="")
     codes = branch_codes_for(actor)
     return Credit.objects.all() if codes is None else Credit.objects.filter(branch_code__in=codes)
+
+
+def contact_title(contact: str) -> Text:
+    """Return how a contact went, in words."""
+    return states.CONTACTS[contact]
 
 
 def outcome_words(row: FollowUp) -> tuple[str, str]:

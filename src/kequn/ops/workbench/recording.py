@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,13 +15,13 @@ from kequn.core.gate import CHANNELS
 from kequn.core.spec.campaign import Purpose
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.customers.queries import person_for
-from kequn.ops.customers.services import clean
+from kequn.ops.customers.services import clean, mark_phone
 from kequn.ops.delivery.services import cancel_for_customer, record_contact, take_back_contact
 from kequn.ops.governance.services import record, record_consent, suppress
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import now
 from kequn.ops.workbench import states
-from kequn.ops.workbench.closing import as_it_was, fold_after, put_back
+from kequn.ops.workbench.closing import as_it_was, fold_after, hold_calls, put_back
 from kequn.ops.workbench.creating import create_task
 from kequn.ops.workbench.models import ContactDetail, FollowUp, Task
 from kequn.ops.workbench.planning import desk_policy
@@ -33,6 +34,17 @@ NOTE_LENGTH = 500
 NEEDS_DATE = frozenset({"appointment"})
 BY_RM = ("call", "wecom", "visit")
 """Channels of an RM's own contact."""
+
+NumberKnown = Callable[[Actor, str, str], None]
+_numbers: dict[str, NumberKnown] = {}
+
+
+def on_number(source: str, follow: NumberKnown) -> None:
+    """Say what happens, in the same transaction, when a call shows a customer's number to be wrong; by an app when it is ready.
+
+    It is told who called whom and how (a code of ``states.CONTACTS``), or "" where the number is right after all.
+    """
+    _numbers[source] = follow
 
 
 def record_outcome(
@@ -84,7 +96,10 @@ def record_outcome(
                 follow_up=follow_up, channel=task.channel, post=actor.role, product=product, source=source, flags=flags
             )
             _advance(task, contact, intent, next_at, moment)
-            if task.state == states.DONE and (after := fold_after(task, reached=contact == "connected", at=moment)):
+            after = _number(actor, task, contact)
+            if task.state == states.DONE:
+                after |= fold_after(task, reached=contact == "connected", at=moment)
+            if after:
                 follow_up.before |= after
                 follow_up.save(update_fields=["before"])
             record(actor, "task.outcome", task, contact=contact, intent=intent, campaign=task.campaign)
@@ -180,6 +195,8 @@ def undo_outcome(actor: Actor, follow_up_id: int) -> Task:
         if taken:
             put_back(task, before)
             take_back_contact(actor, _ref(follow_up))
+            if "number" in before:
+                _mark(actor, task.customer_id, contact="", is_wrong=not before["number"])
             record(actor, "task.outcome_undone", task, contact=follow_up.contact, intent=follow_up.intent)
     task.refresh_from_db()
     return task
@@ -262,6 +279,23 @@ def _obey(actor: Actor, task: Task, intent: str, moment: datetime) -> None:
         days = catalog.policy().complaint_days
         suppress(actor, customer_id, reason="complaint", until=moment + timedelta(days=days))
     cancel_for_customer(actor, customer_id, reason="opted_out" if intent == "opt_out" else "complaint")
+
+
+def _number(actor: Actor, task: Task, contact: str) -> dict[str, Any]:
+    """Give effect to what a call says about the customer's number; return what was changed, for undoing."""
+    if task.channel != "call" or contact not in (*states.WRONG_NUMBER, "connected"):
+        return {}
+    is_wrong = contact in states.WRONG_NUMBER
+    news = {"number": is_wrong} if _mark(actor, task.customer_id, contact, is_wrong=is_wrong) else {}
+    return news | ({"held": hold_calls(task)} if is_wrong else {})
+
+
+def _mark(actor: Actor, customer_id: str, contact: str, *, is_wrong: bool) -> bool:
+    is_news = mark_phone(actor, customer_id, is_wrong=is_wrong)
+    if is_news:
+        for follow in _numbers.values():
+            follow(actor, customer_id, contact if is_wrong else "")
+    return is_news
 
 
 def flagged_note(note: str) -> tuple[str, str]:

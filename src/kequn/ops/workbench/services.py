@@ -40,7 +40,15 @@ from kequn.ops.workbench.notices import (
 )
 from kequn.ops.workbench.planning import plan_day
 from kequn.ops.workbench.portrait import advice_for, customer_360, money_for, past_for
-from kequn.ops.workbench.recording import BY_RM, masked_note, own_key, record_outcome, record_without_task, undo_outcome
+from kequn.ops.workbench.recording import (
+    BY_RM,
+    masked_note,
+    on_number,
+    own_key,
+    record_outcome,
+    record_without_task,
+    undo_outcome,
+)
 from kequn.ops.workbench.settling import settle_tasks
 from kequn.ops.workbench.transport import RmTaskTransport, tell_campaigns
 from kequn.ops.workbench.withdrawing import reopen_task, withdraw_task
@@ -62,6 +70,7 @@ __all__ = [
     "money_for",
     "notice_texts",
     "on_correction",
+    "on_number",
     "past_for",
     "plan_day",
     "preview_material",

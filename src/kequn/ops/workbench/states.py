@@ -109,5 +109,8 @@ INTENTS: dict[str, Text] = {
 GOES_ON = frozenset({"interested", "considering", "appointment"})
 """Intents after which the opportunity is worked on: other campaigns keep away."""
 
+WRONG_NUMBER = frozenset({"dead_number", "wrong_person"})
+"""Results of a call after which nobody calls or texts the number."""
+
 AT_ONCE = frozenset({"opt_out", "complaint"})
 """Intents that take effect at once, by law, and so cannot be taken back."""
