@@ -337,6 +337,23 @@ def test_a_suppression_closes_all_tasks_of_the_customer_and_no_others(definition
     assert [t.customer_id for t in queries.tasks_for(cast["wangfang"])] == [customer_id(14)]
 
 
+def test_before_eight_in_the_morning_it_is_the_banks_day_already(
+    definitions: None, cast: Cast, bank_runtime: runtime.Runtime
+) -> None:
+    wangfang = cast["wangfang"]
+    promised, complained = (services.start_contact(wangfang, customer_id(i), key=f"k{i}", why="回访") for i in (12, 14))
+    early = datetime(2026, 7, 1, 23, 30, tzinfo=UTC)  # half past seven of 2 July at the bank
+    bank_runtime.clock = lambda: early
+    outcome(cast, promised, key="a", intent="considering", next_at=early + timedelta(days=2))
+    outcome(cast, complained, key="b", intent="complaint")
+    past = services.past_for(wangfang, customer_id(12))
+    assert [(m.kind, m.on) for m in past.matters if m.kind == "promise"] == [("promise", date(2026, 7, 4))]
+    assert past.contacts[0].on == date(2026, 7, 2)
+    assert services.past_for(wangfang, customer_id(14)).complaints[0][0] == date(2026, 7, 2)
+    complaints, _worked = queries.said_to_rms([customer_id(14)], early)
+    assert complaints == [(customer_id(14), date(2026, 7, 2), False)]
+
+
 def test_what_a_colleague_noted_stands_in_the_line_of_whoever_has_the_customer_now(
     definitions: None, cast: Cast
 ) -> None:

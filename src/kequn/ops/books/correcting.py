@@ -19,7 +19,7 @@ from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.orgs.queries import branch_codes_for
 from kequn.ops.runtime import now
-from kequn.ops.workbench.queries import contact_title
+from kequn.ops.workbench.queries import bank_day, contact_title
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def correction_sheets(actor: Actor, params: dict[str, Any]) -> Sequence[Sheet]:
     cells = [
         [
             r.customer_id, people[r.customer_id].name, people[r.customer_id].customer_no,
-            states.FIELDS[r.field].to(language), r.value, r.note, r.staff_no, r.branch_code, r.at.date(),
+            states.FIELDS[r.field].to(language), r.value, r.note, r.staff_no, r.branch_code, bank_day(r.at),
         ]
         for r in rows if r.customer_id in people
     ]  # fmt: skip

@@ -12,6 +12,7 @@ from kequn.ops.audiences.queries import bank_today
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.workbench import states
 from kequn.ops.workbench.models import Task
+from kequn.ops.workbench.queries import bank_day
 
 PRIORITY = 60
 """Of a task that says nothing of it."""
@@ -41,7 +42,7 @@ def create_task(key: str, **fields: Any) -> tuple[Task, bool]:
 
 def _score(fields: Mapping[str, Any]) -> int:
     """Its place in the order of the day it comes in; each morning gives it a new one."""
-    due, fen = fields["due_at"].date(), int((fields.get("value_cny") or 0) * 100)
+    due, fen = bank_day(fields["due_at"]), int((fields.get("value_cny") or 0) * 100)
     return int(score([fields.get("priority", PRIORITY)], urgency([due], bank_today()), [fen])[0])
 
 

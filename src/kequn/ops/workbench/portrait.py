@@ -45,7 +45,7 @@ from kequn.ops.workbench.customer import (
 )
 from kequn.ops.workbench.models import FollowUp
 from kequn.ops.workbench.money import missing_of, money_of, yuan_of
-from kequn.ops.workbench.queries import tasks_for
+from kequn.ops.workbench.queries import bank_day, tasks_for
 from kequn.ops.workbench.recording import masked_note
 from kequn.ops.workbench.steps import Known, advice_of
 
@@ -119,7 +119,7 @@ def past_for(actor: Actor, customer_id: str) -> Past:
     )
     service = service_of(ordinal) if ordinal >= 0 else []
     complaints = [(on, topic, status) for on, kind, topic, status in service if kind == "complaint"]
-    complaints += [(f.at.date(), "", "recorded") for f in follow_ups if f.intent == "complaint"]
+    complaints += [(bank_day(f.at), "", "recorded") for f in follow_ups if f.intent == "complaint"]
     by_family: dict[str, tuple[TagValue, ...]] = {}
     for tag in tags.values():
         by_family[tag.family] = (*by_family.get(tag.family, ()), tag)
@@ -208,13 +208,13 @@ def _sent(touch: Any, by: Any) -> Contacted:
     what = BY_STAFF.get(touch.sending.campaign) or Text(zh=touch.sending.campaign or "–")
     post, who = (by.role, by.display_name) if by else ("", "")
     why = why_not(touch.reason) if touch.state in NOT_SENT else None
-    return Contacted(moment.date(), moment, touch.channel, post, who, what, touch.state, "state", why=why)
+    return Contacted(bank_day(moment), moment, touch.channel, post, who, what, touch.state, "state", why=why)
 
 
 def _recorded(f: FollowUp, by: Any) -> Contacted:
     task, detail = f.task, getattr(f, "detail", None)
     return Contacted(
-        on=f.at.date(), at=f.at, channel=detail.channel if detail else task.channel,
+        on=bank_day(f.at), at=f.at, channel=detail.channel if detail else task.channel,
         post=detail.post if detail else by.role if by else "", who=by.display_name if by else f.staff_no,
         what=Text(zh=task.title_zh, en=task.title_en), result=f.intent or f.contact,
         vocabulary="intent" if f.intent else "contact", note=f.note, amount_cny=f.amount_cny, next_at=f.next_at,
@@ -227,7 +227,7 @@ def _matters(ordinal: int, tags: Tags, follow_ups: list[FollowUp], service: list
     dated: tuple[tuple[Due, date | None], ...]
     for f in follow_ups:  # the latest first: only the last word on a task counts
         if f.task_id not in seen and f.next_at and f.task.state == states.OPEN:
-            found.append(Matter("promise", f.next_at.date(), Text(zh=f.task.title_zh, en=f.task.title_en)))
+            found.append(Matter("promise", bank_day(f.next_at), Text(zh=f.task.title_zh, en=f.task.title_en)))
         seen.add(f.task_id)
     for on, kind, topic, status in service:
         if status == "open" and kind in ("complaint", "request"):

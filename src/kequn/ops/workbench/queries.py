@@ -145,7 +145,9 @@ def said_to_rms(
     Closing a complaint is the bank's system's business.
     """
     rows = _worded(customer_ids, Q(intent="complaint") | Q(at__gt=at - PROTECTED))
-    complaints = [(customer_id, day.date(), False) for customer_id, intent, day in rows if intent == "complaint"]
+    complaints = [
+        (customer_id, bank_day(moment), False) for customer_id, intent, moment in rows if intent == "complaint"
+    ]
     return complaints, _going_on(row for row in rows if row[2] > at - PROTECTED)
 
 
