@@ -13,6 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from kequn.ops.customers.models import Person
+from kequn.ops.ownership.services import record_absence
 from kequn.ops.workbench import services
 from kequn.ops.workbench.models import FollowUp, Task
 from tests.ops.bank import Cast, customer_id
@@ -75,6 +76,23 @@ def test_a_note_with_a_number_or_a_script_is_kept_harmless_and_its_writer_is_tol
     past = text(client.get(f"/c/{WHO}/part/past"))
     assert "&lt;script&gt;" in past
     assert "<script>x" not in past
+
+
+def test_a_next_time_of_one_tap_leaves_out_closed_days_and_ones_own_leave(
+    task: Task, desk: Desk, bank_runtime: Any, cast: Cast
+) -> None:
+    friday = NOW + timedelta(days=2)
+    bank_runtime.clock = lambda: friday
+    monday = (friday + timedelta(days=3)).date()
+    record_absence(cast["liqiang"], "R001", kind="leave", first_day=monday, last_day=monday)
+    client = desk("wangfang")
+    page = text(client.get(f"/tasks/{task.pk}/"))
+    assert "下个工作日 10 点 · 07-07" in page
+    assert "三天后 10 点 · 07-07" in page
+    assert "一周后 10 点 · 07-10" in page
+    form = {"key": "a", "outcome": "connected:appointment", "next_in": "1d"}
+    assert client.post(f"/tasks/{task.pk}/", form).status_code == 302
+    assert FollowUp.objects.get().next_at == NOW + timedelta(days=6)
 
 
 def test_the_form_sent_again_is_one_record_and_with_another_result_is_refused(task: Task, desk: Desk) -> None:

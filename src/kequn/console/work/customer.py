@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urlencode
@@ -15,6 +15,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
@@ -27,6 +28,8 @@ from kequn.core.data.tables import ASSETS, LIABILITIES
 from kequn.core.errors import InvalidSpec, KequnError, NotAllowed, Where
 from kequn.ops.customers.queries import people_by_id
 from kequn.ops.customers.services import reveal, reveals_within_a_day
+from kequn.ops.orgs.actor import Actor
+from kequn.ops.ownership.queries import days_worked
 from kequn.ops.runtime import now
 from kequn.ops.workbench.contracts import Money, Position
 from kequn.ops.workbench.history import history_of
@@ -56,13 +59,10 @@ NOT_REACHED = (
 """(key, how the contact went, what the customer wants): one tap each."""
 REASONS = (lazy("拨打电话：跟进任务"), lazy("拨打电话：回复客户"), lazy("核对登记信息"), lazy("约定见面"))
 """Why a value is looked at; another reason may be typed."""
-NEXT = (
-    ("", lazy("自选时间")),
-    ("2h", lazy("两小时后")),
-    ("1d", lazy("明天 10 点")),
-    ("3d", lazy("三天后 10 点")),
-    ("7d", lazy("一周后 10 点")),
-)
+NEXT = {"1d": (1, lazy("下个工作日 10 点")), "3d": (3, lazy("三天后 10 点")), "7d": (7, lazy("一周后 10 点"))}
+"""Next times of one tap, in days; where the bank is closed or she is away, the first day after."""
+FARTHEST = timedelta(days=31)
+"""So far a next time is put off; who is away for longer names a day herself."""
 PARTS = ("advice", "money", "past")
 SHOWN = 30
 FLAGS = {
@@ -82,7 +82,9 @@ def task(request: Request, task_id: int) -> HttpResponse:
         return render(request, "work/task.html", _of_task(request, row))
     form = request.POST
     try:
-        follow_up = record_outcome(request.actor, task_id, seen=number_in(form.get("seen")), **_said_in(form))
+        follow_up = record_outcome(
+            request.actor, task_id, seen=number_in(form.get("seen")), **_said_in(request.actor, form)
+        )
     except KequnError as error:
         row.refresh_from_db()
         context = _of_task(request, row) | {"error": error, "given": form}
@@ -93,7 +95,7 @@ def task(request: Request, task_id: int) -> HttpResponse:
     return redirect(f"{target}?{urlencode({'undo': follow_up.pk})}")
 
 
-def _said_in(form: Any) -> dict[str, Any]:
+def _said_in(actor: Actor, form: Any) -> dict[str, Any]:
     """Return what the form says of a contact, as `record_outcome` takes it.
 
     Raises:
@@ -102,7 +104,7 @@ def _said_in(form: Any) -> dict[str, Any]:
     contact, _colon, intent = form.get("outcome", "").partition(":")
     return {
         "key": form.get("key", ""), "contact": contact, "intent": intent, "amount_cny": amount_in(form.get("amount", "")),
-        "next_at": _next_in(form.get("next_in", "")) or moment_in(form.get("next_at", "")), "note": form.get("note", ""),
+        "next_at": _next_in(actor, form.get("next_in", "")) or moment_in(form.get("next_at", "")), "note": form.get("note", ""),
         "product": form.get("product", "").strip(),
     }  # fmt: skip
 
@@ -221,7 +223,9 @@ def outcome(request: Request, customer_id: str) -> HttpResponse:
     """Record a contact that took place without a task: her call at night, her refusal at the counter."""
     form = request.POST
     try:
-        made = record_without_task(request.actor, customer_id, channel=form.get("channel", "call"), **_said_in(form))
+        made = record_without_task(
+            request.actor, customer_id, channel=form.get("channel", "call"), **_said_in(request.actor, form)
+        )
     except KequnError as error:
         context = _of_customer(request, customer_id) | {"error": error, "given": form}
         return render(request, "work/customer.html", context, status=status_of(error))
@@ -237,7 +241,7 @@ def _of_customer(request: Request, customer_id: str) -> dict[str, Any]:
         "parts": PARTS,
         "reached": REACHED,
         "not_reached": NOT_REACHED,
-        "next_times": NEXT,
+        "next_times": lambda: _next_times(request.actor),  # asked for where the form is shown
         "products": products_named(),
         "given": {},
         "english": (get_language() or "").startswith("en"),
@@ -325,14 +329,30 @@ def moment_in(text: str) -> datetime | None:
     return timezone.make_aware(moment) if timezone.is_naive(moment) else moment
 
 
-def _next_in(code: str) -> datetime | None:
+def _next_times(actor: Actor) -> list[tuple[str, Any]]:
+    """Return what one tap stands for, each with its day in words: (code, words)."""
+    days = [
+        (code, f"{words} · {at:%m-%d} {WEEKDAYS_ABBR[at.weekday()]}")
+        for (code, (_n, words)), at in zip(NEXT.items(), _days_of_next(actor), strict=True)
+    ]
+    return [("", _("自选时间")), ("2h", _("两小时后")), *days]
+
+
+def _days_of_next(actor: Actor) -> list[date]:
+    today = timezone.localtime(now()).date()
+    worked = days_worked(actor.staff_no, today + timedelta(days=1), today + FARTHEST)
+    wanted = [today + timedelta(days=n) for n, _words in NEXT.values()]
+    return [next((d for d in worked if d >= day), day) for day in wanted]
+
+
+def _next_in(actor: Actor, code: str) -> datetime | None:
     """Return the moment that one tap stands for."""
     if code == "2h":
         return now() + timedelta(hours=2)
-    days = {"1d": 1, "3d": 3, "7d": 7}.get(code)
-    if days is None:
+    if code not in NEXT:
         return None
-    return timezone.localtime(now() + timedelta(days=days)).replace(hour=10, minute=0, second=0, microsecond=0)
+    day = dict(zip(NEXT, _days_of_next(actor), strict=True))[code]
+    return timezone.make_aware(datetime.combine(day, time(10)))
 
 
 def number_in(text: str | None) -> int | None:

@@ -47,6 +47,15 @@ def absences_on(day: date, staff_nos: Collection[str] | None = None) -> dict[str
     return {row.staff_no: row for row in sorted(rows, key=lambda r: (bool(r.stand_in), r.pk))}
 
 
+def days_worked(staff_no: str, first: date, last: date) -> list[date]:
+    """Return the days from ``first`` to ``last``, both included, on which the bank works and somebody is not away."""
+    away = Absence.objects.filter(
+        staff_no=staff_no, first_day__lte=last, last_day__gte=first, cancelled_at__isnull=True
+    ).values_list("first_day", "last_day")
+    spans = list(away)
+    return [d for d in working_days(first, last) if not any(a <= d <= b for a, b in spans)]
+
+
 def active(staff_nos: Iterable[str]) -> set[str]:
     """Return those who may log in."""
     return {u.staff_no for u in staff_numbered(staff_nos) if u.is_active}

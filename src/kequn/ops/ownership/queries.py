@@ -15,6 +15,7 @@ from kequn.ops.ownership.calendars import (
     available,
     capacity_of,
     capacity_until,
+    days_worked,
     is_working_day,
     stood_in_for,
     today,
@@ -48,7 +49,7 @@ from kequn.ops.ownership.wecom import wecom_moves_for
 __all__ = [
     "BANDS", "FEWEST", "RATES", "REASONS", "WAYS", "Notice", "absences_for", "agent_of", "assignment_for", "assignments_for",
     "available", "band_of", "briefs_of", "calendar_days", "capacities_of", "capacity_of", "capacity_until", "cards",
-    "cases_for", "changes_for", "claimed_today", "conflicts_for", "differing_for", "is_working_day", "leavers_for",
+    "cases_for", "changes_for", "claimed_today", "conflicts_for", "days_worked", "differing_for", "is_working_day", "leavers_for",
     "loads_for", "loads_of", "neglect_for", "notices_for", "notices_numbered", "notices_of_messages", "others_on", "outcomes_of",
     "owners_on", "policy", "pool_days", "pool_members_for", "pool_named", "pool_staff", "pool_stays", "pools_for",
     "remote_open", "rules", "rules_named", "seen_as", "stood_in_for", "tenures_of", "today", "unowned_for",
