@@ -222,3 +222,19 @@ def test_the_target_of_one_who_left_is_on_the_form_and_is_taken_back_with_a_word
     assert (refused.status_code, "的分解比目标少 20" in refused.content.decode()) == (409, True)
     assert client.post(f"/targets/{hers.pk}/remove", {"note": "离职，缺口下月补"}).status_code == 302
     assert not Target.objects.filter(staff_no="R003").exists()
+
+
+def test_the_row_of_one_who_left_leads_to_her_page_and_her_tasks_to_others(office: Cast, desk: Desk) -> None:
+    User.objects.filter(staff_no="R001").update(is_active=False)
+    client = desk("liqiang")
+    board = client.get("/team/").content.decode()
+    assert 'href="/team/staff/R001/">王芳</a>' in board
+    page = client.get("/team/staff/R001/").content.decode()
+    assert ("账号已停用" in page, "写辅导" in page) == (True, False)
+    for path in ("/team/staff/R001/part/tasks", "/team/staff/R001/part/signals"):
+        assert client.get(path).status_code == 200
+    plan = client.get("/team/staff/R001/reassign").content.decode()
+    assert ("周敏" in plan, "登记休假" in plan) == (True, False)
+    wanted = {"do": "move", "key": "k", "reason": "离职", "to": "R003", "which": "all"}
+    assert "已转交 21 项任务" in client.post("/team/staff/R001/reassign", wanted, follow=True).content.decode()
+    assert desk("chenjing").get("/team/staff/R001/").status_code == 404

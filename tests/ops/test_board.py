@@ -477,6 +477,40 @@ def test_who_is_away_gets_nothing_and_nothing_leaves_the_branch(team: Cast) -> N
         services.reassign_work(head, "R001", key="k", reason=" ")
 
 
+def test_on_a_day_off_the_room_of_the_next_working_day_counts(team: Cast, bank_runtime: runtime.Runtime) -> None:
+    head = team["liqiang"]
+    bank_runtime.clock = lambda: NOW + timedelta(days=3)  # a Saturday
+    monday = date(2026, 7, 6)
+    record_absence(head, "R004", kind="sick", first_day=monday, last_day=monday)
+    task(100, staff="R003", due_at=datetime(2026, 7, 6, 8, tzinfo=UTC))
+    found = {c.staff_no: (c.works, c.capacity, c.due, c.day) for c in queries.colleagues_of(head, "R001")}
+    assert found == {"R003": (True, 3, 1, monday), "R004": (False, 0, 0, monday)}
+    made = services.reassign_work(head, "R001", key="k", reason="病假", to_staff="R003")
+    assert {staff: len(ids) for staff, ids in made.moves.items()} == {"R003": 7}
+    with pytest.raises(Conflict, match="at work"):
+        queries.plan_reassignment(head, "R003", to_staff="R004")
+
+
+@pytest.mark.parametrize("how", ["disabled", "transferred"])
+def test_what_a_leaver_left_open_is_handed_over(team: Cast, how: str) -> None:
+    user, head = User.objects.filter(staff_no="R001"), team["liqiang"]
+    if how == "disabled":
+        user.update(is_active=False)
+    else:
+        user.update(branch=Branch.objects.get(code="0002"))
+    assert queries.person_on_board(head, "R001").display_name == "王芳"
+    made = services.reassign_work(head, "R001", key="k", reason="离职")
+    assert {staff: len(ids) for staff, ids in made.moves.items()} == {"R004": 7}
+    for stranger in ("R002", "", "R999"):
+        with pytest.raises(NotAllowed):
+            queries.person_on_board(head, stranger)
+        with pytest.raises(NotAllowed):
+            services.reassign_work(head, stranger, key="x", reason="看看")
+    if how == "disabled":
+        with pytest.raises(NotAllowed):
+            services.reassign_work(head, "R003", key="y", reason="看看", to_staff="R001")
+
+
 # -- coaching -----------------------------------------------------------------------------------------------------------
 
 

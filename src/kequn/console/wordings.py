@@ -8,7 +8,7 @@ MESSAGES: dict[str, str] = {
     "Choose a file of at most 5 MB.": "请选择不超过 5 MB 的文件。",
     "Choose the first and the last day.": "请选择起止日期。",
     "More than {} records in these days.": "这几天的记录超过 {} 条。",
-    "Nobody who works today could take the tasks.": "今天没有在岗的同事可以接手。",
+    "Nobody who is at work then could take the tasks.": "没有在岗的同事可以接手。",
     "Say why the tasks are moved.": "请写明转交原因。",
     "That is no day.": "日期不对。",
     "The amount is no number.": "金额不是数字。",

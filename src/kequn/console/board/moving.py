@@ -135,8 +135,10 @@ def _plan(request: Request, staff_no: str, form: Any) -> dict[str, Any]:
         fault = error
     names = {c.staff_no: c.name for c in colleagues}
     person = staff_for(actor).filter(staff_no=staff_no).first()
+    day = next((c.day for c in colleagues), bank_today())
     return {
-        "person": person, "staff_no": staff_no, "colleagues": colleagues, "tasks": tasks[:200], "n": len(tasks), "plan": plan,
+        "person": person or queries.person_on_board(actor, staff_no), "is_here": person is not None, "day": day,
+        "staff_no": staff_no, "colleagues": colleagues, "tasks": tasks[:200], "n": len(tasks), "plan": plan,
         "error": fault,
         "people": people_by_id(actor, [t.customer_id for t in tasks[:200]]), "names": names, "to": form.get("to", ""),
         "which": form.get("which", "all"), "chosen": set(chosen or ()), "reason": form.get("reason", ""), "leaves": ABSENCES,

@@ -21,7 +21,6 @@ from kequn.ops.board import queries
 from kequn.ops.board.periods import period_around
 from kequn.ops.board.quality import FLOOR, KINDS
 from kequn.ops.customers.queries import people_by_id
-from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import staff_for
 from kequn.ops.workbench.queries import tasks_for
 
@@ -55,7 +54,7 @@ def board(request: Request) -> HttpResponse:
 def board_staff(request: Request, staff_no: str) -> HttpResponse:
     """Show one member of staff: her figures, her open tasks, her signals and the notes on her work; the RM sees her own."""
     actor = request.actor
-    person = _person(actor, staff_no)
+    person = queries.person_on_board(actor, staff_no)
     until = bank_today() - timedelta(days=1)
     month = queries.board_for(actor, period_around("month", until), staff_no=staff_no)
     context = {
@@ -70,7 +69,7 @@ def board_staff(request: Request, staff_no: str) -> HttpResponse:
 def board_staff_part(request: Request, staff_no: str, name: str) -> HttpResponse:
     """Show the open tasks or the signals of one member of staff, which her page asks for when it stands."""
     actor, today = request.actor, bank_today()
-    person = _person(actor, staff_no)
+    person = queries.person_on_board(actor, staff_no)
     context: dict[str, Any] = {"person": person, "today": today}
     match name:
         case "tasks":
@@ -85,13 +84,6 @@ def board_staff_part(request: Request, staff_no: str, name: str) -> HttpResponse
         case _:
             raise NotAllowed("There is no such part of the page.", part=name)
     return render(request, f"board/staff_{name}.html", context)
-
-
-def _person(actor: Actor, staff_no: str) -> Any:
-    person = staff_for(actor).filter(staff_no=staff_no).exclude(staff_no="").first()
-    if person is None:
-        raise NotAllowed("There is no such member of staff in your scope.", staff=staff_no)
-    return person
 
 
 SIGNALS = (

@@ -106,11 +106,13 @@ class Colleague:
     capacity: int
     """Tasks a day; 0 when away."""
     due: int
-    """Open tasks that are due by tonight."""
+    """Open tasks that are due by the evening of ``day``."""
+    day: date
+    """The day asked for: today, or the next on which the bank works."""
 
     @property
     def free(self) -> int:
-        """Room for today."""
+        """Room for that day."""
         return max(self.capacity - self.due, 0)
 
 
@@ -123,7 +125,7 @@ class MovePlan:
     moves: Mapping[str, tuple[int, ...]]
     """Staff number -> task numbers."""
     over: Mapping[str, int]
-    """Staff number -> tasks beyond her room for today."""
+    """Staff number -> tasks beyond her room for that day."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -13,14 +14,17 @@ from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
 from kequn.ops.audiences.queries import bank_today
 from kequn.ops.board.contracts import Colleague, MovePlan
 from kequn.ops.board.models import Reassignment
+from kequn.ops.board.reading import person_on_board
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import branches_for, staff_for
-from kequn.ops.ownership.queries import capacity_of
+from kequn.ops.ownership.queries import capacity_of, working_days
 from kequn.ops.runtime import now
 from kequn.ops.workbench.queries import end_of_day, tasks_for
 from kequn.ops.workbench.services import reassign_tasks
 
+LONGEST_CLOSED = timedelta(days=14)
+"""Days in a row on which a bank may be closed."""
 EVENLY = ""
 """As the receiver: split over all colleagues by the room they have."""
 
@@ -28,20 +32,27 @@ EVENLY = ""
 def colleagues_of(actor: Actor, staff_no: str) -> list[Colleague]:
     """Return the RMs of the actor's branches who could take over from one, who has most room first.
 
+    On a day on which the bank does not work, their room is that of the next day on which it does. She may have been shut out,
+    or be in another branch by now.
+
     Raises:
-        NotAllowed: no such RM in the actor's branches.
+        NotAllowed: nobody such in the actor's branches.
     """
     actor.must("task.assign")
     everybody = list(staff_for(actor, role="rm"))
     if staff_no not in {u.staff_no for u in everybody}:
-        raise NotAllowed("There is no such RM in your branches.", staff=staff_no)
+        person_on_board(actor, staff_no)
     others = [u for u in everybody if u.staff_no not in ("", staff_no)]
     numbers, today = [u.staff_no for u in others], bank_today()
-    rooms = capacity_of(numbers, today)
-    due = Counter(tasks_for(actor).filter(due_at__lte=end_of_day()).order_by().values_list("staff_no", flat=True))
+    day, rooms = today, capacity_of(numbers, today)
+    if not any(rooms.values()):
+        day = next(iter(working_days(today, today + LONGEST_CLOSED)), today)
+        rooms = capacity_of(numbers, day)
+    evening = end_of_day() + (day - today)
+    due = Counter(tasks_for(actor).filter(due_at__lte=evening).order_by().values_list("staff_no", flat=True))
     found = [
-        Colleague(u.staff_no, u.display_name, u.branch.code, rooms[u.staff_no] > 0, rooms[u.staff_no], due[u.staff_no])
-        for u in others
+        Colleague(number, u.display_name, u.branch.code, rooms[number] > 0, rooms[number], due[number], day)
+        for number, u in zip(numbers, others, strict=True)
     ]
     return sorted(found, key=lambda c: (not c.works, -c.free, c.staff_no))
 
@@ -56,7 +67,7 @@ def plan_reassignment(
 
     Raises:
         NotAllowed: an RM outside the actor's branches, or a task that is not there, not open or somebody else's.
-        Conflict: nobody who works today could take them.
+        Conflict: nobody who is at work could take them.
     """
     return plan_of(from_staff, colleagues_of(actor, from_staff), _tasks(actor, from_staff, task_ids), to_staff=to_staff)
 
@@ -74,7 +85,7 @@ def plan_of(
         there = [c for c in colleagues if c.works]
         chosen = [c for c in there if c.branch_code == branch] or there
     if not chosen or not chosen[0].works:
-        raise Conflict("Nobody who works today could take the tasks.", hint="Look at leave and working days.")
+        raise Conflict("Nobody who is at work then could take the tasks.", hint="Look at leave and working days.")
     room = {c.staff_no: c.capacity - c.due for c in chosen}
     moves: dict[str, list[int]] = defaultdict(list)
     holder: dict[str, str] = {}

@@ -8,7 +8,7 @@ from kequn.ops.board.escalating import escalations_for, facts_for, unreached_out
 from kequn.ops.board.exporting import LISTS, desk_exports_for, lists_for
 from kequn.ops.board.moving import colleagues_of, plan_of, plan_reassignment, reassignments_for
 from kequn.ops.board.quality import is_noted, records_for, signals_for
-from kequn.ops.board.reading import board_for, boards_for, by_day, latest_day, newest_days, reach_of
+from kequn.ops.board.reading import board_for, boards_for, by_day, latest_day, newest_days, person_on_board, reach_of
 from kequn.ops.board.reporting import Report, paces, report_for
 from kequn.ops.board.targets import left_of, targets_for
 
@@ -35,6 +35,7 @@ __all__ = [
     "note_for",
     "notes_for",
     "paces",
+    "person_on_board",
     "plan_of",
     "plan_reassignment",
     "reach_of",

@@ -18,7 +18,7 @@ from kequn.ops.board.figures import FIGURES, FLOWS, GAINED, LIVE, STOCKS
 from kequn.ops.board.models import BoardDay, BranchFact, DayFigure, Target
 from kequn.ops.board.periods import Period, name_of
 from kequn.ops.orgs.actor import Actor, system_actor
-from kequn.ops.orgs.queries import branches_for, staff_for
+from kequn.ops.orgs.queries import branches_for, staff_for, staff_numbered
 from kequn.ops.orgs.rights import OWN_BOOK
 from kequn.ops.workbench.queries import follow_ups_for, tasks_for
 
@@ -65,6 +65,20 @@ def reach_of(actor: Actor, *, branch: str = "", staff_no: str = "") -> Reach:
     if branch and found is None:
         raise NotAllowed("There is no such branch in your scope.", branch=branch)
     return Reach(actor, found, staff_no)
+
+
+def person_on_board(actor: Actor, staff_no: str) -> Any:
+    """Return one whose work an actor sees: of her branches, also who was shut out, or who moved on and left tasks there.
+
+    Raises:
+        NotAllowed: nobody such in her scope.
+    """
+    person = staff_for(actor, gone=True).filter(staff_no=staff_no).exclude(staff_no="").first()
+    if person is None and actor.may("task.view") and tasks_for(actor, state=None, staff_no=staff_no).exists():
+        person = staff_numbered([staff_no]).first()
+    if person is None:
+        raise NotAllowed("There is no such member of staff in your scope.", staff=staff_no)
+    return person
 
 
 def board_for(
@@ -218,13 +232,14 @@ def _people(reach: Reach, by: str) -> _People:
         whole = sum((a for a in areas if a is not None), Decimal(0)) if areas and None not in areas else None
         leaves = frozenset(code for code, _name, level, _area in about if level == "branch")
         return _People({code: name for code, name, _level, _area in about}, leaves, heads, floors, whole)
-    staff = staff_for(reach.actor).exclude(staff_no="")
+    staff = staff_for(reach.actor, gone=True).exclude(staff_no="")
     staff = staff.filter(branch__path__startswith=reach.branch.path) if reach.branch else staff
     staff = staff.filter(staff_no=reach.staff_no) if reach.staff_no else staff
     fact = BranchFact.objects.filter(branch_code=own).values("floor_m2")
     people, floor = [], None
-    for number, name, role, area in staff.values_list("staff_no", "display_name", "role", Subquery(fact[:1])):
-        people.append((number, name, role))
+    rows = staff.values_list("staff_no", "display_name", "role", "is_active", Subquery(fact[:1]))
+    for number, name, role, is_active, area in rows:
+        people.append((number, name, role if is_active else ""))
         floor = None if reach.staff_no else area
     if not people and not reach.staff_no:
         floor = fact.values_list("floor_m2", flat=True).first()

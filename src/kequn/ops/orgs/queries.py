@@ -23,9 +23,10 @@ def branch_codes_for(actor: Actor) -> QuerySet[Branch, str] | None:
     return None if actor.sees_all_branches else branches_for(actor).values_list("code", flat=True)
 
 
-def staff_for(actor: Actor, *, role: str | None = None) -> QuerySet[User]:
-    """Return active staff within the actor's branches."""
-    staff = User.objects.filter(is_active=True, branch__in=branches_for(actor)).select_related("branch")
+def staff_for(actor: Actor, *, role: str | None = None, gone: bool = False) -> QuerySet[User]:
+    """Return active staff within the actor's branches; ``gone``: those who were shut out too."""
+    staff = User.objects.filter(branch__in=branches_for(actor)).select_related("branch")
+    staff = staff if gone else staff.filter(is_active=True)
     return staff.filter(role=role) if role else staff
 
 
