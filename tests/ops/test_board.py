@@ -28,6 +28,7 @@ from kequn.ops.jobs.services import run_waiting
 from kequn.ops.orgs.actor import system_actor
 from kequn.ops.orgs.models import Branch, User
 from kequn.ops.ownership.absences import record_absence
+from kequn.ops.ownership.models import CalendarDay
 from kequn.ops.ownership.services import reassign_customers
 from kequn.ops.workbench.models import Credit, FollowUp, Task
 from tests.ops.bank import POLICY, Cast, approved_campaign, customer_id
@@ -714,6 +715,24 @@ def test_what_a_quarter_gained_is_the_sum_of_its_months(cast: Cast, bank_runtime
     BoardDay.objects.filter(day=date(2026, 8, 31)).update(known=["aum"])
     quarter = queries.board_for(cast["liqiang"], period_around("quarter", date(2026, 9, 30)))
     assert quarter.total.figures["aum_gain_fen"] is None, "one month's part is not known"
+
+
+def test_after_a_holiday_nobody_is_behind_before_a_day_was_worked(cast: Cast, bank_runtime: runtime.Runtime) -> None:
+    bank_runtime.clock = lambda: datetime(2026, 10, 10, 2, tzinfo=UTC)
+    services.set_targets(cast["liqiang"], "contacts", "2026-10", {"R001": 150})
+    BoardDay.objects.create(day=date(2026, 10, 7), computed_at=NOW, known=[])
+
+    def pace() -> tuple[float, str]:
+        board = queries.board_for(cast["liqiang"], period_around("month", date(2026, 10, 9)), staff_no="R001")
+        found = queries.paces(board)
+        return found[0].passed, found[0].grade
+
+    assert pace() == (0, "none")
+    BoardDay.objects.create(day=date(2026, 10, 9), computed_at=NOW, known=[])
+    DayFigure.objects.create(day=date(2026, 10, 9), staff_no="R001", branch_code="0001", contacts=20)
+    assert pace() == (2 / 17, "ok"), "the 8th and 9th of 17 working days"
+    CalendarDay.objects.create(day=date(2026, 10, 10), works=True, name="国庆调休")
+    assert pace() == (2 / 18, "ok")
 
 
 def test_a_day_without_figures_is_told_and_not_taken_for_nought(worked: Cast) -> None:

@@ -46,11 +46,13 @@ class Board:
     missing_days: int
     """Days of the period up to ``until`` whose figures were never computed: sums would be too small without a word."""
     is_live: bool = False
+    passed: float = 0
+    """The share of the period's working days that are over; 0 for a period that takes no targets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """A figure against its target: what share is done, and of the time."""
+    """A figure against its target: what share is done, and of the period's working days how many are over."""
 
     code: str
     done: int | None
@@ -64,7 +66,7 @@ class Pace:
 
     @property
     def grade(self) -> str:
-        """``ok`` at the pace of time, ``slow`` behind it, ``far`` behind by more than a fifth, ``none`` when unknown."""
+        """``ok`` at the pace of time, ``slow`` behind it, ``far`` behind by more than a fifth, ``none`` when unknown or too early."""
         share = self.share
         if share is None or not self.passed:
             return "none"

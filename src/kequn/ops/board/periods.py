@@ -28,10 +28,6 @@ class Period:
         """How many days it has."""
         return (self.last - self.first).days + 1
 
-    def passed(self, until: date) -> float:
-        """Return the share of its days that are over by the evening of a day, 0 … 1."""
-        return min(max((until - self.first).days + 1, 0), self.days) / self.days
-
 
 def period_around(span: str, day: date) -> Period:
     """Return the day, week (from Monday), month or quarter that a day lies in.

@@ -8,7 +8,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import BigIntegerField, Case, CharField, Count, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
+from django.db.models.functions import Cast
 
 from kequn.core.errors import NotAllowed
 from kequn.ops.audiences.queries import bank_today
@@ -20,8 +21,11 @@ from kequn.ops.board.periods import Period, name_of
 from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.orgs.queries import branches_for, staff_for, staff_numbered
 from kequn.ops.orgs.rights import OWN_BOOK
+from kequn.ops.ownership.queries import own_days, working_days
 from kequn.ops.workbench.queries import follow_ups_for, tasks_for
 
+CALENDAR = "calendar"
+"""What marks a day of the bank's own calendar among targets."""
 NEWEST = 70
 """Days: a report compares its week with the one before it and has the month so far beside it."""
 
@@ -108,7 +112,7 @@ def boards_for(
     if live or kept is None:
         kept = {} if live else {d.day: d for d in BoardDay.objects.filter(day__gte=first, day__lte=end)}
     people = _people(reach, by)
-    targets = {} if live else _targets(reach, by, periods)
+    targets, calendar = ({}, {}) if live else _targets(reach, by, periods)
     ends = [bank_today() if live else min(p.last, yesterday) for p in periods]
     of_period = [
         {day: d for day, d in kept.items() if p.first <= day <= until} for p, until in zip(periods, ends, strict=True)
@@ -126,6 +130,7 @@ def boards_for(
             data_on=newest.data_on if newest else None, by=by, branch=reach.branch.code if reach.branch else "",
             branch_name=reach.branch.name if reach.branch else "", lines=lines, total=total,
             missing_days=0 if live else max((until - period.first).days + 1 - len(days), 0), is_live=live,
+            passed=_passed(period, last or until, calendar) if name_of(period) in targets else 0,
         ))  # fmt: skip
     return found
 
@@ -282,20 +287,38 @@ def _heads(reach: Reach) -> QuerySet[Any]:
     return rms.values_list("branch__code").annotate(n=Count("pk"))
 
 
-def _targets(reach: Reach, by: str, periods: Iterable[Period]) -> dict[str, dict[str, dict[str, int]]]:
-    """Return by the periods' names the targets of branches or staff, and under its own key that of the whole."""
-    names = [name for period in periods if (name := name_of(period))]
-    if not names:
-        return {}
+def _passed(period: Period, until: date, calendar: Mapping[date, bool]) -> float:
+    days = working_days(period.first, period.last, calendar)
+    return sum(day <= until for day in days) / max(len(days), 1)
+
+
+def _targets(
+    reach: Reach, by: str, periods: Iterable[Period]
+) -> tuple[dict[str, dict[str, dict[str, int]]], dict[date, bool]]:
+    """Return by the periods' names the targets of branches or staff, and under its own key that of the whole.
+
+    With them, in the same question, come the days on which the bank works by its own word or does not.
+    """
+    named = {name: period for period in periods if (name := name_of(period))}
+    if not named:
+        return {}, {}
     own = reach.branch.code if reach.branch else reach.actor.branch_code
-    rows = Target.objects.filter(period__in=names, campaign="").filter(
+    rows = Target.objects.filter(period__in=named, campaign="").filter(
         Q(branch_code=own, staff_no="") | _mine(reach, by)
     )
+    first, last = min(p.first for p in named.values()), max(p.last for p in named.values())
+    works = Case(When(works=True, then=1), default=0, output_field=BigIntegerField())
+    days = own_days(first, last).values_list(Cast("day", CharField()), Value(""), Value(""), Value(CALENDAR), works)
+    asked = rows.order_by().values_list("period", "staff_no", "branch_code", "metric", "amount").union(days, all=True)
     found: dict[str, dict[str, dict[str, int]]] = {}
-    for row in rows:
-        mine = found.setdefault(row.period, {}).setdefault(row.staff_no or row.branch_code, {})
-        mine[row.metric] = mine.get(row.metric, 0) + row.amount  # who changed branches has a part in each
-    return found
+    calendar: dict[date, bool] = {}
+    for period, staff_no, branch_code, metric, amount in asked:
+        if metric == CALENDAR:
+            calendar[date.fromisoformat(period)] = bool(amount)
+            continue
+        mine = found.setdefault(period, {}).setdefault(staff_no or branch_code, {})
+        mine[metric] = mine.get(metric, 0) + amount  # who changed branches has a part in each
+    return found, calendar
 
 
 def _mine(reach: Reach, by: str) -> Q:

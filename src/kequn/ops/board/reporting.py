@@ -93,10 +93,9 @@ def stands_out(board: Board, before: Board, month: Board, signals: Sequence[Sign
 
 
 def paces(board: Board, *, line: Line | None = None) -> list[Pace]:
-    """Return the figures of the whole board, or of one line, against their targets."""
+    """Return the figures of the whole board, or of one line, against their targets and the working days that are over."""
     of = line or board.total
-    passed = board.period.passed(board.until)
-    return [Pace(code, of.figures[code], target, passed) for code, target in sorted(of.targets.items())]
+    return [Pace(code, of.figures[code], target, board.passed) for code, target in sorted(of.targets.items())]
 
 
 def report_sheets(actor: Actor, params: dict[str, Any]) -> Sequence[Sheet]:
@@ -172,8 +171,8 @@ def _behind(month: Board) -> Iterable[Text]:
         if pace.grade == "far" and pace.share is not None:
             title = FIGURES[pace.code].title
             yield Text(
-                zh=f"本月{title.zh}完成目标的 {_percent(pace.share)}，时间已过 {_percent(pace.passed)}。",
-                en=f"{title.en} this month: {_percent(pace.share)} of the target with {_percent(pace.passed)} of the time gone.",
+                zh=f"本月{title.zh}完成目标的 {_percent(pace.share)}，工作日已过 {_percent(pace.passed)}。",
+                en=f"{title.en} this month: {_percent(pace.share)} of the target with {_percent(pace.passed)} of the working days gone.",
             )
 
 

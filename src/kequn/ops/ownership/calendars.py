@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -32,9 +32,14 @@ def is_working_day(day: date) -> bool:
     return _common(day) if own is None else own
 
 
-def working_days(first: date, last: date) -> list[date]:
-    """Return the days the bank works from ``first`` to ``last``, both included."""
-    own = dict(CalendarDay.objects.filter(day__range=(first, last)).values_list("day", "works"))
+def own_days(first: date, last: date) -> QuerySet[CalendarDay]:
+    """Return the days of a span on which the bank has a word of its own; for use in other queries."""
+    return CalendarDay.objects.filter(day__range=(first, last)).order_by()
+
+
+def working_days(first: date, last: date, own: Mapping[date, bool] | None = None) -> list[date]:
+    """Return the days the bank works from ``first`` to ``last``, both included; ``own``: its own days, where they were read."""
+    own = dict(own_days(first, last).values_list("day", "works")) if own is None else own
     days = (first + timedelta(days=n) for n in range((last - first).days + 1))
     return [d for d in days if own.get(d, _common(d))]
 

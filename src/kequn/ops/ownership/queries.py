@@ -17,6 +17,7 @@ from kequn.ops.ownership.calendars import (
     capacity_until,
     days_worked,
     is_working_day,
+    own_days,
     stood_in_for,
     today,
     workers,
@@ -51,7 +52,7 @@ __all__ = [
     "available", "band_of", "briefs_of", "calendar_days", "capacities_of", "capacity_of", "capacity_until", "cards",
     "cases_for", "changes_for", "claimed_today", "conflicts_for", "days_worked", "differing_for", "is_working_day", "leavers_for",
     "loads_for", "loads_of", "neglect_for", "notices_for", "notices_numbered", "notices_of_messages", "others_on", "outcomes_of",
-    "owners_on", "policy", "pool_days", "pool_members_for", "pool_named", "pool_staff", "pool_stays", "pools_for",
+    "own_days", "owners_on", "policy", "pool_days", "pool_members_for", "pool_named", "pool_staff", "pool_stays", "pools_for",
     "remote_open", "rules", "rules_named", "seen_as", "stood_in_for", "tenures_of", "today", "unowned_for",
     "waiting_for", "wecom_moves_for", "with_messages", "worker_of", "workers", "working_days",
 ]  # fmt: skip
