@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import zipfile
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -16,7 +17,8 @@ from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, SeveralErrors
 from kequn.core.insight.kpis import definition
 from kequn.ops import runtime
 from kequn.ops.audiences.services import take_export
-from kequn.ops.board import queries, services
+from kequn.ops.board import queries, reporting, services
+from kequn.ops.board.contracts import Line
 from kequn.ops.board.figures import FIGURES, title_in
 from kequn.ops.board.models import BoardDay, DayFigure
 from kequn.ops.board.periods import period_around
@@ -740,6 +742,21 @@ def test_a_day_without_figures_is_told_and_not_taken_for_nought(worked: Cast) ->
     assert month.missing_days == 29
     assert month.total.figures["contacts"] == 3
     assert queries.board_for(worked["liqiang"], period_around("day", YESTERDAY - timedelta(days=1))).computed_at is None
+
+
+def test_of_three_hundred_branches_that_chance_alone_tells_apart_hardly_any_is_named() -> None:
+    chance = random.Random(7)
+    alike = [
+        Line(f"{n:04}", f"网点{n}", {"contacts": 200, "effective": sum(chance.random() < 0.5 for _ in range(200))})
+        for n in range(300)
+    ]
+    assert len(list(reporting._reached(alike))) == 0
+    odd = Line("0999", "网点999", {"contacts": 200, "effective": 140})
+    assert [w.zh.split()[0] for w in reporting._reached([*alike, odd])] == ["网点999"]
+    nobody = Line("", "", {"contacts": 500, "effective": 0})
+    assert [w.zh.split()[0] for w in reporting._reached([odd, nobody])] == ["网点999"], (
+        "work of nobody is compared with"
+    )
 
 
 def test_the_report_compares_only_what_chance_does_not_explain(bank: runtime.Runtime, cast: Cast) -> None:
