@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -22,13 +23,13 @@ from kequn.ops.jobs.services import run_waiting
 from kequn.ops.orgs.actor import system_actor
 from kequn.ops.orgs.models import Branch, User
 from kequn.ops.orgs.rights import RIGHTS
-from kequn.ops.ownership.models import Absence, Capacity, Notice, OwnerChange
+from kequn.ops.ownership.models import Absence, Capacity, Notice, OwnerChange, WecomMove
 from kequn.ops.ownership.services import reassign_customers
 from kequn.ops.workbench.services import settle_notices
 from tests.console.conftest import Things
 from tests.console.test_access import address
 from tests.ops.bank import Cast, approve, customer_id
-from tests.ops.conftest import CAST
+from tests.ops.conftest import CAST, NOW
 from tests.ops.test_material import Phone
 
 pytestmark = pytest.mark.django_db
@@ -117,12 +118,34 @@ def test_the_pool_is_shown_over_each_ones_own_scope_and_taken_as_a_workbook(thin
     assert book["Content-Type"].endswith("sheet")
 
 
+def test_wecom_moves_are_listed_to_be_done_and_entered_when_they_are(things: Things, cast: Cast, desk: Desk) -> None:
+    long_ago = NOW - timedelta(days=2)
+    rows = [
+        WecomMove.objects.create(
+            customer_id=customer_id(n), branch_code="0001", from_staff="R009", to_staff="R001", call="c", planned_at=at,
+            earliest_at=at + timedelta(days=1), by="liqiang",
+        )
+        for n, at in ((590, long_ago), (592, long_ago), (594, NOW))
+    ]  # fmt: skip
+    client = desk("liqiang")
+    assert '<div class="kq-tile-value">3</div>' in client.get("/owners/").content.decode()
+    page = client.get("/owners/wecom").content.decode()
+    assert page.count('name="move"') == 3
+    assert "不会自动迁移" in page
+    assert client.post("/owners/wecom", {"move": [rows[0].pk, rows[1].pk], "state": "moved"}).status_code == 302
+    assert (
+        client.post("/owners/wecom", {"move": [rows[2].pk], "state": "moved"}).status_code == 409
+    )  # she may refuse yet
+    assert sorted(WecomMove.objects.values_list("state", flat=True)) == ["moved", "moved", "waiting"]
+    assert client.get("/owners/wecom?state=moved").content.decode().count(">R009<") == 2
+
+
 @pytest.mark.parametrize(
     ("who", "path", "what"),
     [
         ("liqiang", "/owners/idle?stage=warned", "what=idle&state=warned"),
         ("liqiang", "/owners/notices?state=owed", "what=notices&state=owed"),
-        ("liqiang", "/owners/wecom?", "what=wecom"),
+        ("liqiang", "/owners/wecom?", "what=wecom&state=waiting"),
         ("liqiang", "/owners/conflicts?", "what=conflicts"),
         ("liqiang", "/owners/changes?reason=assigned", "what=changes&reason=assigned"),
         ("zhaomin", "/campaigns/fund_july/touches?state=ready", "what=touches&campaign=fund_july&state=ready"),

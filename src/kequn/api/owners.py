@@ -138,14 +138,15 @@ class AnswerIn(Schema):
 
 
 class MoveOut(Schema):
-    """One move of a WeCom contact."""
+    """One move of a WeCom contact, to be done in WeCom (`waiting`) or done."""
 
     id: int
     customer_id: str
     from_staff: str
     to_staff: str
     call: str
-    effective_at: datetime
+    planned_at: datetime
+    earliest_at: datetime
     state: str
 
 
@@ -336,12 +337,12 @@ def _notice(row: Any) -> dict[str, Any]:
     return {**{k: plain(getattr(row, k)) for k in row.__dataclass_fields__ if k != "trouble"}, "trouble": told}
 
 
-@router.get("/wecom", response=list[MoveOut], summary="Moves of WeCom contacts")
-def wecom(request: Request, limit: int = 50, offset: int = 0) -> Any:
-    return _page(queries.wecom_moves_for(request.actor), limit, offset)
+@router.get("/wecom", response=list[MoveOut], summary="Moves of WeCom contacts: `waiting` are to be done in WeCom")
+def wecom(request: Request, state: str = "", limit: int = 50, offset: int = 0) -> Any:
+    return _page(queries.wecom_moves_for(request.actor, state=state or None), limit, offset)
 
 
-@router.put("/wecom/{move_id}", response=MoveOut, summary="Enter what WeCom answered")
+@router.put("/wecom/{move_id}", response=MoveOut, summary="Enter what WeCom says: moved, or refused by the customer")
 def answer(request: Request, move_id: int, given: AnswerIn) -> Any:
     return services.answer_move(request.actor, move_id, state=given.state)
 

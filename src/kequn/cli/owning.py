@@ -157,16 +157,16 @@ def history(customer_id: str, actor: As = "system", json: Json = False) -> None:
 
 @owner.command("watch")
 def watch(actor: As = "system", json: Json = False) -> None:
-    """Warn of, escalate and take back customers nobody works, settle leave and WeCom moves; the worker does so daily. 每日巡检。
+    """Warn of, escalate and take back customers nobody works, settle leave; the worker does so daily. 每日巡检。
 
     Example: kequn owner watch
     """
     start()
-    from kequn.ops.ownership.services import settle_absences, settle_moves, watch_owners
+    from kequn.ops.ownership.services import settle_absences, watch_owners
 
     who = acting(actor)
-    rows = [(settle_absences(who), watch_owners(who), settle_moves(who))]
-    show_rows(("leave begun or ended", "taken back", "WeCom moves done"), rows, json=json)
+    rows = [(settle_absences(who), watch_owners(who))]
+    show_rows(("leave begun or ended", "taken back"), rows, json=json)
 
 
 @pool.command("show")

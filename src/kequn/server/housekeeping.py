@@ -12,14 +12,13 @@ from kequn.ops.audiences.services import remove_expired_exports, remove_expired_
 from kequn.ops.board.services import queue_missing_days
 from kequn.ops.campaigns.services import finish_due_campaigns
 from kequn.ops.orgs.actor import Actor, system_actor
-from kequn.ops.ownership.services import settle_absences, settle_moves, watch_owners
+from kequn.ops.ownership.services import settle_absences, watch_owners
 from kequn.ops.workbench.services import expire_tasks, reopen_notices
 
 CHORES: tuple[Callable[[Actor], int], ...] = (
     finish_due_campaigns,
     settle_absences,
     watch_owners,
-    settle_moves,
     expire_tasks,
     reopen_notices,
     queue_missing_days,

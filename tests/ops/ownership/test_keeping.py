@@ -14,6 +14,7 @@ from kequn.ops.orgs.actor import system_actor
 from kequn.ops.ownership import known, pools, queries, services
 from kequn.ops.ownership.contracts import Doing
 from kequn.ops.ownership.models import LoadConflict, Neglect, Notice, OwnerChange, PoolFigure, PoolMember, WecomMove
+from kequn.server.housekeeping import Housekeeping
 from tests.ops.conftest import NOW
 from tests.ops.ownership.conftest import Cast, ids, load, person
 
@@ -94,7 +95,8 @@ def test_a_contact_moves_at_most_twice_in_ninety_days(
     load(person(1, owner="R001"))
     for n, to in enumerate(("R003", "R004", "R001")):
         bank_runtime.clock = lambda n=n: NOW + timedelta(days=2 * n)
-        services.settle_moves(system_actor())
+        for row in queries.wecom_moves_for(staff["liqiang"], state="waiting"):
+            services.answer_move(staff["liqiang"], row.pk, state="moved")
         give(staff, to)
     assert WecomMove.objects.count() == 2
     assert owner() == "R001"
@@ -119,11 +121,22 @@ def test_a_move_takes_a_day_and_may_be_refused_and_a_refusal_does_not_count(
     bank_runtime.clock = lambda: NOW + timedelta(days=2)
     with pytest.raises(Conflict, match="otherwise"):
         services.answer_move(staff["liqiang"], row.pk, state="moved")
-    give(staff, "R004")
-    assert services.settle_moves(system_actor()) == 0
-    bank_runtime.clock = lambda: NOW + timedelta(days=3)
-    assert services.settle_moves(system_actor()) == 1
-    assert sorted(WecomMove.objects.values_list("state", flat=True)) == ["moved", "refused"]
+
+
+def test_nothing_is_called_moved_that_nobody_moved_in_wecom(
+    staff: Cast, everybody_on_wecom: None, bank_runtime: runtime.Runtime
+) -> None:
+    load(person(1, owner="R001"), person(2, owner="R001"))
+    give(staff, "R003")
+    give(staff, "R003", 2)
+    bank_runtime.clock = lambda: NOW + timedelta(days=30)
+    Housekeeping()()
+    to_do = queries.wecom_moves_for(staff["liqiang"], state="waiting")
+    assert [(m.from_staff, m.to_staff) for m in to_do] == [("R001", "R003")] * 2
+    give(staff, "R004")  # still with R001 in WeCom, so it goes from her to the newest
+    give(staff, "R001", 2)  # nothing is left to do
+    assert [(m.from_staff, m.to_staff) for m in to_do.all()] == [("R001", "R004")]
+    assert not WecomMove.objects.exclude(state="waiting").exists()
 
 
 def test_who_is_not_on_wecom_is_not_moved_there(staff: Cast) -> None:

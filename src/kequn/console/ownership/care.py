@@ -39,8 +39,8 @@ WECOM = (
     Column(lazy("客户"), "customer_id"),
     Column(lazy("从"), "from_staff", "from_staff"),
     Column(lazy("到"), "to_staff", "to_staff"),
-    Column(lazy("申请时间"), "asked_at", "asked_at"),
-    Column(lazy("生效时间"), "effective_at", "effective_at"),
+    Column(lazy("列入时间"), "planned_at", "planned_at"),
+    Column(lazy("最早完成"), "earliest_at", "earliest_at"),
     Column(lazy("状态"), "state", "state"),
 )
 CONFLICTS = (
@@ -119,17 +119,23 @@ def notice(request: Request) -> HttpResponse:
 
 @page("customer.handover")
 def wecom(request: Request) -> HttpResponse:
-    """List the moves of WeCom contacts, and enter what WeCom answered."""
+    """List the contacts that are to be moved in WeCom, and enter what came of it there."""
     error = None
     if request.method == "POST":
         try:
-            for move_id in numbers([request.POST.get("move", "")]):
+            ids = numbers(request.POST.getlist("move"))
+            for move_id in ids:
                 services.answer_move(request.actor, move_id, state=request.POST.get("state", ""))
-            return done(request, "owners_wecom", _("已记录"))
+            return done(
+                request, "owners_wecom", ngettext("已记录 %(n)s 位", "已记录 %(n)s 位", len(ids)) % {"n": len(ids)}
+            )
         except KequnError as problem:
             error = problem
-    table = Table(request, queries.wecom_moves_for(request.actor), WECOM, name="wecom", asks={"what": "wecom"})
-    context = {"policy": queries.policy()}
+    state = request.GET.get("state", states.WAITING)
+    state = state if state in states.WECOM else states.WAITING
+    rows = queries.wecom_moves_for(request.actor, state=state)
+    table = Table(request, rows, WECOM, name="wecom", asks={"what": "wecom", "state": state}, per_page=100)
+    context = {"policy": queries.policy(), "state": state, "states": list(states.WECOM)}
     return _shown(request, "owners_wecom", "ownership/wecom.html", table, _("企微继承"), context, error)
 
 

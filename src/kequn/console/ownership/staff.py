@@ -40,6 +40,7 @@ def loads(request: Request) -> HttpResponse:
         "day": queries.today(), "works": queries.is_working_day(queries.today()),
         "n_unclaimed": len(queries.waiting_for(request.actor)), "n_room": sum(r.room for r in rows),
         "n_idle": queries.neglect_for(request.actor).count(), "n_owed": queries.notices_for(request.actor).count(),
+        "n_wecom": queries.wecom_moves_for(request.actor, state=states.WAITING).count(),
         "n_conflicts": queries.conflicts_for(request.actor).count(),
     }  # fmt: skip
     table = Table(request, rows, LOADS, name="loads", default="-owned")

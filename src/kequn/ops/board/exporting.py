@@ -143,6 +143,10 @@ def _notices(actor: Actor, params: Mapping[str, Any]) -> Rows:
     return owners.notices_for(actor, state=params.get("state") or None)
 
 
+def _wecom(actor: Actor, params: Mapping[str, Any]) -> Rows:
+    return owners.wecom_moves_for(actor, state=params.get("state") or None)
+
+
 def _changes(actor: Actor, params: Mapping[str, Any]) -> Rows:
     rows = owners.changes_for(actor)
     return rows.filter(reason=params["reason"]) if params.get("reason") else rows
@@ -188,9 +192,9 @@ LISTS: dict[str, DeskList] = {
         _of_customers(lambda r: (r.staff_no, r.due_on, r.state, r.how)),
     ),
     "wecom": DeskList(
-        _t("企微继承", "WeCom moves"), ("customer.handover",), (), lambda actor, _: owners.wecom_moves_for(actor),
-        (*_WHO, *_FROM_TO, _t("提出时间", "Planned"), _STATE),
-        _of_customers(lambda r: (r.from_staff, r.to_staff, str(r.asked_at)[:16], r.state)),
+        _t("企微继承", "WeCom moves"), ("customer.handover",), ("state",), _wecom,
+        (*_WHO, *_FROM_TO, _t("列入时间", "Listed"), _STATE),
+        _of_customers(lambda r: (r.from_staff, r.to_staff, str(r.planned_at)[:16], r.state)),
     ),
     "conflicts": DeskList(
         _t("与行内不一致", "Differs from the bank"), ("customer.assign",), (), lambda actor, _: owners.conflicts_for(actor),

@@ -201,16 +201,17 @@ class Notice(models.Model):
 
 
 class WecomMove(models.Model):
-    """A customer's WeCom contact passed from one member of staff to another (企微继承)."""
+    """A customer's WeCom contact that is to pass, or passed, from one member of staff to another in WeCom (企微继承)."""
 
     customer_id = models.CharField(max_length=32, db_index=True)
     branch_code = models.CharField(max_length=12, blank=True, db_index=True)
     from_staff = models.CharField(max_length=20)
     to_staff = models.CharField(max_length=20)
     call = models.CharField(max_length=40, db_index=True)
-    """Which call to WeCom she is in: at most a hundred each."""
-    asked_at = models.DateTimeField()
-    effective_at = models.DateTimeField()
+    """Which request to WeCom she can be in: at most a hundred each."""
+    planned_at = models.DateTimeField()
+    earliest_at = models.DateTimeField()
+    """Before this it cannot be done: she has 24 hours to refuse."""
     state = models.CharField(max_length=8, choices=[(s, s) for s in states.WECOM], default=states.WAITING)
     settled_at = models.DateTimeField(null=True)
     by = models.CharField(max_length=40)
