@@ -14,10 +14,12 @@ begun AS (
     WHERE t.rule = 'bought' GROUP BY t.id, t.ordinal, t.family
 ),
 had AS (
-    SELECT b.id, b.pictured_on, COALESCE(sum(h.balance), 0)::BIGINT AS base
-    FROM begun b LEFT JOIN (SELECT * FROM holding WHERE as_of BETWEEN $back AND $as_of) h
-        ON h.as_of = b.pictured_on AND h.ordinal = b.ordinal AND h.family = b.family
-    GROUP BY b.id, b.pictured_on
+    SELECT b.id, b.pictured_on, COALESCE(p.balance, 0) AS base
+    FROM begun b LEFT JOIN (
+        SELECT b.id, sum(h.balance)::BIGINT AS balance
+        FROM begun b JOIN holding h ON h.as_of = b.pictured_on AND h.ordinal = b.ordinal AND h.family = b.family
+        WHERE h.as_of BETWEEN $back AND $as_of GROUP BY b.id
+    ) p ON p.id = b.id
 ),
 mine AS (
     SELECT
