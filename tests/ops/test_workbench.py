@@ -230,6 +230,9 @@ def test_a_contact_without_a_task_is_hers_to_record_and_leaves_nothing_where_it_
     with pytest.raises(InvalidSpec, match="by call"):
         services.record_without_task(tasks["wangfang"], customer_id(12), key="a", contact="no_answer", channel="sms")
     assert Task.objects.count() == before
+    services.record_without_task(tasks["wangfang"], customer_id(12), key="a", contact="no_answer")
+    with pytest.raises(Conflict, match="recorded before"):
+        services.record_without_task(tasks["wangfang"], customer_id(14), key="a", contact="no_answer")
 
 
 @pytest.mark.parametrize(

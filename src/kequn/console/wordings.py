@@ -891,6 +891,7 @@ HINTS: dict[str, str] = {
     "Look at it again, then send.": "请重新查看后再发送。",
     "Look at it; send the form again to record yours as well.": "请先看对方的登记；如仍要登记您的结果，请再提交一次。",
     "Look at the line of contacts.": "请查看客户的联系记录。",
+    "Open the customer again to record something else.": "如要登记其他结果，请重新打开客户页。",
     "Open the task again to record something else.": "如要登记其他结果，请重新打开任务。",
     "See what is wrong with each line.": "请看各行的问题说明。",
     "Split it.": "请拆成几个文件。",

@@ -130,7 +130,13 @@ def record_without_task(
     if channel not in BY_RM:
         raise InvalidSpec(f"A contact of an RM is by {', '.join(BY_RM)}.", where=Where(field="channel"))
     with transaction.atomic():
-        before = FollowUp.objects.filter(key=own_key(actor, key), customer_id=customer_id).first()
+        before = FollowUp.objects.select_related("task").filter(key=own_key(actor, key)).first()
+        if before is not None and before.customer_id != customer_id:
+            raise Conflict(
+                f"This form was recorded before as {before.intent or before.contact}.",
+                hint="Open the customer again to record something else.",
+                follow_up=before.pk,
+            )
         mine = tasks_for(actor, customer_id=customer_id).order_by("-is_main", "-score", "id").first()
         task = before.task if before else mine
         if task is None:
