@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import zipfile
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from django.db import transaction
 from django.db.models import F
@@ -745,14 +745,15 @@ def test_a_day_without_figures_is_told_and_not_taken_for_nought(worked: Cast) ->
 
 
 def test_of_three_hundred_branches_that_chance_alone_tells_apart_hardly_any_is_named() -> None:
-    chance = random.Random(7)
-    alike = [
-        Line(f"{n:04}", f"网点{n}", {"contacts": 200, "effective": sum(chance.random() < 0.5 for _ in range(200))})
-        for n in range(300)
-    ]
-    assert len(list(reporting._reached(alike))) == 0
+    chance = np.random.default_rng(7)
+    reports = []
+    for _ in range(20):
+        found = chance.binomial(200, 0.5, 300).tolist()
+        reports.append([Line(f"{n:04}", f"网点{n}", {"contacts": 200, "effective": k}) for n, k in enumerate(found)])
+    named = [len(list(reporting._reached(lines))) for lines in reports]
+    assert sum(n > 0 for n in named) <= 3, named
     odd = Line("0999", "网点999", {"contacts": 200, "effective": 140})
-    assert [w.zh.split()[0] for w in reporting._reached([*alike, odd])] == ["网点999"]
+    assert "网点999" in {w.zh.split()[0] for w in reporting._reached([*reports[0], odd])}
     nobody = Line("", "", {"contacts": 500, "effective": 0})
     assert [w.zh.split()[0] for w in reporting._reached([odd, nobody])] == ["网点999"], (
         "work of nobody is compared with"

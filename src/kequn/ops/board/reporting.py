@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from math import sqrt
 from typing import Any
 
+from kequn.core.insight.tgi import familywise
 from kequn.core.spec.base import Text
 from kequn.core.stats.intervals import difference_interval, normal_quantile
 from kequn.ops.audiences.contracts import Sheet
@@ -143,15 +144,15 @@ def _against_before(board: Board, before: Board) -> Iterable[Text]:
 def _reached(lines: Sequence[Line]) -> Iterable[Text]:
     """Yield whose share of reached customers differs from her colleagues' by more than chance.
 
-    Of many lines some differ much by chance: the 5 % are shared by all that are compared (Bonferroni), so that they hold for the
-    whole report.
+    Of many lines some differ much by chance: the 95 % are those of the whole report, not of each line.
     """
     k = sum(line.figures["effective"] or 0 for line in lines)
     n = sum(line.figures["contacts"] or 0 for line in lines)
     counts = [(line, line.figures["effective"] or 0, line.figures["contacts"] or 0) for line in lines if line.key]
     compared = [(line, mine, of) for line, mine, of in counts if of >= FLOOR and n - of >= FLOOR]
+    level = familywise(0.95, len(compared))
     for line, mine, of in compared:
-        gap = difference_interval(mine, of, k - mine, n - of, level=1 - 0.05 / len(compared))
+        gap = difference_interval(mine, of, k - mine, n - of, level)
         if gap.low > 0 or gap.high < 0:
             rest = (k - mine) / (n - of)
             zh = f"{line.name} 接通率 {_percent(mine / of)}（{mine}/{of}），其他人 {_percent(rest)}，差别超出偶然范围。"
