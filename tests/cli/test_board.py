@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
+from kequn.cli import demo_desk
+from kequn.ops.board.models import BranchFact
+from kequn.ops.board.periods import period_around
+from kequn.ops.board.queries import board_for, paces
 from kequn.ops.board.services import compute_day
 from kequn.ops.orgs.actor import system_actor
 from tests.cli.conftest import Kequn
@@ -64,3 +69,27 @@ def test_a_signal_of_too_few_records_says_so_and_is_no_judgement(people: None, c
     )
     assert "" not in told
     assert "样本太小" in kequn(*asked).out
+
+
+def test_a_branchs_floor_is_said_on_the_command_line(people: None, cast: Cast, kequn: Kequn) -> None:
+    assert kequn("desk", "branch", "0001", "--floor-m2", "320.5", "--as", "liqiang").out.split() == [
+        "0001",
+        "320.5",
+        "None",
+    ]
+    assert kequn("desk", "branch", "0001", "--escalate", "300000", "--as", "liqiang").code == 0
+    fact = BranchFact.objects.get()
+    assert (fact.floor_m2, fact.escalate_above_cny) == (Decimal("320.5"), Decimal(300_000))
+    assert kequn("desk", "branch", "0002", "--floor-m2", "1", "--as", "liqiang").code != 0
+
+
+def test_the_demos_board_opens_with_targets_and_output(people: None, cast: Cast) -> None:
+    made = demo_desk.set_targets(cast["zhaomin"], cast["liqiang"])
+    assert made == 2 * 3 * 4, "two months, three figures: the bank, two branches and one RM"
+    compute_day(system_actor(), YESTERDAY)
+    board = board_for(cast["liqiang"], period_around("month", YESTERDAY))
+    assert {p.code: p.target for p in paces(board)} == {
+        "contacts": 120, "sales_fen": 60_000_000, "aum_gain_fen": 50_000_000,
+    }  # fmt: skip
+    assert board.total.per("sales_per_m2") == 0
+    assert demo_desk.set_targets(cast["zhaomin"], cast["liqiang"]) == made

@@ -238,3 +238,22 @@ def test_the_row_of_one_who_left_leads_to_her_page_and_her_tasks_to_others(offic
     wanted = {"do": "move", "key": "k", "reason": "离职", "to": "R003", "which": "all"}
     assert "已转交 21 项任务" in client.post("/team/staff/R001/reassign", wanted, follow=True).content.decode()
     assert desk("chenjing").get("/team/staff/R001/").status_code == 404
+
+
+def test_a_city_head_sees_her_branches_with_their_output_and_finds_any_of_them(office: Cast, desk: Desk) -> None:
+    city = Branch.objects.get(code="C1")
+    User.objects.create(
+        username="city", display_name="分行长", role="branch_head", branch=city, password="!", staff_no="B900"
+    )
+    Branch.objects.bulk_create(
+        Branch(code=f"9{n:03}", name=f"远郊{n}", level="branch", parent=city, path=f"/HO/C1/9{n:03}/")
+        for n in range(70)
+    )
+    client = desk("city")
+    board = client.get("/team/").content.decode()
+    assert "branch=0001" in board
+    assert ("人均成交金额" in board, "每平方米本月 AUM 增量" in board) == (True, True)
+    page = client.get("/targets/").content.decode()
+    assert ("还有 12 个网点没有列出" in page, "/targets/branches/9069" in page) == (True, False)
+    page = client.get("/targets/?find=9069").content.decode()
+    assert ("没有列出" in page, "/targets/branches/9069" in page) == (False, True)

@@ -737,6 +737,33 @@ def test_after_a_holiday_nobody_is_behind_before_a_day_was_worked(cast: Cast, ba
     assert pace() == (2 / 18, "ok")
 
 
+def test_each_branch_has_its_output_per_head_and_per_square_metre_and_so_has_the_file(worked: Cast) -> None:
+    services.set_branch_fact(worked["zhaomin"], "0001", floor_m2=Decimal("160"))
+    city = User.objects.create(
+        username="city", display_name="分行长", role="branch_head", branch=Branch.objects.get(code="C1"), password="!",
+        staff_no="B900",
+    ).actor()  # fmt: skip
+    board = day(worked, by="")
+    assert (board.by, board.total.per("sales_per_head"), board.total.per("sales_per_m2")) == (
+        "staff",
+        4_000_000,
+        25_000,
+    )
+    for actor, branch in ((city, ""), (worked["zhaomin"], ""), (worked["zhaomin"], "C1")):
+        board = queries.board_for(actor, period_around("day", YESTERDAY), by="", branch=branch)
+        per = {b.key: (b.per("sales_per_head"), b.per("sales_per_m2"), b.per("gain_per_head")) for b in board.lines}
+        assert (board.by, per) == ("branch", {"0001": (4_000_000, 25_000, None), "0002": (0, None, None)})
+        assert board.total.per("sales_per_m2") is None, "of one branch the floor is not known"
+    services.set_branch_fact(city, "0002", floor_m2=Decimal("240"))
+    board = queries.board_for(city, period_around("day", YESTERDAY), by="")
+    assert (board.total.per("sales_per_head"), board.total.per("sales_per_m2")) == (2_000_000, 10_000)
+    assert queries.board_for(city, period_around("day", YESTERDAY), by="", branch="0001").by == "staff"
+    sheet = services.report_sheets(city, {"day": YESTERDAY.isoformat(), "kind": "day"})[1]
+    total = dict(zip(sheet.header, list(sheet.rows)[-1], strict=True))
+    assert total["每平方米成交金额 Sales amount per m²"] == 100
+    assert total["人均成交金额 Sales amount per RM"] == 20_000
+
+
 def test_a_day_without_figures_is_told_and_not_taken_for_nought(worked: Cast) -> None:
     month = queries.board_for(worked["liqiang"], period_around("month", YESTERDAY))
     assert month.missing_days == 29

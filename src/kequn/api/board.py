@@ -29,6 +29,13 @@ class TargetsIn(Schema):
     note: str = ""
 
 
+class BranchIn(Schema):
+    """What is said of a branch; what is left out stays, null takes it back."""
+
+    floor_m2: Decimal | None = None
+    escalate_above_cny: Decimal | None = None
+
+
 class TargetOut(Schema):
     """One target; `amount` is a number, or fen."""
 
@@ -194,6 +201,14 @@ def set_targets(request: Request, wanted: TargetsIn) -> Any:
 @targets.post("/file", summary="Set the targets of a workbook or CSV file, all or none")
 def load(request: Request, file: File[UploadedFile], note: str = "") -> Any:
     return {"targets": services.load_targets(request.actor, file.read(), file.name or "targets", note=note)}
+
+
+@targets.put(
+    "/branches/{branch}", summary="Say how large a branch is, and from what amount an outflow is put before its head"
+)
+def set_branch(request: Request, branch: str, said: BranchIn) -> Any:
+    row = services.set_branch_fact(request.actor, branch, **said.dict(exclude_unset=True))
+    return {"branch": row.branch_code, "floor_m2": row.floor_m2, "escalate_above_cny": row.escalate_above_cny}
 
 
 @targets.delete("/{target_id}", summary="Take back a target; where the other parts do not add up then, a note says why")

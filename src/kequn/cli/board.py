@@ -145,6 +145,26 @@ def load_targets(file: Path, note: str = "", actor: As = "system") -> None:
     out.print(load_file(acting(actor), file.read_bytes(), file.name, note=note))
 
 
+def branch(
+    code: str,
+    floor_m2: Annotated[float | None, typer.Option(help="Floor area in square metres. 面积（平方米）。")] = None,
+    escalate: Annotated[
+        float | None, typer.Option(help="Outflows from this amount on, in yuan, go to the head. 上报金额。")
+    ] = None,
+    actor: As = "system",
+) -> None:
+    """Say how large a branch is, and from what amount its head sees an outflow. 网点属性。
+
+    Example: kequn desk branch 0001 --floor-m2 320 --as liqiang
+    """
+    start()
+    from kequn.ops.board.services import set_branch_fact
+
+    said = {"floor_m2": floor_m2, "escalate_above_cny": escalate}
+    row = set_branch_fact(acting(actor), code, **{k: Decimal(str(v)) for k, v in said.items() if v is not None})
+    out.print(row.branch_code, row.floor_m2, row.escalate_above_cny)
+
+
 def signals(
     first: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])], last: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])],
     branch: Branch = "", actor: As = "system", json: Json = False,
@@ -236,7 +256,7 @@ def _day(value: datetime | None) -> date | None:
 def add_to(desk: typer.Typer) -> None:
     """Put the branch's commands beside those of the desk."""
     commands: dict[str, Callable[..., None]] = {
-        "board": board, "figures": figures, "targets": targets, "set-target": set_target, "load-targets": load_targets,
+        "board": board, "figures": figures, "targets": targets, "set-target": set_target, "load-targets": load_targets, "branch": branch,
         "signals": signals, "reassign": reassign, "report": report,
     }  # fmt: skip
     for name, command in commands.items():

@@ -385,6 +385,7 @@ class Loop:
         head, rm, maker = (self._actor(name) for name in ("liqiang", "wangfang", "zhaomin"))
         with self._step("the morning") as say:
             demo_desk.fill_book(head, rm)
+            demo_desk.set_targets(maker, head)
             owed = demo_desk.hand_over(head, rm)
             agent = demo_desk.open_remote_centre(maker.branch_code, PASSWORD)
             taken = demo_desk.fill_queue(agent)

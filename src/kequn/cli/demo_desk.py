@@ -21,6 +21,10 @@ QUEUE = 8
 """Customers of each kind of work with nobody to do it who are sent to the remote centre, at most."""
 TAKEN = 12
 """Of those the agent took so many out of the queue."""
+FLOORS = (260, 180, 320, 210, 150, 400, 230)
+"""Square metres of branches, one after the other."""
+A_MONTH = {"contacts": 120, "sales_fen": 600_000, "aum_gain_fen": 500_000}
+"""What each relationship manager is to reach in a month; money in yuan."""
 AGREED = (
     ("appointment", 4, "约到网点当面谈"), ("appointment", 6, "上门面谈，带产品说明"), ("considering", 5, "与家人商量后回复"),
     ("interested", 7, "再比较一下，今天回话"),
@@ -115,6 +119,30 @@ def open_remote_centre(branch_code: str, password: str) -> Any:
     save_user(system_actor(), login, display_name=name, role="remote_agent", branch_code=branch_code, staff_no=staff_no)
     set_password(system_actor(), login, password)
     return actor_named(login)
+
+
+def set_targets(maker: Any, head: Any) -> int:
+    """Say how large each branch is and what it is to reach, and break one branch's targets down to its RMs; return how many.
+
+    They are of the month of yesterday, which the board shows, and of today's.
+    """
+    from kequn.ops.audiences.queries import bank_today
+    from kequn.ops.board import services
+    from kequn.ops.orgs.queries import branches_for, staff_for
+
+    codes = list(branches_for(maker).filter(level="branch").order_by("code").values_list("code", flat=True))
+    for n, code in enumerate(codes):
+        services.set_branch_fact(maker, code, floor_m2=Decimal(FLOORS[n % len(FLOORS)]))
+    rms = staff_for(maker, role="rm").filter(branch__code__in=codes).exclude(staff_no="")
+    heads = Counter(rms.values_list("branch__code", flat=True))
+    team = list(rms.filter(branch__code=head.branch_code).values_list("staff_no", flat=True))
+    made = 0
+    for month in {f"{bank_today() - timedelta(days=days):%Y-%m}" for days in (0, 1)}:
+        for metric, each in A_MONTH.items():
+            parts = {code: n * each for code, n in heads.items()}
+            made += len(services.set_targets(maker, metric, month, {maker.branch_code: sum(parts.values()), **parts}))
+            made += len(services.set_targets(head, metric, month, dict.fromkeys(team, each))) if team else 0
+    return made
 
 
 def kinds_of_day(actor: Any) -> dict[str, int]:

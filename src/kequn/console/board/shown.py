@@ -17,7 +17,7 @@ from kequn.console.tables import Column
 from kequn.core.stats.intervals import Interval, proportion_interval
 from kequn.ops.audiences.queries import bank_today
 from kequn.ops.board.contracts import Board, Line
-from kequn.ops.board.figures import AGES, FIGURES, RATES, rate, title_in
+from kequn.ops.board.figures import AGES, FIGURES, PER, RATES, rate, title_in
 from kequn.ops.board.periods import Period, period_around
 from kequn.ops.board.quality import FLOOR
 from kequn.ops.board.queries import latest_day
@@ -88,7 +88,7 @@ def codes_of(board: Board) -> tuple[str, ...]:
     """Return the columns of a board; the day so far has fewer."""
     if board.is_live:
         return ("assigned", "done", "contacts", "effective_rate", "appointments", "deals", "overdue", *AGES)
-    return (*WORK, *BOOK, "overdue", "age_8")
+    return (*WORK, *BOOK, "overdue", "age_8", *(PER if board.by == "branch" else ()))
 
 
 def title_of(code: str, board: Board | None = None) -> str:
@@ -98,13 +98,16 @@ def title_of(code: str, board: Board | None = None) -> str:
 
 def means_of(code: str) -> str:
     """Return what a figure means in the reader's language."""
+    if code in PER:
+        figure, over = PER[code]
+        return f"{title_of(figure)} ÷ {_('客户经理人数') if over == 'heads' else _('网点面积')}"
     text = FIGURES[code].means if code in FIGURES else RATES[code][3]
     return text.to(get_language() or "zh")
 
 
 def value_of(line: Line, code: str) -> Any:
     """Return a figure or a rate of a line; ``None`` when it is unknown."""
-    return rate(line.figures, code) if code in RATES else line.figures.get(code)
+    return rate(line.figures, code) if code in RATES else line.per(code) if code in PER else line.figures.get(code)
 
 
 def columns_of(board: Board) -> tuple[Column, ...]:
@@ -152,17 +155,13 @@ def named(line: Line) -> str:
 
 def per_head(board: Board) -> list[tuple[str, Any, str]]:
     """Return (words, amount in fen, why it is unknown) of output per head and per square metre (人效、坪效)."""
-    total = board.total
     found = []
-    for code in ("sales_fen", "aum_gain_fen"):
-        value, heads, floor = total.figures.get(code), total.heads, total.floor_m2
-        title = title_of(code, board)
-        why = _("数据未提供") if value is None else _("没有客户经理") if not heads else ""
-        found.append((_("人均%s") % title, None if why or value is None or not heads else value / heads, why))
-        why = _("数据未提供") if value is None else _("未填网点面积") if not floor else ""
-        found.append(
-            (_("每平方米%s") % title, None if why or value is None or not floor else value / float(floor), why)
-        )
+    for code, (figure, over) in PER.items():
+        value, why = board.total.per(code), ""
+        if value is None:
+            lacking = _("没有客户经理") if over == "heads" else _("未填网点面积")
+            why = _("数据未提供") if board.total.figures.get(figure) is None else lacking
+        found.append((title_of(code, board), value, why))
     return found
 
 
@@ -197,7 +196,7 @@ def days_chart(days: Iterable[dict[str, Any]]) -> str:
 
 
 def _kind(code: str) -> str:
-    return "share" if code in RATES else "fen" if FIGURES[code].money else "n"
+    return "share" if code in RATES else "fen" if code in PER or FIGURES[code].money else "n"
 
 
 def _cell(line: Line, code: str, title: str, most: float) -> Cell:

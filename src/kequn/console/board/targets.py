@@ -25,6 +25,7 @@ from kequn.ops.orgs.queries import staff_for
 
 MOST_FILE = 5 * 2**20
 MONTHS_AHEAD = 6
+MOST_FACTS = 60
 ASKED = "of_"
 """What the names of the form's amounts begin with."""
 
@@ -141,10 +142,16 @@ def _context(request: Request, given: Any) -> dict[str, Any]:
     context |= {
         "left": queries.left_of(actor, metric, CAMPAIGN if campaign else period, campaign=campaign, branch=branch), "branch": branch,
         "places": _places(actor, branches, branch, given, metric, CAMPAIGN if campaign else period, campaign),
-        "facts": [b for b in branches if b.level == "branch"],
+        **_facts(branches, given.get("find", "").strip()),
         "campaigns": list(campaigns_for(actor)) if actor.may("campaign.view") else [],
     }  # fmt: skip
     return context
+
+
+def _facts(branches: Sequence[Any], find: str) -> dict[str, Any]:
+    """Return the branches whose floor and amount can be entered: those that are looked for, as many as a page can hold."""
+    leaves = [b for b in branches if b.level == "branch" and (find in b.name or find in b.code)]
+    return {"facts": leaves[:MOST_FACTS], "more_facts": len(leaves) - MOST_FACTS, "find": find}
 
 
 def _places(

@@ -30,12 +30,11 @@ TASKS_SHOWN = 30
 
 @page("board.view")
 def board(request: Request) -> HttpResponse:
-    """Show the work of a branch by member of staff; who sees all branches starts with one line a branch."""
+    """Show the work of a branch by member of staff; who has several branches starts with one line a branch."""
     get = request.GET.get
     branch = get("branch", "")
     span, period = shown.asked_period(get("period", ""), _day(get("on", "")))
-    by = "branch" if request.actor.sees_all_branches and not branch else "staff"
-    found = queries.board_for(request.actor, period, by=by, branch=branch, live=span == "live")
+    found = queries.board_for(request.actor, period, by="", branch=branch, live=span == "live")
     rows = shown.rows_of(found)
     table = Table(request, rows, shown.columns_of(found), name="board")
     draws_days = span in ("month", "quarter")

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from kequn.core.spec.base import Text
 from kequn.core.stats.intervals import Interval
+from kequn.ops.board.figures import PER
 from kequn.ops.board.periods import Period
 
 
@@ -24,6 +25,12 @@ class Line:
     heads: int | None = None
     """RMs of a branch."""
     floor_m2: Decimal | None = None
+
+    def per(self, code: str) -> int | None:
+        """Return an output per RM or square metre in whole fen; ``None`` where a part of it is not known, or there is nobody."""
+        figure, name = PER[code]
+        value, over = self.figures.get(figure), self.heads if name == "heads" else self.floor_m2
+        return None if value is None or not over else round(value / over)
 
 
 @dataclass(frozen=True, slots=True)

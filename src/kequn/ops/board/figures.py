@@ -95,8 +95,20 @@ RATES: dict[str, tuple[str, str, Text, Text]] = {
 """Quotients: numerator, denominator, name, meaning."""
 
 
+PER: dict[str, tuple[str, str]] = {
+    "sales_per_head": ("sales_fen", "heads"), "sales_per_m2": ("sales_fen", "floor_m2"),
+    "gain_per_head": (GAINED, "heads"), "gain_per_m2": (GAINED, "floor_m2"),
+}  # fmt: skip
+"""Output per RM and per square metre (人效、坪效): what is divided, and by what of a line."""
+
+
 def title_in(code: str, span: str = "") -> Text:
-    """Return what a figure or a rate is called, on a board of a span by what it counts there."""
+    """Return what a figure, a rate or an output is called, on a board of a span by what it counts there."""
+    if code in PER:
+        figure, over = PER[code]
+        whole = title_in(figure, span)
+        per = Text(zh="人均", en="per RM") if over == "heads" else Text(zh="每平方米", en="per m²")
+        return Text(zh=f"{per.zh}{whole.zh}", en=f"{whole.en} {per.en}")
     title = FIGURES[code].title if code in FIGURES else RATES[code][2]
     if code != GAINED or not span:
         return title

@@ -26,6 +26,8 @@ from kequn.ops.workbench.queries import follow_ups_for, tasks_for
 
 CALENDAR = "calendar"
 """What marks a day of the bank's own calendar among targets."""
+LEAF = "branch"
+"""The level of a branch that has none below it."""
 NEWEST = 70
 """Days: a report compares its week with the one before it and has the month so far beside it."""
 
@@ -46,6 +48,14 @@ class Reach:
         elif self.branch is not None or not self.actor.sees_all_branches:
             rows = rows.filter(**{f"{prefix}branch_code__in": self.branches().values("code")})
         return rows.filter(staff_no=self.staff_no) if self.staff_no else rows
+
+    @property
+    def has_branches(self) -> bool:
+        """Whether it may have more than one branch."""
+        if self.staff_no:
+            return False
+        level = self.branch.level if self.branch is not None else self.actor.branch_level
+        return level not in ("", LEAF) or (self.branch is None and self.actor.sees_all_branches)
 
     def branches(self) -> QuerySet[Any]:
         """Return the branches within it."""
@@ -90,6 +100,7 @@ def board_for(
 ) -> Board:
     """Return the board of a period as far as its days are over, one line a member of staff or (``by="branch"``) a branch.
 
+    With ``by=""`` it has a line a branch where there are several to see, else one a member of staff.
     ``live`` is the day so far, counted from the rows themselves: only what ``figures.LIVE`` names is known of it.
     """
     return boards_for(actor, [period], by=by, branch=branch, staff_no=staff_no, live=live)[0]
@@ -99,7 +110,7 @@ def boards_for(
     actor: Actor,
     periods: Sequence[Period],
     *,
-    by: str = "staff",
+    by: str = "",
     branch: str = "",
     staff_no: str = "",
     live: bool = False,
@@ -107,6 +118,7 @@ def boards_for(
 ) -> list[Board]:
     """Return the boards of several periods; what they share is read once. ``kept``: the days as ``newest_days`` read them."""
     reach = reach_of(actor, branch=branch, staff_no=staff_no)
+    by = by or ("branch" if reach.has_branches else "staff")
     yesterday = bank_today() - timedelta(days=1)
     first, end = min(p.first for p in periods), min(max(p.last for p in periods), yesterday)
     if live or kept is None:
@@ -235,7 +247,7 @@ def _people(reach: Reach, by: str) -> _People:
         heads, floors = dict(_heads(reach)), {code: area for code, _name, _level, area in about if area is not None}
         areas = [floors.get(code) for code in heads]
         whole = sum((a for a in areas if a is not None), Decimal(0)) if areas and None not in areas else None
-        leaves = frozenset(code for code, _name, level, _area in about if level == "branch")
+        leaves = frozenset(code for code, _name, level, _area in about if level == LEAF)
         return _People({code: name for code, name, _level, _area in about}, leaves, heads, floors, whole)
     staff = staff_for(reach.actor, gone=True).exclude(staff_no="")
     staff = staff.filter(branch__path__startswith=reach.branch.path) if reach.branch else staff

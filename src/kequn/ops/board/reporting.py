@@ -13,7 +13,7 @@ from kequn.core.spec.base import Text
 from kequn.core.stats.intervals import difference_interval, normal_quantile
 from kequn.ops.audiences.contracts import Sheet
 from kequn.ops.board.contracts import Board, Line, Pace, Signal
-from kequn.ops.board.figures import FIGURES, RATES, rate, title_in
+from kequn.ops.board.figures import FIGURES, PER, RATES, rate, title_in
 from kequn.ops.board.models import BoardDay
 from kequn.ops.board.periods import period_around
 from kequn.ops.board.quality import FLOOR, KINDS, is_noted, signals_for
@@ -52,13 +52,12 @@ def report_for(
     """
     period = period_around(span if span in KINDS_OF_REPORT else "day", day)
     previous = period_around(period.span, period.first - timedelta(days=1))
-    by = "branch" if actor.sees_all_branches and not branch else "staff"
     month_of = period_around("month", day)
-    board, before, month = boards_for(actor, [period, previous, month_of], by=by, branch=branch, kept=kept)
+    board, before, month = boards_for(actor, [period, previous, month_of], branch=branch, kept=kept)
     names = {line.key: line.name for line in board.lines if line.name != line.key}
     found = (
         tuple(s for s in signals_for(actor, period.first, period.last, branch=branch, names=names) if is_noted(s))
-        if by == "staff"
+        if board.by == "staff"
         else ()
     )
     where, name = branch or actor.branch_code, board.branch_name or actor.branch_name
@@ -112,10 +111,15 @@ def report_sheets(actor: Actor, params: dict[str, Any]) -> Sequence[Sheet]:
     ]  # fmt: skip
     heads = [
         "机构 Branch" if board.by == "branch" else "客户经理 RM",
-        *(f"{title.zh} {title.en}" for title in (title_in(c, board.period.span) for c in (*COLUMNS, *RATES))),
+        *(f"{title.zh} {title.en}" for title in (title_in(c, board.period.span) for c in (*COLUMNS, *RATES, *PER))),
     ]
     rows = [
-        (line.name, *(_plain(line, c) for c in COLUMNS), *(rate(line.figures, c) for c in RATES))
+        (
+            line.name,
+            *(_plain(line, c) for c in COLUMNS),
+            *(rate(line.figures, c) for c in RATES),
+            *(_yuan(line.per(c)) for c in PER),
+        )
         for line in (*board.lines, board.total)
     ]
     signals = [(s.name, KINDS[s.code].title.zh, s.found, s.n, s.share.low if s.share else None) for s in found.signals]
@@ -182,7 +186,11 @@ def _behind(month: Board) -> Iterable[Text]:
 
 def _plain(line: Line, code: str) -> Any:
     value = line.figures[code]
-    return value / 100 if value is not None and FIGURES[code].money else value
+    return _yuan(value) if FIGURES[code].money else value
+
+
+def _yuan(fen: int | None) -> float | None:
+    return None if fen is None else fen / 100
 
 
 def _percent(share: float) -> str:

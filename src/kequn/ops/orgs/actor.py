@@ -24,6 +24,8 @@ class Actor:
     staff_no: str = ""
     display_name: str = ""
     branch_name: str = ""
+    branch_level: str = ""
+    """``head_office``, ``province``, ``city`` or ``branch``, which has none below it."""
 
     def may(self, right: str) -> bool:
         """Whether the role carries the right."""

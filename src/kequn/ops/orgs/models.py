@@ -75,6 +75,7 @@ class User(AbstractBaseUser):
             staff_no=self.staff_no,
             display_name=self.display_name,
             branch_name=self.branch.name,
+            branch_level=self.branch.level,
         )
 
 
