@@ -112,3 +112,12 @@ def test_the_description_is_served_without_the_outside(call: Any, cast: Cast) ->
     page = Client().get("/api/docs").content.decode()
     assert "//cdn" not in page
     assert "https://" not in page
+
+
+def test_what_a_branch_is_can_be_said_of_any_branch_in_ones_scope(call: Any, bank: object) -> None:
+    floor = body(call("zhaomin", "put", "/v1/targets/branches/0002", {"floor_m2": "240"}))
+    assert (floor["branch"], float(floor["floor_m2"]), floor["escalate_above_cny"]) == ("0002", 240, None)
+    both = body(call("zhaomin", "put", "/v1/targets/branches/0002", {"escalate_above_cny": 300000}))
+    assert (float(both["floor_m2"]), float(both["escalate_above_cny"])) == (240, 300_000)
+    assert call("liqiang", "put", "/v1/targets/branches/0002", {"floor_m2": 1}).status_code == 404
+    assert call("wangfang", "put", "/v1/targets/branches/0001", {"floor_m2": 1}).status_code == 403

@@ -100,7 +100,7 @@ def means_of(code: str) -> str:
     """Return what a figure means in the reader's language."""
     if code in PER:
         figure, over = PER[code]
-        return f"{title_of(figure)} ÷ {_('客户经理人数') if over == 'heads' else _('网点面积')}"
+        return " ÷ ".join((title_of(figure), _("客户经理人数") if over == "heads" else _("网点面积")))
     text = FIGURES[code].means if code in FIGURES else RATES[code][3]
     return text.to(get_language() or "zh")
 
