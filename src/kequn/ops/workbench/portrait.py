@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
@@ -9,7 +10,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from kequn.core.insight.cube import TIER_FLOORS_FEN, TIERS
 from kequn.core.spec.base import Text
 from kequn.core.spec.tag import TagSpec
 from kequn.ops.audiences.queries import bank_today, customer_ids, ordinals
@@ -71,7 +71,7 @@ def customer_360(actor: Actor, customer_id: str) -> Customer360:
     page = Customer360(
         person=person,
         as_of=as_of,
-        standing=standing_of(tags, bank_today(), specs),
+        standing=standing_of(tags, as_of, bank_today(), specs),
         tasks=list(tasks_for(actor, customer_id=customer_id, held=False)[:CONTACTS_SHOWN])
         if actor.may("task.view")
         else [],
@@ -94,11 +94,11 @@ def advice_for(actor: Actor, customer_id: str) -> Advice:
     if ordinal < 0:
         return Advice((), ())
     specs, today = catalogue(), bank_today()
-    tags = tags_shown(ordinal, specs)[1]
+    as_of, tags = tags_shown(ordinal, specs)
     known = Known(
         ordinal=ordinal,
         tags=tags,
-        standing=standing_of(tags, today, specs),
+        standing=standing_of(tags, as_of, today, specs),
         missing=missing_of(ordinal, tags),
         has_complaint=any(kind == "complaint" and status == "open" for _on, kind, _t, status in service_of(ordinal)),
         document_on=document_expiry(ordinal),
@@ -140,8 +140,8 @@ def _reached(actor: Actor, customer_id: str) -> tuple[MaskedPerson, int]:
 # -- where she stands ---------------------------------------------------------------------------------------------------
 
 
-def standing_of(tags: Tags, today: date, specs: Mapping[str, TagSpec]) -> Standing:
-    """Return where a customer stands, from her tags; the distance to the next tier is of this month's average."""
+def standing_of(tags: Tags, as_of: date | None, today: date, specs: Mapping[str, TagSpec]) -> Standing:
+    """Return where a customer stands, from her tags of one day; the distance to the next tier is of this month's average."""
 
     def value(name: str) -> Any:
         return tags[name].value if name in tags else None
@@ -151,13 +151,12 @@ def standing_of(tags: Tags, today: date, specs: Mapping[str, TagSpec]) -> Standi
 
     expires = value("risk_c_expire")
     tier, average = tags.get("asset_tier"), value("asset_aum_mavg")
-    step = TIERS.index(tier.value) if tier and tier.value in TIERS else len(TIERS)
-    has_next = step < len(TIER_FLOORS_FEN)
-    titles = specs["asset_tier"].values if "asset_tier" in specs else {}
+    daily = value("asset_tier_gap_up")
+    above = _above(tier, specs) if daily is not None else None
     return Standing(
         tier=tier,
-        next_tier=titles.get(TIERS[step + 1]) if has_next else None,
-        gap_cny=yuan_of(max(0, TIER_FLOORS_FEN[step] - average)) if has_next and average is not None else None,
+        next_tier=above,
+        gap_cny=yuan_of(_lacking(daily, average, as_of)) if above and as_of and average is not None else None,
         daily_cny=money("asset_tier_gap_up"),
         may_fall=bool(value("asset_near_downgrade")),
         stage=tags.get("life_stage"),
@@ -169,6 +168,21 @@ def standing_of(tags: Tags, today: date, specs: Mapping[str, TagSpec]) -> Standi
         change_cny=money("asset_aum_chg_30d"),
         has_left=value("acct_status") in LEFT,
     )
+
+
+def _above(tier: TagValue | None, specs: Mapping[str, TagSpec]) -> Text | None:
+    """Return the name of the tier above, as the bank's ladder names its tiers from the lowest up."""
+    names = list(specs["asset_tier"].values) if "asset_tier" in specs else []
+    at = names.index(tier.value) + 1 if tier and tier.value in names else len(names)
+    return specs["asset_tier"].values[names[at]] if at < len(names) else None
+
+
+def _lacking(daily: int, average: int, as_of: date) -> int:
+    """Return what the month's average so far lacks to the tier that ``daily`` on each day left would reach (fen)."""
+    days = monthrange(as_of.year, as_of.month)[1]
+    left = days - as_of.day
+    floor = round((daily * left + average * as_of.day) / days) if left else daily
+    return max(0, floor - average)
 
 
 def _risk_state(is_tested: bool, expires: date | None, today: date) -> Literal["valid", "soon", "expired", "missing"]:
