@@ -15,6 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
+from kequn.channels.loopback import SmsGateway
+
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # playwright's sync API keeps an event loop in this thread
 ROOT = Path(__file__).resolve().parents[2]
 SHOTS = ROOT / "var" / "shots"
@@ -87,12 +89,20 @@ def _with_a_fuller_book(home: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(demo_home: Path) -> Iterator[str]:
-    """The console and its worker, as ``kequn serve`` starts them."""
+def sms() -> Iterator[SmsGateway]:
+    """The bank's gateway for SMS, on this machine; it keeps what it is given."""
+    with SmsGateway("a secret of the gateway") as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="session")
+def server(demo_home: Path, sms: SmsGateway) -> Iterator[str]:
+    """The console and its worker, as ``kequn serve`` starts them, with SMS connected."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = os.environ | {"KEQUN_HOME": str(demo_home), "DJANGO_SETTINGS_MODULE": "kequn.server.settings"}
+    environment |= {"KEQUN_SMS_URL": sms.url, "KEQUN_SMS_SECRET": sms.secret}
     command = [sys.executable, "-m", "kequn.cli.main", "serve", "--port", str(port)]
     with (demo_home / "serve.log").open("w") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -12,10 +13,11 @@ from typing import Any
 
 import pytest
 
+from kequn.channels.loopback import SmsGateway
 from kequn.core.data.starter.files import write_workbook
 from tests.e2e.conftest import PASSWORD, ROOT
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def settle(page: Any) -> None:
@@ -241,9 +243,95 @@ def test_the_marketing_managers_day(desk: Any, server: str, shot: Any, mall_list
 # -- the relationship manager, on a phone --------------------------------------------------------------------------------
 
 
-WAITING = """
+HER_MORNING = """
+import json
+from datetime import timedelta
+from decimal import Decimal
+import numpy as np
+from kequn.core.spec.offer import OfferSpec
+from kequn.ops.audiences.queries import bank_today, customer_ids, ordinals
+from kequn.ops.catalog import queries as catalog
+from kequn.ops.catalog import services as definitions
+from kequn.ops.customers.models import Person
+from kequn.ops.governance.models import Approval
+from kequn.ops.governance.services import decide
+from kequn.ops.orgs.actor import system_actor
+from kequn.ops.orgs.queries import actor_named
+from kequn.ops.ownership.models import RemoteCase
+from kequn.ops.runtime import engine, now
+from kequn.ops.workbench.creating import create_task
+from kequn.ops.workbench.gating import offer_codes
+from kequn.ops.workbench.models import Task
+from kequn.ops.workbench.services import plan_day, preview_material
+
+rm, maker, checker = actor_named("wangfang"), actor_named("zhaomin"), actor_named("zhoulv")
+busy = set(Task.objects.filter(state="open").values_list("customer_id", flat=True))
+product = next(p for p in catalog.products().values() if p.risk_level == 3 and p.family in ("wmp", "fund"))
+spec = OfferSpec(name="balanced_r3", title={"zh": "均衡配置 R3", "en": "Balanced R3"}, product=product.code)
+definitions.submit_definition(maker, definitions.save_definition(maker, spec).pk)
+decide(checker, Approval.objects.get(name=spec.name, state="waiting").pk, approve=True)
+
+
+def free(query):
+    found = np.array([row[0] for row in engine().rows(query, [])], dtype=np.uint32)
+    return [c for c in customer_ids(found) if c not in busy]
+
+
+def put(customer, offer, talk):
+    Person.objects.filter(pk=customer).update(rm_no=rm.staff_no, branch_code=rm.branch_code)
+    RemoteCase.objects.filter(customer_id=customer).update(state="closed", agent="")
+    return create_task(
+        "morning:" + customer, customer_id=customer, staff_no=rm.staff_no, branch_code=rm.branch_code, kind="churn", channel="call",
+        title_zh="资产下降", title_en="Falling balance", why_zh="30 天少了 12 万元", why_en="120,000 less in 30 days", offer=offer,
+        said_zh="您好,想听听您近期的资金安排。", said_en="May we ask about your plans?", priority=100,
+        talk_track=catalog.current("talk_track", talk).fingerprint, value_cny=Decimal(120_000),
+        due_at=now() + timedelta(days=1), created_at=now(),
+    )[0].pk
+
+
+def may_be_written_to(customer):
+    was = Person.objects.filter(pk=customer)
+    before = was.values("rm_no", "branch_code").get()
+    was.update(rm_no=rm.staff_no, branch_code=rm.branch_code)
+    found = preview_material(rm, customer, "maturity_sms").codes
+    was.update(**before)
+    return not found
+
+
+noted = free("SELECT DISTINCT ordinal FROM contact WHERE post = 'remote_agent' AND note <> '' ORDER BY ordinal")
+talked = next(c for c in noted if not offer_codes(c, "steady_half_year", "call") and may_be_written_to(c))
+expired = free(f"SELECT ordinal FROM customer WHERE risk_expires_on < DATE '{bank_today()}' ORDER BY ordinal")
+tested = next(c for c in expired if c != talked and offer_codes(c, "balanced_r3", "call") == ("RISK_TEST_EXPIRED",))
+first = put(talked, "steady_half_year", "steady_talk")
+waits = put(tested, "balanced_r3", "retention_talk")
+plan_day(system_actor())
+said = "SELECT note FROM contact WHERE ordinal = ? AND post = 'remote_agent' AND note <> '' ORDER BY contacted_on DESC"
+note = engine().rows(said, ordinals([talked]).tolist())[0][0]
+friday = bank_today() + timedelta(days=7 - (bank_today().weekday() - 4) % 7)
+test = Task.objects.get(customer_id=tested, kind__in=("retest", "risk_expiry"), state="open").pk
+print(json.dumps({"first": first, "waits": waits, "test": test, "note": note, "friday": friday.isoformat(), "customer": talked}))
+"""
+"""A customer whom a colleague of the remote centre has talked to, and one whose risk test has expired, are hers this morning."""
+
+QUEUED = """
+from datetime import timedelta
+from kequn.ops.delivery.contracts import NewTouch
 from kequn.ops.delivery.models import Ready
+from kequn.ops.delivery.services import create_touches
+from kequn.ops.orgs.actor import system_actor
+from kequn.ops.runtime import now
+touch = NewTouch(
+    customer_id="{customer}", channel="app_push", campaign="later", template="0" * 12, body="到期提醒", expires_at=now() + timedelta(days=2)
+)
+create_touches(system_actor(), "later:1", [touch])
 print(Ready.objects.filter(touch__customer_id="{customer}", touch__purpose="marketing").count())
+"""
+"""A message to a customer by a channel that is not connected: it waits."""
+
+WAITING = """
+from kequn.ops.delivery.models import Outcome, Ready
+last = Outcome.objects.get(touch__customer_id="{customer}", touch__sending__ref="later:1")
+print(last.state, last.reason, Ready.objects.filter(touch__customer_id="{customer}", touch__purpose="marketing").count())
 """
 
 BOUGHT = """
@@ -291,44 +379,91 @@ def number_in(url: str) -> str:
 
 
 def test_the_relationship_managers_day_on_a_phone(
-    desk: Any, server: str, shot: Any, demo_home: Path, tmp_path: Path
+    desk: Any, server: str, shot: Any, demo_home: Path, tmp_path: Path, sms: SmsGateway
 ) -> None:
+    morning = json.loads(in_bank(demo_home, HER_MORNING).splitlines()[-1])
+    first = str(morning["first"])
     page = desk("wangfang", width=390)
     rows = page.locator(".kq-day-row")
     assert rows.count() >= 3
     assert page.locator("#day-urgent").is_visible()
     shot(page, "day-rm-1-today")
 
-    # the first: why now, the customer, the number for a reason, an appointment in two taps
+    # an offer of R3 whose customer's risk test has expired: it says so, sells nothing, and the test is booked
     page.goto(f"{server}/?kind=churn")
-    rows.first.locator("a").first.click()
-    page.wait_for_url(re.compile(r"/tasks/\d+/"))
-    first = number_in(page.url)
+    waits = page.locator(f".kq-day-row:has(a[href='/tasks/{morning['waits']}/'])")
+    words = waits.locator(".kq-day-no").inner_text()
+    assert "暂不可推荐“均衡配置 R3”" in words
+    assert "风险测评已过期 → 邀请客户重新测评" in words
+    waits.locator("a").first.click()
+    page.wait_for_url(re.compile(rf"/tasks/{morning['waits']}/"))
+    assert "风险测评已过期" in page.locator("#refused").inner_text()
+    assert not page.get_by_text("① 开场").count()
+    page.wait_for_load_state("networkidle")
+    shot(page, "day-rm-1a-blocked")
+    page.click("#refused a:has-text('预约重测')")
+    page.wait_for_url(re.compile(rf"/tasks/{morning['test']}/"))
+    page.click("#outcome label:has-text('预约')")
+    page.select_option("#next_in", "3d")
+    page.fill("#note", "周一来网点重做测评")
+    page.click("#outcome button[data-submit]")
+    page.wait_for_url(re.compile(r"undo=\d+"))
+    page.goto(f"{server}/tasks/{morning['test']}/")
+    assert "周一来网点重做测评" in page.locator("#outcome").inner_text()
+    shot(page, "day-rm-1b-retest-booked")
+
+    # the first: why now, what a colleague was told, what to say
+    page.goto(f"{server}/?kind=churn")
+    page.click(f".kq-day-row a[href='/tasks/{first}/'] >> nth=0")
+    page.wait_for_url(re.compile(rf"/tasks/{first}/"))
     assert page.get_by_text("内部依据").first.is_visible()
+    page.locator("#part-past", has_text=morning["note"]).wait_for()
+    assert "远程" in page.locator("#part-past li", has_text=morning["note"]).first.inner_text()
+    for step in ("① 开场", "② 事实", "③ 价值", "④ 提示", "⑤ 收尾"):
+        assert page.get_by_text(step).is_visible(), step
+    page.click("summary:has-text('客户有异议时')")
+    assert page.get_by_text("过往业绩不代表将来，产品说明书里写明了").is_visible()
     page.wait_for_load_state("networkidle")
     shot(page, "day-rm-2-task")
+
+    # the number for a reason, approved words by SMS, and an appointment on Friday
     page.click(".kq-reveal summary")
     page.click(".kq-reveal button[name=reason] >> nth=0")
     page.locator("#revealed a[href^='tel:']").wait_for()
     shot(page, "day-rm-3-number")
+    number = page.locator("#revealed a[href^='tel:']").get_attribute("href").removeprefix("tel:")
+    page.click("#material a:has-text('到期提醒短信')")
+    page.click("#material button:has-text('确认发送给这位客户')")
+    page.locator("#material", has_text="已交发送").wait_for()
+    shot(page, "day-rm-3a-material")
+    for _ in range(60):
+        if hers := [m for m in sms.messages.values() if m.to == number]:
+            break
+        page.wait_for_timeout(500)
+    assert ["拒收请回复R" in m.text for m in hers] == [True]
     page.click("#outcome label:has-text('预约')")
-    page.select_option("#next_in", index=1)
+    page.fill("#next_at", f"{morning['friday']}T10:00")
     page.fill("#amount", "200000")
     page.click("#outcome button[data-submit]")
     page.wait_for_url(re.compile(r"undo=\d+"))
     shot(page, "day-rm-4-recorded")
+    page.goto(f"{server}/c/{morning['customer']}/")
+    past = page.locator("#part-past")
+    past.locator("p", has_text=morning["friday"]).wait_for()
+    assert "预约" in past.locator("li", has_text="20.0 万").inner_text()
+    assert past.get_by_text("客户经理发送素材").count() == 1
+    shot(page, "day-rm-4a-friday")
 
     # a customer who wants no more: what waits for her stops
     page.goto(f"{server}/?kind=maturing")
     rows.first.locator("a").first.click()
     page.wait_for_url(re.compile(r"/tasks/\d+/"))
-    customer = page.locator("a[href^='/c/'], [hx-get^='/c/']").first.evaluate(
-        "e => (e.getAttribute('href') || e.getAttribute('hx-get')).split('/')[2]"
-    )
+    customer = page.locator("#part-past").get_attribute("hx-get").split("/")[2]
+    assert int(in_bank(demo_home, QUEUED.format(customer=customer)).split()[-1]) >= 1
     page.click("#outcome label:has-text('拒绝再联系')")
     page.click("#outcome button[data-submit]")
     page.wait_for_url(re.compile(r"undo=\d+"))
-    assert in_bank(demo_home, WAITING.format(customer=customer)).split()[-1] == "0"
+    assert in_bank(demo_home, WAITING.format(customer=customer)).split()[-3:] == ["cancelled", "opted_out", "0"]
 
     # a wrong entry goes back to head office with its reason
     page.goto(f"{server}/tasks/{in_bank(demo_home, CAMPAIGN_TASK).split()[-1]}/")
