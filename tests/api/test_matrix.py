@@ -16,7 +16,7 @@ VALUES = {
     "job_id": "999999", "approval_id": "999999", "version_id": "999999",
     "export_id": "999999", "as_of": "2026-06-30", "customer_id": "f" * 32, "task_id": "999999", "review_id": "999999",
     "follow_up_id": "999999", "discovery_id": "999999", "code": "c1", "note_id": "999999", "feedback_id": "999999",
-    "contact": "wm_nobody", "entry_id": "999999", "branch": "0001",
+    "contact": "wm_nobody", "entry_id": "999999", "branch": "0001", "branch_code": "9999",
     "staff_no": "R999", "absence_id": "999999", "assignment_id": "999999", "move_id": "999999", "conflict_id": "999999",
     "case_id": "999999",
     "view_id": "999999", "circle_id": "999999", "stock_take_id": "999999", "line_id": "999999",

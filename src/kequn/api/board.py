@@ -204,10 +204,11 @@ def load(request: Request, file: File[UploadedFile], note: str = "") -> Any:
 
 
 @targets.put(
-    "/branches/{branch}", summary="Say how large a branch is, and from what amount an outflow is put before its head"
+    "/branches/{branch_code}",
+    summary="Say how large a branch is, and from what amount an outflow is put before its head",
 )
-def set_branch(request: Request, branch: str, said: BranchIn) -> Any:
-    row = services.set_branch_fact(request.actor, branch, **said.dict(exclude_unset=True))
+def set_branch(request: Request, branch_code: str, said: BranchIn) -> Any:
+    row = services.set_branch_fact(request.actor, branch_code, **said.dict(exclude_unset=True))
     return {"branch": row.branch_code, "floor_m2": row.floor_m2, "escalate_above_cny": row.escalate_above_cny}
 
 
