@@ -86,6 +86,11 @@ def desk(cast: Cast) -> Callable[[str], Client]:  # noqa: F811
 @pytest.fixture
 def things(definitions: None, cast: Cast) -> Things:  # noqa: F811
     """Run the loop: a campaign launched, tasks handed over, one worked, a review run, an approval waiting, one load."""
+    return make_things(cast)
+
+
+def make_things(cast: Cast) -> Things:  # noqa: F811
+    """Make one of everything, on the bank with its definitions approved."""
     install_panel(Panel(SimulatedWecom(b"k" * 32), "simulated", "1", "/wecom/simulator/door"))
     maker = cast["zhaomin"]
     campaign = approved_campaign(cast)

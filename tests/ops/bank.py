@@ -69,6 +69,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def people(db: None, bank_runtime: runtime.Runtime) -> None:
     """Store a person for each customer: everybody has a phone."""
     del db, bank_runtime
+    make_people()
+
+
+def make_people() -> None:
+    """Store a person for each customer: everybody has a phone."""
     store_people(
         system_actor(),
         [

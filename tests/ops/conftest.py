@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,10 +30,17 @@ CAST = {
 @pytest.fixture(autouse=True)
 def bank_runtime(tmp_path: Path) -> Iterator[runtime.Runtime]:
     """Install a runtime with an empty store, fixed keys and a clock that stands still."""
+    with installed_at(tmp_path) as installed:
+        yield installed
+
+
+@contextmanager
+def installed_at(root: Path) -> Iterator[runtime.Runtime]:
+    """Install a runtime below a folder, and the one before it again."""
     before = runtime._installed
     installed = runtime.Runtime(
-        store=Store(tmp_path / "store"),
-        data_folder=tmp_path / "data",
+        store=Store(root / "store"),
+        data_folder=root / "data",
         tag_folders=(),
         field_key=b"f" * 32,
         index_key=b"i" * 32,
@@ -61,6 +69,11 @@ def delivery_wiring() -> Iterator[None]:
 @pytest.fixture
 def cast(db: None) -> dict[str, Actor]:
     """Return the actors by login name; branches HO > C1 > 0001, 0002."""
+    return make_cast(CAST)
+
+
+def make_cast(members: Mapping[str, tuple[str, str, str, str]]) -> dict[str, Actor]:
+    """Make the branches and these members of staff: name, role, branch and staff number by login name."""
     head = Branch.objects.create(code="HO", name="总行", name_en="Head office", level="head_office", path="/HO/")
     city = Branch.objects.create(code="C1", name="城市分行", name_en="City", level="city", parent=head, path="/HO/C1/")
     branches = {"HO": head, "C1": city}
@@ -72,7 +85,7 @@ def cast(db: None) -> dict[str, Actor]:
         name: User.objects.create(
             username=name, display_name=shown, role=role, branch=branches[branch], staff_no=staff_no, password="!"
         )
-        for name, (shown, role, branch, staff_no) in CAST.items()
+        for name, (shown, role, branch, staff_no) in members.items()
     }
     return {name: user.actor() for name, user in users.items()}
 

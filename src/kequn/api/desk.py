@@ -97,7 +97,8 @@ def today(request: Request, kind: str = "") -> Any:
         }
         for r in found.rows
     ]
-    return {name: getattr(found, name) for name in DayOut.model_fields if name != "tasks"} | {"tasks": tasks}
+    day = {name: getattr(found, name) for name in DayOut.model_fields if name not in ("tasks", "held")}
+    return day | {"tasks": tasks, "held": {rule.code: rule.n for rule in found.held}}
 
 
 @router.post("/plan", response={202: JobOut}, summary="Queue the settling and the distribution of the day")

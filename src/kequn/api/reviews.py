@@ -22,7 +22,7 @@ class ReviewOut(Schema):
     kind: str
     name: str
     as_of: date
-    created_at: datetime
+    reviewed_at: datetime
     result: dict[str, Any]
 
 

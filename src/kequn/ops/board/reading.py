@@ -90,7 +90,7 @@ def person_on_board(actor: Actor, staff_no: str) -> Any:
     person = staff_for(actor, gone=True).filter(staff_no=staff_no).exclude(staff_no="").first()
     if person is None and actor.may("task.view") and tasks_for(actor, state=None, staff_no=staff_no).exists():
         person = staff_numbered([staff_no]).first()
-    if person is None:
+    if person is None or (actor.role in OWN_BOOK and staff_no != actor.staff_no):
         raise NotAllowed("There is no such member of staff in your scope.", staff=staff_no)
     return person
 

@@ -132,13 +132,13 @@ def give_up_customers(actor: Actor, customer_ids: Sequence[str], *, note: str = 
         Conflict: no reason was given.
     """
     actor.must("customer.claim")
-    if not note.strip():
-        raise Conflict("Say why you give them up.", hint="The reason is kept with the change.")
     mine = dict(
         people_for(actor).filter(rm_no=actor.staff_no, pk__in=list(customer_ids)).values_list("pk", "branch_code")
     )
     if not mine:
         raise NotAllowed("There is no such customer in your book.", n=len(customer_ids))
+    if not note.strip():
+        raise Conflict("Say why you give them up.", hint="The reason is kept with the change.")
     held = with_open_matters(list(mine))
     left = dict.fromkeys(held, "open_matter")
     free = [(c, branch) for c, branch in sorted(mine.items()) if c not in held]
