@@ -228,7 +228,8 @@ def settling(root: Path, customers: int) -> None:
 
 
 def check(staff: int) -> None:
-    """Fail where somebody has more than her share, or a customer two main tasks."""
+    """Fail where somebody has more than her share, or a customer two main tasks, two workers or one who is not her owner."""
+    from kequn.ops.customers.queries import owners_of
     from kequn.ops.workbench.models import Task
 
     given = Counter(
@@ -237,6 +238,12 @@ def check(staff: int) -> None:
     mains = Counter(Task.objects.filter(state="open", is_main=True).values_list("customer_id", flat=True))
     assert max(given.values()) <= 14, max(given.values())
     assert max(mains.values()) == 1
+    workers: dict[str, set[str]] = {}
+    for customer_id, staff_no in Task.objects.filter(state="open").values_list("customer_id", "staff_no"):
+        workers.setdefault(customer_id, set()).add(staff_no)
+    owners = owners_of(workers)
+    assert owners.keys() == workers.keys()
+    assert all(len(those) == 1 and those <= {owners[c], ""} for c, those in workers.items())
     print(
         f"\n{Task.objects.count():,} tasks, {len(given):,} of {staff:,} staff with work, at most {max(given.values())} each\n"
     )

@@ -13,6 +13,10 @@ for bench in bench/outbox.py; do
   [ -f "$bench" ] && .venv/bin/python "$bench" --touches 500
 done
 .venv/bin/python bench/windows.py --rows 200000 --customers 15000 --rounds 1
+desk=$(mktemp -d)
+.venv/bin/python bench/desk.py --home "$desk" --customers 2000 --staff 20 --tasks 200 --settled 40 --users 2 --think 1 --seconds 2
+rm -rf "$desk"
+.venv/bin/python bench/claims.py --rounds 2
 refresh=$(mktemp -d)
 .venv/bin/python bench/refresh.py --customers 20000 --folder "$refresh" --rounds 1
 rm -rf "$refresh"

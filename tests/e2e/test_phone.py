@@ -61,7 +61,7 @@ def faults_of(page: Any) -> list[str]:
     return found + [f"{v['id']}: {v['nodes'][0]['html'][:120]}" for v in told]
 
 
-@pytest.mark.parametrize("username", ["wangfang", "liqiang"])
+@pytest.mark.parametrize("username", ["wangfang", "liqiang", "yuanfang"])
 def test_every_desk_page_is_for_one_thumb_and_can_be_read_aloud(username: str, desk: Any, server: str) -> None:
     page = desk(username, width=390)
     faults: dict[str, list[str]] = {}
