@@ -59,12 +59,17 @@ def test_an_rm_sees_her_book_a_branch_head_her_branch_and_others_nothing(books: 
         queries.book_page(books["zhaomin"], BookFilter())
 
 
+def whole_list(actor: Actor, wanted: BookFilter) -> tuple[BookRow, ...]:
+    """Her list on one page, which holds all of her forty customers."""
+    return queries.book_page(actor, wanted, size=MINE).rows
+
+
 def test_the_list_is_masked_says_the_date_of_its_data_and_what_it_comes_to(books: Cast) -> None:
     page = queries.book_page(books["wangfang"], BookFilter(), size=10)
     assert (page.as_of, page.book, page.total, page.listed, len(page.rows)) == (AS_OF, MINE, MINE, MINE, 10)
     assert all(r.person.name == "李**" or r.person.name == "李*" for r in page.rows)
     assert all("****" in r.person.phone or not r.person.phone for r in page.rows)
-    whole = queries.whole_list(books["wangfang"], BookFilter())
+    whole = whole_list(books["wangfang"], BookFilter())
     assert page.aum == sum(r.aum for r in whole if r.aum is not None)
     assert page.aum_known == sum(r.aum is not None for r in whole)
     assert page.change == sum(r.change for r in whole if r.change is not None)
@@ -74,7 +79,7 @@ def test_the_list_is_masked_says_the_date_of_its_data_and_what_it_comes_to(books
 
 
 def test_pages_follow_one_another_without_a_gap(books: Cast) -> None:
-    whole = [r.person.customer_id for r in queries.whole_list(books["wangfang"], BookFilter(sort="contact"))]
+    whole = [r.person.customer_id for r in whole_list(books["wangfang"], BookFilter(sort="contact"))]
     parts = [queries.book_page(books["wangfang"], BookFilter(sort="contact"), page=n, size=7).rows for n in range(1, 7)]
     assert [r.person.customer_id for rows in parts for r in rows] == whole
     assert queries.book_page(books["wangfang"], BookFilter(), page=99, size=7).page == 6
@@ -208,7 +213,7 @@ def test_nobody_is_found_by_a_tag_that_may_not_be_shown(books: Cast, tag: str) -
 def test_every_column_sorts_with_the_unknown_last(books: Cast) -> None:
     for column in ("tier", "stage", "aum", "change", "contact", "due", "matures", "products", "risk_expires", "silent"):
         for sort in (column, f"-{column}"):
-            rows = queries.whole_list(books["wangfang"], BookFilter(sort=sort))
+            rows = whole_list(books["wangfang"], BookFilter(sort=sort))
             values = [getattr(r, column) for r in rows]
             known = [v for v in values if v is not None]
             assert values[: len(known)] == sorted(known, reverse=sort.startswith("-"))
@@ -219,7 +224,7 @@ def test_every_column_sorts_with_the_unknown_last(books: Cast) -> None:
 
 
 def row_of(actor: Actor, ordinal: int) -> BookRow:
-    return next(r for r in queries.whole_list(actor, BookFilter()) if r.person.customer_id == customer_id(ordinal))
+    return next(r for r in whole_list(actor, BookFilter()) if r.person.customer_id == customer_id(ordinal))
 
 
 def test_a_contact_recorded_here_counts_and_its_task_is_due(books: Cast) -> None:
