@@ -64,7 +64,7 @@ READERS = (*RMS, *HEADS.values(), "yuanfang")
 HIDDEN = (403, 404, 405, 422)
 """Not hers, no such verb, or nothing to look at for a form that says nothing."""
 SHARED = {"name", "kind", "block", "code", "username", "version_id", "load_id", "approval_id", "discovery_id", "target_id", "span", "offer",
-          "as_of", "review_id", "branch", "contact", "case_id"}  # fmt: skip
+          "as_of", "review_id", "branch", "branch_code", "contact", "case_id"}  # fmt: skip
 """Parameters that name no object of one manager."""
 OF_ALL = {"note_change"}
 """Notes of experts, which are everybody's."""

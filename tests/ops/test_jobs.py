@@ -34,11 +34,11 @@ def test_a_long_step_that_reports_nothing_keeps_its_lease(
 ) -> None:
     monkeypatch.setattr(lease, "BEAT", timedelta(seconds=0.05))
     start, began = runtime.now(), time.monotonic()
-    bank_runtime.clock = lambda: start + 600 * timedelta(seconds=time.monotonic() - began)
+    bank_runtime.clock = lambda: start + 100 * timedelta(seconds=time.monotonic() - began)
     seen: list[bool] = []
 
     def long(running: services.Running) -> dict[str, Any]:
-        time.sleep(0.6)  # six minutes by the bank's clock: six leases
+        time.sleep(2)  # more than three minutes by the bank's clock: three leases
         row = Job.objects.get(pk=running.job_id)
         seen.append(row.lease_until is not None and row.lease_until > runtime.now())
         return {}
