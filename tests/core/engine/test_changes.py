@@ -215,7 +215,7 @@ def check(root: Path, seed: int, days: int, size: int, data: st.DataObject) -> N
 
 
 QUICK = settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
-LONG = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+LONG = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @QUICK

@@ -13,7 +13,7 @@ from kequn.ops.orgs.actor import Actor
 from tests.ops.delivery.mutants import MUTANTS
 from tests.ops.delivery.simulation import Violation, World
 
-SEEDS, MANY_SEEDS, PARTS = 40, 800, 4
+SEEDS, MANY_SEEDS, PARTS = 40, 400, 4
 MUTANT_SEEDS = 400
 
 
