@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST
 
 from kequn.channels.wecom.gateway import SimulatedWecom, WecomDown
 from kequn.console.access import Request, done, page, status_of
-from kequn.console.work.customer import amount_in, moment_in, number_in, talk_in
+from kequn.console.work.customer import number_in, said_in, talk_in
 from kequn.core.errors import KequnError, NotAllowed
 from kequn.ops.customers.queries import masked, people_for
 from kequn.ops.wecom import queries, services
@@ -129,20 +129,15 @@ def customer(request: Request, customer_id: str) -> HttpResponse:
 def outcome(request: Request, customer_id: str) -> HttpResponse:
     """Record what came of the chat on the customer's task; without one, on a task of its own: it happened."""
     form, actor = request.POST, request.actor
-    contact, _colon, intent = form.get("outcome", "").partition(":")
-    key, task_id = form.get("key", ""), form.get("task", "")
+    task_id = form.get("task", "")
     try:
-        said: dict[str, Any] = {
-            "key": key, "contact": contact, "intent": intent, "amount_cny": amount_in(form.get("amount", "")),
-            "next_at": moment_in(form.get("next_at", "")), "note": form.get("note", ""),
-            "product": form.get("product", "").strip(),
-        }  # fmt: skip
+        said = said_in(actor, form)
         if task_id.isdecimal():
             made = record_outcome(actor, int(task_id), seen=number_in(form.get("seen")), **said)
         else:
             made = record_without_task(actor, customer_id, channel="wecom", **said)
     except KequnError as error:
-        context = _of_customer(request, customer_id) | {"error": error, "given": form, "key": key}
+        context = _of_customer(request, customer_id) | {"error": error, "given": form, "key": form.get("key", "")}
         return render(request, "wecom/customer.html", context, status=status_of(error))
     return redirect(f"{reverse('wecom_customer', args=[customer_id])}?{urlencode({'undo': made.pk})}")
 

@@ -44,7 +44,7 @@ from kequn.ops.workbench.services import (
     start_contact,
     undo_outcome,
 )
-from kequn.ops.workbench.states import OPEN
+from kequn.ops.workbench.states import OPEN, RISK_TESTS
 from kequn.ops.workbench.talks import Talk, products_named, talk_for, talk_of
 from kequn.ops.workbench.today import day_tasks, next_task
 
@@ -83,7 +83,7 @@ def task(request: Request, task_id: int) -> HttpResponse:
     form = request.POST
     try:
         follow_up = record_outcome(
-            request.actor, task_id, seen=number_in(form.get("seen")), **_said_in(request.actor, form)
+            request.actor, task_id, seen=number_in(form.get("seen")), **said_in(request.actor, form)
         )
     except KequnError as error:
         row.refresh_from_db()
@@ -95,7 +95,7 @@ def task(request: Request, task_id: int) -> HttpResponse:
     return redirect(f"{target}?{urlencode({'undo': follow_up.pk})}")
 
 
-def _said_in(actor: Actor, form: Any) -> dict[str, Any]:
+def said_in(actor: Actor, form: Any) -> dict[str, Any]:
     """Return what the form says of a contact, as `record_outcome` takes it.
 
     Raises:
@@ -149,7 +149,7 @@ def talk_in(talk: Talk | None, context: dict[str, Any]) -> dict[str, Any]:
     """Return what a page shows of a talk track: without the offer where it may not be made, with the task that could mend it."""
     shown: dict[str, Any] = {"talk": talk}
     if talk is not None and talk.is_refused:
-        tests = [t for t in context["c"].tasks if t.kind in ("retest", "risk_expiry")]
+        tests = [t for t in context["c"].tasks if t.kind in RISK_TESTS]
         shown |= {"offer": None, "test": tests[0] if tests and talk.waits_for_test else None}
     return shown
 
@@ -224,7 +224,7 @@ def outcome(request: Request, customer_id: str) -> HttpResponse:
     form = request.POST
     try:
         made = record_without_task(
-            request.actor, customer_id, channel=form.get("channel", "call"), **_said_in(request.actor, form)
+            request.actor, customer_id, channel=form.get("channel", "call"), **said_in(request.actor, form)
         )
     except KequnError as error:
         context = _of_customer(request, customer_id) | {"error": error, "given": form}

@@ -18,6 +18,7 @@ from kequn.core.spec.offer import OfferSpec
 from kequn.ops.audiences.queries import OPEN_TALK, facts_about, ordinals
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.runtime import engine, now
+from kequn.ops.workbench import states
 from kequn.ops.workbench.candidates import Candidate, evening, known_keys, offered
 from kequn.ops.workbench.customer import decide_for_rm
 
@@ -131,7 +132,7 @@ def _retests(
 ) -> list[Candidate]:  # fmt: skip
     """An offer that waits for a valid risk test is no task yet; the test is."""
     rule = policy.retest
-    has_test = {r.customer_id for r in rows if r.kind in ("risk_expiry", "retest")}
+    has_test = {r.customer_id for r in rows if r.kind in states.RISK_TESTS}
     found: dict[str, Candidate] = {}
     for row in rows:
         if rule.is_on and row.customer_id not in has_test and CURED_BY_TEST & set(row.blocked.get("offer", ())):

@@ -32,6 +32,9 @@ KINDS: dict[str, Text] = {
 FOLDED = frozenset(KINDS) - {"campaign", "contact", "appointment"}
 """Kinds that a contact on the customer's main task deals with too."""
 
+RISK_TESTS = ("retest", "risk_expiry")
+"""Kinds that are about a new risk test, so that each mends an offer which waits for one."""
+
 STAFF, BOUGHT, SYSTEM = "staff", "bought", "system"
 CLOSERS: dict[str, Text] = {
     STAFF: Text(zh="人员完成", en="By staff"),

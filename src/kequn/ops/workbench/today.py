@@ -113,7 +113,7 @@ def today_for(actor: Actor, *, kind: str = "") -> Today:
                 why=words[task.pk].why if task.pk in words else _why(task),
                 said=words[task.pk].said if task.pk in words else Text(zh=task.said_zh, en=task.said_en) if task.said_zh else None,
                 offer=_offer(task), also=tuple(folded[task.customer_id]), is_overdue=task.due_at < moment,
-                test=next((t for t in folded[task.customer_id] if t.kind in ("retest", "risk_expiry")), None),
+                test=next((t for t in folded[task.customer_id] if t.kind in states.RISK_TESTS), None),
             )
             for task in shown
         ),
