@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -68,25 +69,26 @@ def test_a_database_that_cannot_be_reached_is_told_without_its_password(bank: Ba
 
 
 @pytest.fixture
-def postgres() -> Iterator[tuple[str, Any]]:
+def postgres() -> Iterator[tuple[str, Any, str]]:
     dsn = os.environ.get("KEQUN_TEST_POSTGRES") or os.environ.get("KEQUN_DATABASE_URL", "")
     if not dsn.startswith("postgres"):
         pytest.skip("set KEQUN_TEST_POSTGRES to the address of a PostgreSQL database")
     psycopg = pytest.importorskip("psycopg")
     with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA IF EXISTS kequn_load_test CASCADE")
-        connection.execute("CREATE SCHEMA kequn_load_test")
+        # Tests run side by side on one server: each has a schema of its own.
+        schema = f"kequn_load_{uuid4().hex[:12]}"
+        connection.execute(f"CREATE SCHEMA {schema}")
         try:
-            yield dsn, connection
+            yield dsn, connection, schema
         finally:
-            connection.execute("DROP SCHEMA kequn_load_test CASCADE")
+            connection.execute(f"DROP SCHEMA {schema} CASCADE")
 
 
 @pytest.mark.postgresql
-def test_rows_of_a_query_are_loaded_exactly(bank: Bank, postgres: tuple[str, Any]):
-    dsn, connection = postgres
+def test_rows_of_a_query_are_loaded_exactly(bank: Bank, postgres: tuple[str, Any, str]):
+    dsn, connection, schema = postgres
     connection.execute(
-        "CREATE TABLE kequn_load_test.h (cust text, prod text, pos int, day date, amt numeric, inst boolean, note text)"
+        f"CREATE TABLE {schema}.h (cust text, prod text, pos int, day date, amt numeric, inst boolean, note text)"
     )
     rows = [
         ("C1", "P,1", 1, date(2026, 1, 31), "12345678901.23", True, 'a "quoted"\nnote'),
@@ -95,9 +97,9 @@ def test_rows_of_a_query_are_loaded_exactly(bank: Bank, postgres: tuple[str, Any
         ("C9", "P", 4, date(2026, 1, 31), "1", False, ""),
     ]
     with connection.cursor() as cursor:
-        cursor.executemany("INSERT INTO kequn_load_test.h VALUES (%s, %s, %s, %s, %s, %s, %s)", rows)
+        cursor.executemany(f"INSERT INTO {schema}.h VALUES (%s, %s, %s, %s, %s, %s, %s)", rows)
     bank.customers("C1")
-    query = "select * from kequn_load_test.h order by pos"
+    query = f"select * from {schema}.h order by pos"
     report = bank.load(SPEC.replace("QUERY", query), dsn={"CORE_DB": dsn}.__getitem__)
     assert (report.read, report.loaded, report.reasons) == (4, 2, {"NOT_MONEY": 1, "UNKNOWN_CUSTOMER": 1})
     assert bank.rows("SELECT product_code, balance, has_instalment FROM holding ORDER BY position_no") == [
@@ -107,8 +109,8 @@ def test_rows_of_a_query_are_loaded_exactly(bank: Bank, postgres: tuple[str, Any
 
 
 @pytest.mark.postgresql
-def test_the_same_rows_twice_change_nothing(bank: Bank, postgres: tuple[str, Any]):
-    dsn, _ = postgres
+def test_the_same_rows_twice_change_nothing(bank: Bank, postgres: tuple[str, Any, str]):
+    dsn, _, _ = postgres
     bank.customers("C1")
     query = "select 'C1' as cust, 'P' as prod, 1 as pos, date '2026-01-31' as day, 1 as amt, true as inst"
     load = SPEC.replace("QUERY", query)
@@ -119,26 +121,26 @@ def test_the_same_rows_twice_change_nothing(bank: Bank, postgres: tuple[str, Any
 
 
 @pytest.mark.postgresql
-def test_what_the_server_refuses_is_told(bank: Bank, postgres: tuple[str, Any]):
-    dsn, connection = postgres
-    connection.execute("CREATE TABLE kequn_load_test.t (a int)")
+def test_what_the_server_refuses_is_told(bank: Bank, postgres: tuple[str, Any, str]):
+    dsn, connection, schema = postgres
+    connection.execute(f"CREATE TABLE {schema}.t (a int)")
     connection.execute(
-        "CREATE FUNCTION kequn_load_test.sneak() RETURNS text LANGUAGE sql AS $$ INSERT INTO kequn_load_test.t VALUES (1); SELECT 'C1' $$"
+        f"CREATE FUNCTION {schema}.sneak() RETURNS text LANGUAGE sql AS $$ INSERT INTO {schema}.t VALUES (1); SELECT 'C1' $$"
     )
     bank.customers("C1")
     with pytest.raises(BadSource, match="does not exist"):
-        bank.load(SPEC.replace("QUERY", "select * from kequn_load_test.nothing"), dsn=lambda _: dsn)
-    sneak = "select kequn_load_test.sneak() as cust, 'P' as prod, 1 as pos, date '2026-01-31' as day, 1 as amt, true as inst"
+        bank.load(SPEC.replace("QUERY", f"select * from {schema}.nothing"), dsn=lambda _: dsn)
+    sneak = f"select {schema}.sneak() as cust, 'P' as prod, 1 as pos, date '2026-01-31' as day, 1 as amt, true as inst"
     with pytest.raises(BadSource, match="read-only"):
         bank.load(SPEC.replace("QUERY", sneak), dsn=lambda _: dsn)
-    assert connection.execute("SELECT count(*) FROM kequn_load_test.t").fetchone() == (0,)
+    assert connection.execute(f"SELECT count(*) FROM {schema}.t").fetchone() == (0,)
     assert "holding" not in bank.store.manifest().tables
 
 
 @pytest.mark.postgresql
 @pytest.mark.slow
-def test_a_large_result_is_streamed(bank: Bank, postgres: tuple[str, Any]):
-    dsn, _ = postgres
+def test_a_large_result_is_streamed(bank: Bank, postgres: tuple[str, Any, str]):
+    dsn, _, _ = postgres
     bank.customers("C1")
     query = (
         "select 'C1' as cust, 'P' as prod, i as pos, date '2026-01-31' as day, i / 100.0 as amt, true as inst "
