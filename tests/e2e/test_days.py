@@ -520,14 +520,22 @@ for back in range(1, 9):
 """
 
 SAME_NOTES = """
+from datetime import timedelta
 from kequn.ops.orgs.queries import actor_named
+from kequn.ops.runtime import now
+from kequn.ops.workbench.models import Task
 from kequn.ops.workbench.queries import tasks_for
 from kequn.ops.workbench.services import record_outcome
 rm = actor_named("wangfang")
-for task in tasks_for(rm)[:12]:
-    record_outcome(rm, task.pk, key=f"same-{task.pk}", contact="no_answer", note="已电话联系客户")
-print(rm.staff_no)
+tasks = list(tasks_for(rm).filter(branch_code=rm.branch_code)[:12])
+for n, task in enumerate(tasks):
+    day = timedelta(days=1 if n < 5 else 0)
+    record_outcome(rm, task.pk, key=f"same-{task.pk}", contact="no_answer", note="已电话联系客户", at=now() - day)
+late = [t.pk for t in tasks[:3]]
+Task.objects.filter(pk__in=late).update(created_at=now() - timedelta(days=5), due_at=now() - timedelta(days=2))
+print(rm.staff_no, late[0])
 """
+"""Twelve records of the same words, five of them yesterday's, and three tasks whose time was over two days ago."""
 
 NEIGHBOURS_REQUEST = """
 from kequn.ops.board.services import request_desk_export
@@ -581,15 +589,25 @@ def test_the_branch_heads_day(desk: Any, server: str, shot: Any, demo_home: Path
     shot(rm, "day-head-0-asked")
     theirs = in_bank(demo_home, NEIGHBOURS_REQUEST).split()[-1]
 
-    staff = in_bank(demo_home, SAME_NOTES).split()[-1]
+    staff, late = in_bank(demo_home, SAME_NOTES).split()[-2:]
     in_bank(demo_home, FIGURES)
     page = desk("liqiang")
     page.goto(f"{server}/team/")
     assert page.locator("#board tbody tr").count() >= 1
     shot(page, "day-head-1-board")
-    page.click("#board tbody a >> nth=0")
-    page.wait_for_url(re.compile(r"/team/staff/"))
+    # whose tasks are late: sorted by that, to the manager, to the task
+    page.click("#board thead a:has-text('逾期')")
+    page.wait_for_url(re.compile("sort=-overdue"))
+    first = page.locator("#board tbody tr").first
+    assert "王芳" in first.inner_text()
+    first.locator("a").click()
+    page.wait_for_url(f"{server}/team/staff/{staff}/")
+    overdue = page.locator("main tbody tr", has_text="已逾期")
+    overdue.first.wait_for()
     shot(page, "day-head-2-drill")
+    page.locator(f"main a[href='/tasks/{late}/']").click()
+    assert "已逾期" in page.locator(".kq-head-text").inner_text()
+    shot(page, "day-head-2a-late-task")
 
     # a colleague is ill: her work moves, and can come back
     page.goto(f"{server}/team/staff/{staff}/reassign")
@@ -599,6 +617,12 @@ def test_the_branch_heads_day(desk: Any, server: str, shot: Any, demo_home: Path
     page.click("button[value=move]")
     page.locator(".kq-quote", has_text="王芳病假").wait_for()
     shot(page, "day-head-4-moved")
+    page.goto(f"{server}/tasks/{late}/")
+    page.wait_for_load_state("networkidle")
+    told = page.inner_text("main")
+    assert re.search(r"由王芳转给\w+：王芳病假（李强）", told)
+    assert "已电话联系客户" in told
+    shot(page, "day-head-4a-history")
 
     # records worth a look, and a word to her
     page.goto(f"{server}/team/signals/")
@@ -680,6 +704,8 @@ def test_the_branch_heads_day(desk: Any, server: str, shot: Any, demo_home: Path
 
     # the week on paper
     page.goto(f"{server}/team/report/?kind=week")
+    small = page.locator("main tbody tr", has_text="王芳").locator("[title=样本太小]")
+    assert re.match(r"\d/\d 样本小", small.inner_text())
     shot(page, "day-head-6-week")
     page.emulate_media(media="print")
     shot(page, "day-head-7-print")

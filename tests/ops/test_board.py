@@ -32,7 +32,9 @@ from kequn.ops.orgs.models import Branch, User
 from kequn.ops.ownership.absences import record_absence
 from kequn.ops.ownership.models import CalendarDay
 from kequn.ops.ownership.services import reassign_customers
+from kequn.ops.workbench.history import history_for
 from kequn.ops.workbench.models import Credit, FollowUp, Task
+from kequn.ops.workbench.services import assign_task
 from tests.ops.bank import POLICY, Cast, approved_campaign, customer_id
 from tests.ops.conftest import NOW
 
@@ -128,6 +130,22 @@ def test_a_day_computed_again_stays_with_who_had_the_customers_and_the_tasks_tha
     reassign_customers(worked["liqiang"], [open_, done, customer_id(300)], "R003", reason="分户")
     assert Task.objects.get(customer_id=open_).staff_no == "R003"
     assert Task.objects.get(customer_id=done).staff_no == "R001", "a task that was done stays hers"
+    services.compute_day(system_actor(), YESTERDAY)
+    assert list(figures.values(*FIGURES, "staff_no", "branch_code")) == before
+
+
+def test_a_day_that_is_counted_late_gives_open_tasks_to_who_had_them_that_evening(worked: Cast) -> None:
+    branch = Branch.objects.get(code="0001")
+    User.objects.create(
+        username="zhoumin", display_name="周敏", role="rm", branch=branch, staff_no="R003", password="!"
+    )
+    figures = DayFigure.objects.filter(day=YESTERDAY).order_by("staff_no")
+    before = list(figures.values(*FIGURES, "staff_no", "branch_code"))
+    services.reassign_work(worked["liqiang"], "R001", key="k", reason="病假", to_staff="R003")
+    some = Task.objects.filter(staff_no="R003").earliest("pk")
+    assign_task(worked["liqiang"], some.pk, "R001")
+    assign_task(worked["liqiang"], some.pk, "R003")
+    BoardDay.objects.all().delete()
     services.compute_day(system_actor(), YESTERDAY)
     assert list(figures.values(*FIGURES, "staff_no", "branch_code")) == before
 
@@ -460,6 +478,14 @@ def test_moved_tasks_keep_their_history_and_can_be_given_back(team: Cast) -> Non
     assert services.undo_reassignment(head, made.pk) == 6
     assert services.undo_reassignment(head, made.pk) == 0
     assert Task.objects.filter(staff_no="R001").count() == 6
+    assert [line.said.zh for line in history_for(head, first.pk)] == ["由王芳转给何平：病假（李强）"]
+    other = Task.objects.filter(staff_no="R001").earliest("pk")
+    assign_task(head, other.pk, "R003")
+    said = [line.said for line in history_for(head, other.pk)]
+    assert [s.zh for s in said] == [
+        "由王芳转给何平：病假（李强）", "由何平转给王芳：撤销转交（李强）", "由王芳转给周敏：网点转交（李强）",
+    ]  # fmt: skip
+    assert said[2].en == "From 王芳 to 周敏: Given by the branch (李强)"
 
 
 def test_who_is_away_gets_nothing_and_nothing_leaves_the_branch(team: Cast) -> None:

@@ -24,6 +24,7 @@ from kequn.core.spec.offer import OfferSpec
 from kequn.core.tags import catalogue
 from kequn.ops import runtime
 from kequn.ops.board.queries import escalations_for, unreached_outflows
+from kequn.ops.campaigns.models import Campaign
 from kequn.ops.catalog import services as catalog
 from kequn.ops.customers.models import Person
 from kequn.ops.customers.services import store_people
@@ -48,7 +49,7 @@ from kequn.ops.workbench.services import (
 )
 from kequn.ops.workbench.today import day_tasks, next_task, today_for
 from tests.core.small_bank import SmallBank
-from tests.ops.bank import approve, customer_id
+from tests.ops.bank import CAMPAIGN, approve, customer_id
 
 Cast = dict[str, Actor]
 pytestmark = pytest.mark.django_db
@@ -290,6 +291,26 @@ def test_a_bank_with_nothing_to_do_has_an_empty_day(bank: SmallBank, cast: Cast)
     plan = plan_day(system_actor())
     assert (plan.counts["new"], plan.counts["today"]) == (0, 0)
     assert today_for(cast["wangfang"]).rows == ()
+
+
+@pytest.mark.parametrize(("purpose", "is_held"), [("marketing", True), ("service", False)])
+def test_a_list_sent_down_is_held_by_what_its_campaign_is_for(
+    bank: SmallBank, cast: Cast, purpose: str, is_held: bool
+) -> None:
+    bank.rows["consent"] = []
+    publish(bank)
+    moment = runtime.now()
+    Campaign.objects.create(
+        name="c", spec=CAMPAIGN.model_copy(update={"name": "c", "purpose": purpose}), fingerprint="f", branch_path="/",
+        created_at=moment, changed_at=moment,
+    )  # fmt: skip
+    task, _ = create_task(
+        "touch", customer_id=customer_id(2), staff_no="R001", branch_code="0001", kind="campaign", campaign="c",
+        title_zh="名单", due_at=moment + timedelta(days=3), created_at=moment,
+    )  # fmt: skip
+    plan_day(system_actor())
+    task.refresh_from_db()
+    assert task.is_held == is_held
 
 
 def test_a_list_sent_down_during_the_day_takes_its_place_among_the_others(bank: SmallBank, cast: Cast) -> None:

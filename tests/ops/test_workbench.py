@@ -357,6 +357,13 @@ def test_before_eight_in_the_morning_it_is_the_banks_day_already(
     assert complaints == [(customer_id(14), date(2026, 7, 2), False)]
 
 
+def test_a_campaigns_message_stands_in_the_line_under_its_title(tasks: Cast) -> None:
+    hers = Person.objects.filter(rm_no="R001").values("pk")
+    touch = Touch.objects.filter(channel="sms", customer_id__in=hers).earliest("pk")
+    said = [c.what for c in services.past_for(tasks["wangfang"], touch.customer_id).contacts if c.channel == "sms"]
+    assert [(w.zh, w.en) for w in said] == [("七月基金", "Funds in July")]
+
+
 def test_what_a_colleague_noted_stands_in_the_line_of_whoever_has_the_customer_now(
     definitions: None, cast: Cast
 ) -> None:

@@ -9,8 +9,16 @@ from datetime import timedelta
 import pytest
 
 from kequn.ops import runtime
+from kequn.ops.audiences.queries import bank_today
 from kequn.ops.books.models import Correction
-from kequn.ops.books.services import dismiss_correction
+from kequn.ops.books.services import (
+    Proposal,
+    decide_line,
+    dismiss_correction,
+    open_stock_take,
+    propose_correction,
+    take_back_line,
+)
 from kequn.ops.customers.services import addresses, reachable, reachable_few
 from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.workbench.models import Task
@@ -76,6 +84,34 @@ def test_the_bank_is_told_once_and_who_puts_it_aside_says_that_the_number_is_rig
     assert (correction.staff_no, correction.branch_code, correction.note) == ("R001", "0001", "非本人 Somebody else")
     dismiss_correction(cast["wangfang"], correction.pk)
     assert WHO in reachable("call")
+
+
+def test_a_number_that_her_manager_says_is_dead_is_called_no_more(task: Task, cast: Cast) -> None:
+    said = propose_correction(cast["wangfang"], WHO, Proposal("phone_invalid"))
+    assert WHO not in reachable("call") | reachable("sms")
+    assert WHO not in seen(cast)
+    assert set(Task.objects.filter(customer_id=WHO).values_list("is_held", "is_main")) == {(True, False)}
+    dismiss_correction(cast["wangfang"], said.pk)
+    assert WHO in reachable("call")
+    plan_day(system_actor())
+    assert WHO in seen(cast)
+
+
+def test_what_a_round_said_of_a_number_is_taken_back_with_it_and_what_a_call_found_is_not(
+    task: Task, cast: Cast
+) -> None:
+    rm = cast["wangfang"]
+    row = open_stock_take(rm, key="k", title="盘点", deadline=bank_today() + timedelta(days=9))
+    line = row.lines.get(customer_id=WHO)
+    decide_line(rm, line.pk, key="1", result="corrected", corrections=[Proposal("phone_invalid")])
+    assert WHO not in reachable("call")
+    take_back_line(rm, line.pk)
+    assert WHO in reachable("call")
+    record_outcome(rm, task.pk, key="k", contact="dead_number")
+    decide_line(rm, line.pk, key="2", result="corrected", corrections=[Proposal("phone_invalid")])
+    take_back_line(rm, line.pk)
+    assert WHO not in reachable("call")
+    assert [c.state for c in Correction.objects.order_by("pk")] == ["dismissed", "proposed"]
 
 
 def test_taken_back_it_is_as_it_was(task: Task, cast: Cast) -> None:

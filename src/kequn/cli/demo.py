@@ -74,9 +74,10 @@ def demo(
     _clear(home)
     secret, hook = secrets.token_hex(16), _free_port()
     receipts = f"http://127.0.0.1:{port if serve_ else hook}/api/v1/receipts/sms"
+    loop = Loop(home.resolve(), customers=customers, seed=seed, show=_shown)
     with (
-        SmsGateway(secret, receipt_url=receipts, receipt_secret=secret, undelivered_rate=0.02) as sms,
-        SmsGateway(secret) as wecom,
+        SmsGateway(secret, receipt_url=receipts, receipt_secret=secret, undelivered_rate=0.02, clock=loop.now) as sms,
+        SmsGateway(secret, clock=loop.now) as wecom,
         MailServer() as mail,
     ):
         start(
@@ -90,7 +91,7 @@ def demo(
             KEQUN_RECEIPT_SECRET=secret,
         )
         with _listening(port if serve_ else hook):
-            summary = Loop(home.resolve(), customers=customers, seed=seed, show=_shown).run(gateway=sms, mail=mail)
+            summary = loop.run(gateway=sms, mail=mail)
         text = json.dumps(plain(summary), ensure_ascii=False, indent=1, default=str)
         (home / "summary.json").write_text(text + "\n", encoding="utf-8")
         out.print(f"\n{home / 'summary.json'}", highlight=False)
@@ -106,7 +107,12 @@ class Loop:
         self.home, self.customers, self.seed, self.show = home, customers, seed, show
         self.seconds: dict[str, float] = {}
         self.clock = LAUNCH
+        self.ended_at: datetime | None = None
         self.data, self.later = home / "data", home / "later"
+
+    def now(self) -> datetime:
+        """Return the bank's time: it stands while the loop runs, and goes on where the loop ended."""
+        return self.clock + (datetime.now(ZONE) - self.ended_at if self.ended_at else timedelta())
 
     def run(self, *, gateway: SmsGateway, mail: MailServer) -> dict[str, Any]:
         """Run all steps and return the summary."""
@@ -400,7 +406,8 @@ class Loop:
 
     def _settle_clock(self) -> None:
         """Let the served demo's clock go on from where the loop ended, so that its data are a day old and not months."""
-        offset = (self.clock - datetime.now(ZONE)).total_seconds()
+        self.ended_at = datetime.now(ZONE)
+        offset = (self.clock - self.ended_at).total_seconds()
         (self.home / "clock").write_text(f"{offset:.0f}\n")
 
     # -- parts ----------------------------------------------------------------------------------------------------------

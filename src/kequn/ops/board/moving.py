@@ -161,7 +161,7 @@ def undo_reassignment(actor: Actor, reassignment_id: int) -> int:
             for staff, ids in row.moves.items()
             for pk in tasks_for(actor, staff_no=staff).filter(pk__in=ids).order_by("pk").values_list("pk", flat=True)
         ]
-        _move(actor, {row.from_staff: tuple(still)} if still else {}, f"撤销转交 / taken back: {row.reason}"[:200])
+        _move(actor, {row.from_staff: tuple(still)} if still else {}, "given_back")
         record(actor, "tasks.given_back", row, staff=row.from_staff, n=len(still))
     return len(still)
 

@@ -20,6 +20,10 @@ from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.orgs.queries import branch_codes_for
 from kequn.ops.runtime import now
 from kequn.ops.workbench.queries import bank_day, contact_title
+from kequn.ops.workbench.services import stop_calls
+
+NUMBER = "phone_invalid"
+"""The field that says a customer's number is dead or somebody else's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,8 @@ def propose_correction(
 ) -> Correction:
     """Say that the bank's record of one's own customer is wrong. kequn does not change the record.
 
-    What waits for the same field of the same customer is replaced: saying it twice is saying it once.
+    What waits for the same field of the same customer is replaced: saying it twice is saying it once. A number that is said
+    to be dead is called and texted no more until the bank has another, as after a call that found it so.
 
     Raises:
         NotAllowed: the customer is not in the actor's reach.
@@ -56,7 +61,10 @@ def propose_correction(
     actor.must("stocktake.run")
     person = person_for(actor, customer_id)
     checked(wanted)
-    return _proposed(actor, customer_id, person.branch_code, wanted, line)
+    with transaction.atomic():
+        if wanted.field == NUMBER and mark_phone(actor, customer_id, is_wrong=True):
+            stop_calls(customer_id)
+        return _proposed(actor, customer_id, person.branch_code, wanted, line)
 
 
 def follow_number(actor: Actor, customer_id: str, contact: str) -> None:
@@ -64,13 +72,11 @@ def follow_number(actor: Actor, customer_id: str, contact: str) -> None:
 
     Whoever works the customer says so with the result of her call; the caller holds the transaction.
     """
-    waiting = Correction.objects.filter(customer_id=customer_id, field="phone_invalid", state=states.PROPOSED)
+    waiting = Correction.objects.filter(customer_id=customer_id, field=NUMBER, state=states.PROPOSED)
     if contact:
         person = people_by_id(system_actor(), [customer_id])[customer_id]
         words = contact_title(contact)
-        _proposed(
-            actor, customer_id, person.branch_code, Proposal("phone_invalid", note=f"{words.zh} {words.en}"), None
-        )
+        _proposed(actor, customer_id, person.branch_code, Proposal(NUMBER, note=f"{words.zh} {words.en}"), None)
     elif (row := waiting.first()) is not None and _settled(actor, [row.pk], states.DISMISSED):
         record(actor, "correction.dismissed", row, customer=customer_id)
 
@@ -80,11 +86,14 @@ def _proposed(
 ) -> Correction:
     fields = {
         "staff_no": actor.staff_no, "branch_code": branch_code, "value": clean(wanted.value, longest=120).text,
-        "note": clean(wanted.note, longest=500).text, "line": line, "at": now(),
+        "note": clean(wanted.note, longest=500).text, "at": now(),
     }  # fmt: skip
+    where = {"customer_id": customer_id, "field": wanted.field, "state": states.PROPOSED}
+    of_line = fields | {"line": line}
     with transaction.atomic():
+        # a number that a call found dead stays so when the round that says it too is taken back
         row, _ = Correction.objects.update_or_create(
-            customer_id=customer_id, field=wanted.field, state=states.PROPOSED, defaults=fields
+            **where, defaults=fields if wanted.field == NUMBER else of_line, create_defaults=of_line
         )
         record(actor, "correction.proposed", row, customer=customer_id, field=wanted.field)
     return row
@@ -114,13 +123,25 @@ def dismiss_correction(actor: Actor, correction_id: int) -> Correction:
     if row is None:
         raise NotAllowed("There is no such correction in your scope.", correction=correction_id)
     with transaction.atomic():
-        if not _settled(actor, [row.pk], states.DISMISSED):
+        if not _put_aside(actor, row):
             raise Conflict(f"The correction is {row.state}.", hint="Reload.", correction=correction_id)
-        if row.field == "phone_invalid":
-            mark_phone(actor, row.customer_id, is_wrong=False)
-        record(actor, "correction.dismissed", row, customer=row.customer_id)
     row.refresh_from_db()
     return row
+
+
+def dismiss_of_line(actor: Actor, line: StockTakeLine) -> None:
+    """Put aside what a line of a round proposed, when the line is taken back; the caller holds the transaction."""
+    for row in Correction.objects.filter(line=line, state=states.PROPOSED):
+        _put_aside(actor, row)
+
+
+def _put_aside(actor: Actor, row: Correction) -> bool:
+    if not _settled(actor, [row.pk], states.DISMISSED):
+        return False
+    if row.field == NUMBER:
+        mark_phone(actor, row.customer_id, is_wrong=False)
+    record(actor, "correction.dismissed", row, customer=row.customer_id)
+    return True
 
 
 def hand_over_corrections(actor: Actor) -> list[dict[str, Any]]:

@@ -12,10 +12,10 @@ from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
 from kequn.ops.audiences.queries import bank_today
 from kequn.ops.books import states
 from kequn.ops.books.circling import add_to_circle
-from kequn.ops.books.correcting import Proposal, checked, propose_correction
+from kequn.ops.books.correcting import Proposal, checked, dismiss_of_line, propose_correction
 from kequn.ops.books.filters import filter_query
 from kequn.ops.books.listing import chosen
-from kequn.ops.books.models import Correction, StockTake, StockTakeLine
+from kequn.ops.books.models import StockTake, StockTakeLine
 from kequn.ops.books.rounds import line_for, stock_take_for
 from kequn.ops.books.viewing import filter_of
 from kequn.ops.customers.queries import people_by_id
@@ -141,9 +141,7 @@ def take_back_line(actor: Actor, line_id: int) -> StockTakeLine:
     with transaction.atomic():
         if not StockTakeLine.objects.filter(pk=line.pk, state__in=back).update(**fields):
             raise Conflict(f"The line is {line.state}.", hint="Reload.", line=line_id)
-        Correction.objects.filter(line=line, state=states.PROPOSED).update(
-            state=states.DISMISSED, settled_by=actor.username, settled_at=now()
-        )
+        dismiss_of_line(actor, line)
         StockTake.objects.filter(pk=line.stock_take_id, state=states.DONE).update(state=states.OPEN, closed_at=None)
         record(actor, "stocktake.taken_back", line, customer=line.customer_id)
     line.refresh_from_db()

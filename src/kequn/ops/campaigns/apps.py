@@ -25,5 +25,5 @@ class CampaignsConfig(AppConfig):
         register("campaign.launch", services.launch_job)
         install_gate(sending.gate_at_sending)
         tell_touches("delivery", queries.recent_contacts)
-        tell_campaigns(queries.brief_of)
+        tell_campaigns(queries.briefs_of)
         tell_tag_users("campaigns", campaigns_using)

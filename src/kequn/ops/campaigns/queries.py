@@ -237,13 +237,10 @@ def recent_contacts(
     return [(c.customer_id, c.channel, c.on) for c in made if c.purpose == "marketing"]
 
 
-def brief_of(name: str) -> CampaignBrief | None:
-    """Return what an RM's task takes from its campaign."""
-    campaign = Campaign.objects.filter(name=name).first()
-    if campaign is None:
-        return None
-    title = campaign.spec.title
-    return CampaignBrief(title.zh, title.to("en"), campaign.spec.priority)
+def briefs_of(names: Collection[str]) -> dict[str, CampaignBrief]:
+    """Return what RMs' tasks take from their campaigns, by name."""
+    specs = [c.spec for c in Campaign.objects.filter(name__in=names)]
+    return {s.name: CampaignBrief(s.title.zh, s.title.to("en"), s.priority, s.purpose) for s in specs}
 
 
 def over_on(day: date) -> QuerySet[Campaign]:

@@ -69,15 +69,21 @@ def close(rows: QuerySet[Task], *, state: str, why: str, at: datetime, by: str =
     return n
 
 
-def hold_calls(task: Task) -> list[int]:
-    """Hold a customer's other tasks that are calls, until the morning asks the gate by which way she can be reached.
+def hold_calls(customer_id: str, *, without: int | None = None) -> list[int]:
+    """Hold a customer's tasks that are calls, but for one, until the morning asks the gate by which way she can be reached.
 
     Returns which, for ``put_back``. The caller holds the transaction.
     """
-    rows = Task.objects.filter(customer_id=task.customer_id, state=states.OPEN, channel="call", is_held=False)
-    held = list(rows.exclude(pk=task.pk).values_list("pk", flat=True))
+    rows = Task.objects.filter(customer_id=customer_id, state=states.OPEN, channel="call", is_held=False)
+    held = list(rows.exclude(pk=without).values_list("pk", flat=True))
     Task.objects.filter(pk__in=held).update(is_held=True, is_main=False)
     return held
+
+
+def stop_calls(customer_id: str) -> None:
+    """Hold a customer's calls because her number is wrong; what goes another way takes their place. The caller holds the transaction."""
+    hold_calls(customer_id)
+    promote([customer_id])
 
 
 def fold_after(task: Task, *, reached: bool, at: datetime) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from kequn.core.data.tables import ASSETS
 from kequn.core.spec.base import Text
+from kequn.core.spec.campaign import Purpose
 from kequn.ops.customers.contracts import MaskedPerson
 
 
@@ -275,3 +276,4 @@ class CampaignBrief:
     title_zh: str
     title_en: str
     priority: int
+    purpose: Purpose

@@ -19,6 +19,7 @@ from kequn.ops.audiences.queries import OPEN_TALK, facts_about, ordinals
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.runtime import engine, now
 from kequn.ops.workbench import states
+from kequn.ops.workbench.briefing import briefs_of, purpose_of
 from kequn.ops.workbench.candidates import Candidate, evening, known_keys, offered
 from kequn.ops.workbench.customer import decide_for_rm
 
@@ -90,7 +91,10 @@ def _ways(
     rows: Sequence[Candidate], who: npt.NDArray[np.uint32], policy: DeskPolicySpec, facts: Facts,
     rules: ContactPolicySpec, at: datetime,
 ) -> None:  # fmt: skip
-    purposes = np.array(["service" if r.promised_on else policy.of(r.kind).purpose for r in rows], dtype=object)
+    said = {(r.kind, r.campaign) for r in rows}
+    briefs = briefs_of({campaign for _, campaign in said})
+    known = {(kind, campaign): purpose_of(policy, kind, briefs.get(campaign)) for kind, campaign in said}
+    purposes = np.array(["service" if r.promised_on else known[r.kind, r.campaign] for r in rows], dtype=object)
     for purpose in sorted(set(purposes.tolist())):
         there = np.flatnonzero(purposes == purpose)
         failing = _failing(who[there], WAYS, OPEN_TALK, facts, rules, at, purpose)

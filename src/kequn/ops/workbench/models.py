@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from kequn.ops.runtime import now
 from kequn.ops.workbench import states
 
 
@@ -78,6 +79,11 @@ class Task(models.Model):
 
     def __str__(self) -> str:
         return f"{self.title_zh} ({self.state})"
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether its time has come and it is not done."""
+        return self.state == states.OPEN and self.due_at < now()
 
 
 class FollowUp(models.Model):
@@ -175,6 +181,23 @@ class TaskChange(models.Model):
     facts = models.JSONField(default=dict)
     """What the words need: ``day``, ``why``, ``amount``, ``was`` (yuan), ``staff``, ``until``."""
     at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+
+
+class TaskMove(models.Model):
+    """One hand that an open task went through: from whom, to whom, why and by whom (任务转手)."""
+
+    task = models.ForeignKey(Task, on_delete=models.PROTECT, related_name="moves")
+    from_staff = models.CharField(max_length=20, blank=True)
+    to_staff = models.CharField(max_length=20, blank=True)
+    """Empty for the remote centre's queue and for work that waits to be assigned."""
+    reason = models.CharField(max_length=200)
+    """A key of ``states.MOVES`` or of an owner change, else somebody's own words."""
+    by = models.CharField(max_length=40, blank=True)
+    """What the member of staff is called; empty for the system."""
+    at = models.DateTimeField(db_index=True)
 
     class Meta:
         ordering = ["id"]

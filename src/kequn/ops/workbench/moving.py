@@ -15,7 +15,7 @@ from kequn.ops.orgs.queries import staff_for
 from kequn.ops.runtime import now
 from kequn.ops.workbench import states
 from kequn.ops.workbench.closing import close
-from kequn.ops.workbench.models import Task
+from kequn.ops.workbench.models import Task, TaskMove
 from kequn.ops.workbench.queries import task_for, tasks_for
 
 AT_ONCE = 500
@@ -95,6 +95,13 @@ def lent_to(actor: Actor) -> QuerySet[Task, tuple[str, str]] | None:
     return rows.values_list(Value(CUSTOMER), "customer_id")
 
 
+def keep_moves(actor: Actor, rows: QuerySet[Task], from_staff: str, to_staff: str, reason: str) -> None:
+    """Write into the history of open tasks that they go to other hands now; the caller moves them in the same transaction."""
+    ids = rows.select_for_update().order_by("pk").values_list("pk", flat=True)
+    more = {"reason": reason[:200], "by": actor.display_name[:40] if actor.user_id else "", "at": now()}
+    TaskMove.objects.bulk_create([TaskMove(task_id=pk, from_staff=from_staff, to_staff=to_staff, **more) for pk in ids])
+
+
 def _close_lost(actor: Actor, customer_ids: Sequence[str], from_staff: str) -> None:
     n = 0
     for start in range(0, len(customer_ids), AT_ONCE):
@@ -112,6 +119,7 @@ def _follow(
         rows = Task.objects.filter(
             customer_id__in=customer_ids[start : start + AT_ONCE], staff_no=from_staff, state=states.OPEN
         )
+        keep_moves(actor, rows, from_staff, to_staff, reason)
         if is_owner or reason == "back":
             moved += rows.update(staff_no=to_staff, moved_from="")
         else:
@@ -130,6 +138,7 @@ def _move(actor: Actor, rows: Sequence[tuple[int, str, str]], to_staff: str, rea
         home = [pk for pk, staff, before in rows if staff == giver and before == to_staff]
         away = sorted(set(ids) - set(home))
         still = Task.objects.filter(state=states.OPEN, staff_no=giver)
+        keep_moves(actor, still.filter(pk__in=ids), giver, to_staff, reason)
         n = still.filter(pk__in=home).update(staff_no=to_staff, moved_from="")
         first_hand = [pk for pk, staff, before in rows if pk in set(away) and not before]
         n += still.filter(pk__in=first_hand).update(staff_no=to_staff, moved_from=giver)

@@ -251,7 +251,7 @@ def _next_working_day(day: date) -> date:
 
 def _write(drawn: _Drawn, policy: DeskPolicySpec, *, as_of: date, day: date, at: datetime) -> DayPlan:
     old, new = [r for r in drawn.rows if r.pk is not None], [r for r in drawn.rows if r.pk is None]
-    changed = update_tasks(old)
+    changed = update_tasks(old, at=at)
     insert_tasks(new, at=at)
     _keep_outflows(drawn.outflows, new, at)
     for reason, ids in sorted(drawn.to_remote.items()):

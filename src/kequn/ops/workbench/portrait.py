@@ -24,6 +24,7 @@ from kequn.ops.orgs.queries import staff_numbered
 from kequn.ops.runtime import now
 from kequn.ops.tags.queries import catalogue
 from kequn.ops.workbench import states
+from kequn.ops.workbench.briefing import briefs_of
 from kequn.ops.workbench.contracts import (
     Advice,
     Contacted,
@@ -203,10 +204,12 @@ def _contacts(customer_id: str, ordinal: int, follow_ups: list[FollowUp]) -> tup
     staff_nos = {f.staff_no for f in follow_ups} | {c.staff_no for c in loaded} | {sender_of(t) for t in touches}
     staff = {u.staff_no: u for u in staff_numbered(staff_nos)}
     found = [_recorded(f, staff.get(f.staff_no)) for f in follow_ups]
-    found += [_sent(t, staff.get(sender_of(t))) for t in touches]
+    briefs = briefs_of({t.sending.campaign for t in touches} | {c.campaign for c in loaded})
+    titles = {name: Text(zh=b.title_zh, en=b.title_en) for name, b in briefs.items()} | BY_STAFF
+    found += [_sent(t, staff.get(sender_of(t)), titles) for t in touches]
     for c in loaded:
         who = staff[c.staff_no].display_name if c.staff_no in staff else c.staff_no
-        what, note = Text(zh=c.campaign or "–"), masked_note(c.note)[0]
+        what, note = titles.get(c.campaign) or Text(zh=c.campaign or "–"), masked_note(c.note)[0]
         found.append(Contacted(c.on, None, c.channel, c.post, who, what, c.outcome, "reported", note))
     found.sort(key=lambda c: (c.on, c.at is not None, c.at.timestamp() if c.at else 0.0), reverse=True)
     return tuple(found[:CONTACTS_SHOWN])
@@ -217,9 +220,9 @@ def sender_of(touch: Any) -> str:
     return touch.sending.ref.split(":")[1] if touch.sending.campaign in (BY_HAND, NOTICE) else ""
 
 
-def _sent(touch: Any, by: Any) -> Contacted:
+def _sent(touch: Any, by: Any, titles: Mapping[str, Text]) -> Contacted:
     moment = touch.at or touch.created_at
-    what = BY_STAFF.get(touch.sending.campaign) or Text(zh=touch.sending.campaign or "–")
+    what = titles.get(touch.sending.campaign) or Text(zh=touch.sending.campaign or "–")
     post, who = (by.role, by.display_name) if by else ("", "")
     why = why_not(touch.reason) if touch.state in NOT_SENT else None
     return Contacted(bank_day(moment), moment, touch.channel, post, who, what, touch.state, "state", why=why)

@@ -7,7 +7,8 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
 
 from kequn.core.errors import NotAllowed
 from kequn.core.spec.base import Text
@@ -20,7 +21,7 @@ from kequn.ops.orgs.queries import branch_codes_for
 from kequn.ops.orgs.rights import OWN_BOOK
 from kequn.ops.runtime import engine, now
 from kequn.ops.workbench import states
-from kequn.ops.workbench.models import Credit, FollowUp, HeldOutflow, Task
+from kequn.ops.workbench.models import Credit, FollowUp, HeldOutflow, Task, TaskMove
 
 PROTECTED = timedelta(days=14)
 """An opportunity is worked for so long after the last word on it; other campaigns keep away."""
@@ -57,6 +58,13 @@ def tasks_for(
         case "later":
             return rows.filter(due_at__gt=evening)
     return rows
+
+
+def held_at(tasks: QuerySet[Task], moment: datetime) -> QuerySet[Task]:
+    """Return tasks with their ``holder`` at a moment: from whom the first move after it took them, else who has them."""
+    later = TaskMove.objects.filter(task=OuterRef("pk"), at__gte=moment).order_by("id").values("from_staff")[:1]
+    moved = TaskMove.objects.filter(at__gte=moment).exists()
+    return tasks.annotate(holder=Coalesce(Subquery(later), F("staff_no")) if moved else F("staff_no"))
 
 
 def end_of_day() -> datetime:

@@ -21,6 +21,7 @@ from kequn.ops.governance.services import record, record_consent, suppress
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import now
 from kequn.ops.workbench import states
+from kequn.ops.workbench.briefing import briefs_of, purpose_of
 from kequn.ops.workbench.closing import as_it_was, fold_after, hold_calls, put_back
 from kequn.ops.workbench.creating import create_task
 from kequn.ops.workbench.models import ContactDetail, FollowUp, Task
@@ -212,7 +213,7 @@ def _purpose(task: Task) -> Purpose:
     """Return what the contact counts as against the caps: what was agreed on with the customer is a service."""
     if task.follow_ups.filter(undone_at__isnull=True, next_at=task.due_at).exists():
         return "service"
-    return desk_policy().of(task.kind).purpose
+    return purpose_of(desk_policy(), task.kind, briefs_of([task.campaign]).get(task.campaign))
 
 
 def _was_sent(task: Task, follow_up: FollowUp) -> bool:
@@ -293,7 +294,7 @@ def _number(actor: Actor, task: Task, contact: str) -> dict[str, Any]:
         return {}
     is_wrong = contact in states.WRONG_NUMBER
     news = {"number": is_wrong} if _mark(actor, task.customer_id, contact, is_wrong=is_wrong) else {}
-    return news | ({"held": hold_calls(task)} if is_wrong else {})
+    return news | ({"held": hold_calls(task.customer_id, without=task.pk)} if is_wrong else {})
 
 
 def _mark(actor: Actor, customer_id: str, contact: str, *, is_wrong: bool) -> bool:

@@ -14,7 +14,8 @@ from kequn.ops.customers.queries import person_for
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine, now
-from kequn.ops.workbench.closing import cancel_tasks, close_refused, expire_tasks
+from kequn.ops.workbench.briefing import tell_campaigns
+from kequn.ops.workbench.closing import cancel_tasks, close_refused, expire_tasks, stop_calls
 from kequn.ops.workbench.correcting import on_correction
 from kequn.ops.workbench.creating import create_task
 from kequn.ops.workbench.customer import decide_for_rm
@@ -50,7 +51,7 @@ from kequn.ops.workbench.recording import (
     undo_outcome,
 )
 from kequn.ops.workbench.settling import settle_tasks
-from kequn.ops.workbench.transport import RmTaskTransport, tell_campaigns
+from kequn.ops.workbench.transport import RmTaskTransport
 from kequn.ops.workbench.withdrawing import reopen_task, withdraw_task
 
 __all__ = [
@@ -88,6 +89,7 @@ __all__ = [
     "settle_notices",
     "settle_tasks",
     "start_contact",
+    "stop_calls",
     "tell_campaigns",
     "undo_outcome",
     "withdraw_task",

@@ -89,6 +89,22 @@ CHANGES: dict[str, Text] = {
 }
 """What the data did to a task, in words (任务变更)."""
 
+MOVES: dict[str, Text] = {
+    "assigned": Text(zh="网点转交", en="Given by the branch"),
+    "stand_in": Text(zh="代管", en="Stand-in"),
+    "back": Text(zh="归还", en="Given back"),
+    "remote": Text(zh="转远程坐席", en="To the remote centre"),
+    "given_back": Text(zh="撤销转交", en="The move was taken back"),
+    "planned": Text(zh="晨间分派", en="The morning's distribution"),
+}
+"""Why a task went to other hands, where its customer kept her owner (转手原因)."""
+MOVED = Text(zh="由{0}转给{1}：{reason}（{by}）", en="From {0} to {1}: {reason} ({by})")
+NOBODY: dict[str, Text] = {
+    "remote": Text(zh="远程坐席", en="the remote centre"),
+    "unassigned": Text(zh="待分配", en="nobody yet"),
+}
+SYSTEM_NAME = Text(zh="系统", en="the system")
+
 CONTACTS: dict[str, Text] = {
     "connected": Text(zh="接通", en="Reached"),
     "no_answer": Text(zh="未接", en="No answer"),

@@ -18,7 +18,7 @@ from kequn.ops.catalog import queries as catalog
 from kequn.ops.customers.contracts import MaskedPerson
 from kequn.ops.customers.queries import people_by_id
 from kequn.ops.orgs.actor import Actor, system_actor
-from kequn.ops.runtime import engine, now
+from kequn.ops.runtime import engine
 from kequn.ops.workbench import states
 from kequn.ops.workbench.models import FollowUp, StaffDay, Task
 from kequn.ops.workbench.planning import desk_policy
@@ -95,7 +95,7 @@ def today_for(actor: Actor, *, kind: str = "") -> Today:
         NotAllowed: the actor has no tasks of her own.
     """
     actor.must("task.work")
-    day, moment = bank_today(), now()
+    day = bank_today()
     plan = StaffDay.objects.filter(day=day, staff_no=actor.staff_no).first()
     length = plan.capacity if plan and plan.capacity else desk_policy().list_length
     shown, folded = _shown(actor, kind, length)
@@ -112,7 +112,7 @@ def today_for(actor: Actor, *, kind: str = "") -> Today:
                 task=task, person=people.get(task.customer_id), kind=task.shown,  # type: ignore[attr-defined]
                 why=words[task.pk].why if task.pk in words else _why(task),
                 said=words[task.pk].said if task.pk in words else Text(zh=task.said_zh, en=task.said_en) if task.said_zh else None,
-                offer=_offer(task), also=tuple(folded[task.customer_id]), is_overdue=task.due_at < moment,
+                offer=_offer(task), also=tuple(folded[task.customer_id]), is_overdue=task.is_overdue,
                 test=next((t for t in folded[task.customer_id] if t.kind in states.RISK_TESTS), None),
             )
             for task in shown

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -14,21 +13,13 @@ from kequn.ops.ownership.queries import agent_of, capacity_until, worker_of
 from kequn.ops.ownership.services import open_for_work
 from kequn.ops.runtime import engine, now
 from kequn.ops.workbench import states
-from kequn.ops.workbench.contracts import CampaignBrief
+from kequn.ops.workbench.briefing import briefs_of
 from kequn.ops.workbench.creating import create_task
 from kequn.ops.workbench.models import Task
 
 BETWEEN = "\n—\n"
 """Between the Chinese and the English of a reason."""
 DUE_IN = timedelta(days=7)
-
-Briefing = Callable[[str], CampaignBrief | None]
-_briefings: dict[str, Briefing] = {}
-
-
-def tell_campaigns(briefing: Briefing) -> None:
-    """Name who knows a campaign's title and priority."""
-    _briefings["campaigns"] = briefing
 
 
 class RmTaskTransport:
@@ -48,7 +39,7 @@ class RmTaskTransport:
         if person is None:
             return Refused("no_rm", "The customer is not known.")
         why_zh, _, why_en = message.body.partition(BETWEEN)
-        brief = _briefings["campaigns"](message.campaign) if "campaigns" in _briefings else None
+        brief = briefs_of([message.campaign]).get(message.campaign)
         moment = now()
         due = min(moment + DUE_IN, message.expires_at) if message.expires_at else moment + DUE_IN
         worker, reason = _worker(message.customer_ref, person.rm_no, due)

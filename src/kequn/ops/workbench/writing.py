@@ -11,10 +11,12 @@ from django.db import connection
 
 from kequn.ops.workbench import states
 from kequn.ops.workbench.candidates import Candidate, yuan
-from kequn.ops.workbench.models import Task
+from kequn.ops.workbench.models import Task, TaskMove
 
 CHANGED = ("staff_no", "moved_from", "score", "planned_for", "waits_since", "is_main", "is_held", "blocked", "channel")
 """In the order of ``Candidate.state``."""
+AT_ONCE = 500
+"""Moves a statement."""
 
 Adapter = Callable[[Any], Any]
 
@@ -34,7 +36,7 @@ def insert_tasks(rows: Sequence[Candidate], *, at: datetime) -> None:
     )
 
 
-def update_tasks(rows: Iterable[Candidate]) -> int:
+def update_tasks(rows: Iterable[Candidate], *, at: datetime) -> int:
     """Change the open tasks whose plan is not what it was; return how many. The caller holds the transaction."""
     changed = [r for r in rows if r.state() != r.before]
     by_name = {f.name: f for f in Task._meta.concrete_fields}
@@ -52,7 +54,22 @@ def update_tasks(rows: Iterable[Candidate]) -> int:
                 for row in part
             ),
         )
+    _keep_moves([r for r in changed if r.worker != r.staff_no], at)
     return len(changed)
+
+
+def _keep_moves(rows: Sequence[Candidate], at: datetime) -> None:
+    """Write into the histories of those that went to other hands; what was closed meanwhile stayed where it was."""
+    for start in range(0, len(rows), AT_ONCE):
+        some = rows[start : start + AT_ONCE]
+        holder = dict(Task.objects.filter(pk__in=[r.pk for r in some]).values_list("pk", "staff_no"))
+        TaskMove.objects.bulk_create(
+            [
+                TaskMove(task_id=r.pk, from_staff=r.staff_no, to_staff=r.worker, reason="planned", at=at)
+                for r in some
+                if r.pk is not None and holder.get(r.pk) == r.worker
+            ]
+        )
 
 
 def _columns(row: Candidate, at: datetime) -> dict[str, Any]:
