@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q install
 DEMO ?=
 QUICK := not slow and not e2e and not postgresql
 
-.PHONY: help setup setup-dev demo test test-all check e2e wheel docs clean
+.PHONY: help setup setup-dev demo test test-all check e2e wheel clean
 
 help:            ## the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -53,9 +53,6 @@ e2e: .venv/.ready-e2e ## the browser suite, in Chromium
 
 wheel: setup-dev ## build the wheel and try it in an empty environment without node
 	@bash tools/try_wheel.sh
-
-docs: setup-dev  ## the reference pages made from the code
-	@$(BIN)/python tools/reference.py
 
 clean:           ## remove what the verbs made
 	@rm -rf .venv var node_modules dist src/kequn/console/static/vendor

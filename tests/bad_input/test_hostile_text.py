@@ -16,8 +16,7 @@ from python_calamine import CalamineWorkbook
 
 from kequn.ops import runtime
 from kequn.ops.audiences.models import Export
-from kequn.ops.audiences.queries import segment_named
-from kequn.ops.audiences.services import request_export, take_export
+from kequn.ops.audiences.services import take_export
 from kequn.ops.customers.models import Person
 from kequn.ops.customers.queries import find, people_for
 from kequn.ops.customers.services import reveal
@@ -27,6 +26,7 @@ from kequn.ops.orgs.services import save_user
 from kequn.ops.tags.services import refresh_tags
 from tests.bad_input.conftest import HEADER, Delivery
 from tests.cli.conftest import Kequn
+from tests.ops.bank import taken_out
 
 pytestmark = pytest.mark.django_db
 Cast = dict[str, Actor]
@@ -118,10 +118,8 @@ def test_a_script_for_a_colleagues_name_is_shown_escaped(cast: Cast, visit: Visi
 
 
 def test_a_formula_is_a_text_cell_in_an_export(hostile: Delivery, cast: Cast) -> None:
-    version = segment_named(cast["zhaomin"], "everybody")
-    params = {"version": version.pk, "as_of": DAY.isoformat(), "tags": ["demo_city"]}
     for kind in ("xlsx", "csv"):
-        row = request_export(cast["zhaomin"], "members", params, purpose="核对名单", format=kind)
+        row = taken_out(cast, "zhaomin", "members", segment="everybody", tags="demo_city", format=kind)
         jobs.run_waiting()
         path = take_export(cast["zhaomin"], row.pk)
         cells = opened(path)

@@ -16,7 +16,6 @@ from kequn.core.spec.ownership import PoolSpec
 from kequn.core.spec.segment import SegmentSpec
 from kequn.core.spec.source import SourceSpec
 from kequn.ops.audiences import services as audiences
-from kequn.ops.audiences.queries import segment_named
 from kequn.ops.board import services as board
 from kequn.ops.books import services as books
 from kequn.ops.campaigns import services as campaigns
@@ -38,7 +37,7 @@ from kequn.ops.wecom.services import Panel, install_panel
 from kequn.ops.workbench import services as workbench
 from kequn.ops.workbench.models import Task
 from tests.ops.bank import *  # noqa: F403 - fixtures
-from tests.ops.bank import Cast, approved_campaign, customer_id
+from tests.ops.bank import Cast, approved_campaign, customer_id, taken_out
 from tests.ops.conftest import NOW, bank_runtime, cast, delivery_wiring  # noqa: F401 - fixtures
 
 HOSTILE = '<script>alert("x")</script>\' OR 1=1 --'
@@ -117,9 +116,7 @@ def make_things(cast: Cast) -> Things:  # noqa: F811
         load_id="a" * 32, source="customers", fingerprint="f", table="customer", started_by="sunli", started_at=NOW, state="loaded",
         n_read=3, n_loaded=2, n_rejected=1, totals={"balance": ["1", "1"]}, reasons={"UNKNOWN_CODE": 1},
     )  # fmt: skip
-    export = audiences.request_export(
-        maker, "members", {"subject": "rich", "version": segment_named(maker, "rich").pk}, purpose="核对"
-    )
+    export = taken_out(cast, "zhaomin", "members", segment="rich")
     job = Job.objects.get(pk=export.job_id)
     approval = Approval.objects.filter(state="waiting").first()
     assert approval is not None

@@ -18,10 +18,13 @@ from kequn.ops import runtime
 from kequn.ops.audiences import exports, queries, services
 from kequn.ops.audiences.contracts import Sheet
 from kequn.ops.audiences.models import Export, SegmentProfile, SegmentVersion, UploadedList
-from kequn.ops.governance.models import AuditEntry
+from kequn.ops.board.models import DeskExport
+from kequn.ops.board.services import request_desk_export
+from kequn.ops.governance.models import Approval, AuditEntry
+from kequn.ops.governance.services import decide
 from kequn.ops.jobs import services as jobs
 from kequn.ops.orgs.actor import system_actor
-from tests.ops.bank import AS_OF, RICH, WOMEN, Cast, approve, customer_id
+from tests.ops.bank import AS_OF, RICH, WOMEN, Cast, approve, customer_id, taken_out
 from tests.ops.conftest import NOW
 
 pytestmark = pytest.mark.django_db
@@ -196,14 +199,13 @@ def test_an_expired_list_computes_nothing(bank: runtime.Runtime, cast: Cast) -> 
 
 def test_an_export_is_masked_marked_and_for_its_owner_alone(bank: runtime.Runtime, cast: Cast) -> None:
     version = saved(cast)
-    row = services.request_export(
-        cast["liqiang"], "members", {"version": version.pk, "tags": ["asset_aum_eod"]}, purpose="网点晨会"
-    )
+    assert version.name == "rich"
+    row = taken_out(cast, "liqiang", "members", segment="rich", tags="asset_aum_eod", purpose="网点晨会")
     with pytest.raises(Conflict, match="ready"):
         services.take_export(cast["liqiang"], row.pk)
     assert jobs.run_waiting() == 1
     path = services.take_export(cast["liqiang"], row.pk)
-    sheet = CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).to_python()
+    sheet = CalamineWorkbook.from_path(str(path)).get_sheet_by_index(1).to_python()
     assert "B001 李强" in sheet[0][0]
     assert "网点晨会" in sheet[0][0]
     assert len(sheet) == 2 + 295
@@ -217,7 +219,8 @@ def test_an_export_is_masked_marked_and_for_its_owner_alone(bank: runtime.Runtim
 
 
 def test_an_export_is_gone_after_a_day(bank: runtime.Runtime, cast: Cast) -> None:
-    row = services.request_export(cast["zhaomin"], "members", {"version": saved(cast).pk}, purpose="核对", format="csv")
+    saved(cast)
+    row = taken_out(cast, "zhaomin", "members", segment="rich", format="csv")
     jobs.run_waiting()
     path = services.take_export(cast["zhaomin"], row.pk)
     assert path.read_bytes().startswith(b"\xef\xbb\xbf")
@@ -229,12 +232,41 @@ def test_an_export_is_gone_after_a_day(bank: runtime.Runtime, cast: Cast) -> Non
 
 
 def test_an_export_needs_a_purpose_and_a_right(bank: runtime.Runtime, cast: Cast) -> None:
-    version = saved(cast)
+    saved(cast)
     with pytest.raises(InvalidSpec, match="for"):
-        services.request_export(cast["zhaomin"], "members", {"version": version.pk}, purpose=" ")
+        taken_out(cast, "zhaomin", "members", segment="rich", purpose=" ")
     with pytest.raises(NotAllowed):
-        services.request_export(cast["wangfang"], "members", {"version": version.pk}, purpose="x")
+        taken_out(cast, "wangfang", "members", segment="rich")
     assert not Export.objects.exists()
+
+
+def test_more_than_a_few_members_leave_only_by_a_second_persons_word(bank: runtime.Runtime, cast: Cast) -> None:
+    version = saved(cast)
+    asked = {"segment": "rich", "version": str(version.pk)}
+    row = request_desk_export(cast["zhaomin"], "members", key="k", purpose="核对", params=asked)
+    assert (row.state, row.export_id) == ("waiting", None)
+    assert row.rows == len(queries.members_of(cast["zhaomin"], version.spec, as_of=queries.latest_date()))
+    with pytest.raises(NotAllowed):
+        decide(cast["zhaomin"], Approval.objects.get(kind="desk_export").pk, approve=True)
+    assert jobs.run_waiting() == 0
+    assert not Export.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "error"),
+    [
+        ({"segment": "nobody"}, KequnError), ({}, InvalidSpec), ({"segment": "rich", "version": "x"}, InvalidSpec),
+        ({"segment": "rich", "on": "yesterday"}, InvalidSpec), ({"segment": "rich", "on": "1999-01-01"}, KequnError),
+        ({"segment": "rich", "version": "999999"}, NotAllowed), ({"segment": "rich", "format": "pdf"}, InvalidSpec),
+    ],
+)  # fmt: skip
+def test_members_who_cannot_be_listed_are_told_so(
+    bank: runtime.Runtime, cast: Cast, asked: dict[str, str], error: type[Exception]
+) -> None:
+    saved(cast)
+    with pytest.raises(error):
+        taken_out(cast, "zhaomin", "members", **asked)
+    assert not DeskExport.objects.exists()
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+86", "-1", "@sum", "\t=1", " =1", "＝1", '=HYPERLINK("x")'])

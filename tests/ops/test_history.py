@@ -19,7 +19,7 @@ from kequn.ops.governance.models import AuditEntry
 from kequn.ops.jobs.models import Job
 from kequn.ops.jobs.services import run_waiting
 from kequn.ops.tags.services import refresh_tags
-from tests.ops.bank import AS_OF, RICH, TAGS, Cast, approve
+from tests.ops.bank import AS_OF, RICH, TAGS, Cast, approve, taken_out
 
 pytestmark = pytest.mark.django_db
 NEVER = date(2026, 4, 30)
@@ -163,6 +163,6 @@ def test_who_was_chosen_by_sensitive_information_earlier_does_not_leave_in_a_fil
     with pytest.raises(TagNotSelectable, match="class S"):
         history.members_to_take(actor, "rich", EARLY)
     with pytest.raises(TagNotSelectable):
-        services.members_on_sheets(actor, {"name": "rich", "on": EARLY.isoformat()})
+        taken_out(cast, "zhaomin", "members", segment="rich", on=EARLY.isoformat())
     assert len(history.members_on(actor, "rich", EARLY)) == 3
-    assert services.members_on_sheets(actor, {"name": "rich", "on": AS_OF.isoformat()})[0].rows
+    assert taken_out(cast, "zhaomin", "members", segment="rich", on=AS_OF.isoformat()).subject == "客群成员 · rich"

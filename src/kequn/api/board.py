@@ -90,7 +90,11 @@ class NoteOut(Schema):
 
 
 class ListIn(Schema):
-    """A list to be taken out, and what for. `query` is a filter of customers as an address writes it."""
+    """A list to be taken out, as what, and what for.
+
+    `query` is a filter of customers as an address writes it. Of a segment's `members`: those of today, of a `version` of it, or
+    those who belonged `on` a kept date, with `tags` (names with commas between).
+    """
 
     key: str
     what: str
@@ -101,6 +105,11 @@ class ListIn(Schema):
     channel: str = ""
     reason: str = ""
     query: str = ""
+    segment: str = ""
+    version: str = ""
+    on: str = ""
+    tags: str = ""
+    format: str = "xlsx"
 
 
 class ListOut(Schema):

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.http import FileResponse
-from ninja import Router, Schema, Status
+from ninja import Router, Schema
 
 from kequn.api.auth import Request
 from kequn.core.errors import InvalidSpec
@@ -60,13 +60,6 @@ class MembersOut(Schema):
     page: int
     tags: list[str]
     members: list[dict[str, Any]]
-
-
-class ExportIn(Schema):
-    """What is taken out, as what, and what for."""
-
-    purpose: str
-    format: str = "xlsx"
 
 
 class ExportOut(Schema):
@@ -206,13 +199,6 @@ def members(
         for m in found.members
     ]
     return {"as_of": found.as_of, "total": found.total, "page": found.page, "tags": list(found.tags), "members": rows}
-
-
-@router.post("/{name}/exports", response={202: ExportOut}, summary="Export members: masked, watermarked, logged")
-def export(request: Request, name: str, wanted: ExportIn) -> Any:
-    params = {"version": _of(request, name).pk, "subject": name}
-    row = services.request_export(request.actor, "members", params, purpose=wanted.purpose, format=wanted.format)
-    return Status(202, row)
 
 
 @router.get("/exports/{export_id}/file", summary="The file of one's own export")

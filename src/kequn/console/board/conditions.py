@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kequn.console.books.shown import chips
@@ -37,6 +38,22 @@ def _said(name: str, value: str) -> list[str]:
             return [_("原因：%s") % REASONS.get(value, value)]
         case "state":
             return [_("状态：%s") % word_for("state", value)]
+        case "segment":
+            return [_("客群 %s") % value]
+        case "version":
+            return [_("版本 %s") % value]
+        case "on":
+            return [_("日期 %s") % value]
+        case "tags":
+            specs, english = catalogue(), (get_language() or "zh").startswith("en")
+            names = [t for t in value.split(",") if t in specs]
+            return (
+                [_("标签：%s") % "、".join(specs[t].title.to("en" if english else "zh") for t in names)]
+                if names
+                else []
+            )
+        case "format":
+            return []
         case "channel":
             return [_("渠道：%s") % word_for("channel", value)]
     return [_("活动：%s") % value]

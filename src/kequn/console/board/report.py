@@ -28,7 +28,7 @@ from kequn.ops.jobs.queries import job_for
 from kequn.ops.runtime import now
 
 SPANS = ("day", "week")
-CONDITIONS = tuple(dict.fromkeys(name for one in queries.LISTS.values() for name in one.conditions))
+CONDITIONS = tuple(dict.fromkeys(["format", *(name for one in queries.LISTS.values() for name in one.conditions)]))
 
 
 @page("board.view")
@@ -80,12 +80,14 @@ def desk_exports(request: Request) -> HttpResponse:
 
 
 def _lists(request: Request, given: Any) -> dict[str, Any]:
-    lists = queries.lists_for(request.actor)
+    found = queries.lists_for(request.actor)
+    lists = {name: one for name, one in found.items() if all(map(given.get, one.needs))}
     what = given.get("what", "") if given.get("what", "") in lists else next(iter(lists), "")
     asked = {name: given.get(name, "") for name in (lists[what].conditions if what else ()) if given.get(name)}
     return {
         "found": list(queries.desk_exports_for(request.actor)[:50]), "all_lists": queries.LISTS, "lists": lists, "what": what,
         "purpose": given.get("purpose", ""), "asked": asked, "conditions": conditions_said(asked), "at_once": AT_ONCE,
+        "format": given.get("format", ""),
         "key": secrets.token_hex(12),
     }  # fmt: skip
 

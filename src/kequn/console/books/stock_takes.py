@@ -20,7 +20,6 @@ from kequn.console.books import shown
 from kequn.console.words import word_for
 from kequn.core.errors import InvalidSpec, KequnError, Where
 from kequn.ops.audiences.queries import bank_today
-from kequn.ops.audiences.services import request_export
 from kequn.ops.books import queries, services, states
 from kequn.ops.books.services import Proposal
 from kequn.ops.customers.queries import people_by_id
@@ -148,11 +147,8 @@ def act(request: Request, stock_take_id: int) -> HttpResponse:
 
 @page("stocktake.run")
 def corrections(request: Request) -> HttpResponse:
-    """List what is to be corrected in the bank's own records; a POST puts one aside or takes the list out as a file."""
+    """List what is to be corrected in the bank's own records; a POST puts one aside."""
     actor, form = request.actor, request.POST
-    if request.method == "POST" and form.get("act") == "export":
-        request_export(actor, "corrections", {"subject": "corrections"}, purpose=form.get("purpose", ""))
-        return done(request, "exports", _("已申请导出"))
     if request.method == "POST":
         services.dismiss_correction(actor, int(form.get("id", "0") or 0))
         return done(request, "corrections", _("已搁置"))

@@ -8,16 +8,13 @@ from typing import Any
 
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
-from django.views.decorators.http import require_POST
 
 from kequn.console import charts
 from kequn.console.access import Request, page
 from kequn.console.exports import listing, workbook
-from kequn.console.jobs.views import to_job
 from kequn.console.sankey import sankey
 from kequn.console.segments import shown
 from kequn.console.tables import Column, Table
@@ -29,14 +26,11 @@ from kequn.ops.audiences.history import (
     changes_for,
     history_for,
     members_on_page,
-    members_to_take,
     migration_of_segments,
     migration_of_tag,
     migration_tags,
 )
 from kequn.ops.audiences.queries import dates, latest_segments
-from kequn.ops.audiences.services import request_export
-from kequn.ops.jobs.queries import job_for
 from kequn.ops.tags.queries import catalogue
 
 DAYS = (
@@ -152,17 +146,6 @@ def past_members(request: Request, name: str) -> HttpResponse:
     except KequnError as error:
         context["error"] = error
     return render(request, "segments/past_members.html", context)
-
-
-@page("export.run")
-@require_POST
-def past_export(request: Request, name: str) -> HttpResponse:
-    """Queue an export of who belonged on a date."""
-    on = _date_in(request.POST, "on") or date.min  # of which nothing is kept
-    members_to_take(request.actor, name, on)
-    params = {"subject": f"{name} {on}", "name": name, "on": on.isoformat()}
-    row = request_export(request.actor, "members_on", params, purpose=request.POST.get("purpose", ""), format="xlsx")
-    return to_job(request, job_for(request.actor, row.job_id), reverse("exports"))
 
 
 @page("segment.view")

@@ -17,7 +17,6 @@ from django_htmx.http import HttpResponseClientRedirect, reswap
 from kequn.console.access import Request, done, page, refused, status_of
 from kequn.console.discovery.shown import notes
 from kequn.console.exports import listing
-from kequn.console.jobs.views import to_job
 from kequn.console.segments import builder, shown
 from kequn.console.segments.tree import Node, apply, tree_from
 from kequn.console.tables import Column, Table
@@ -41,12 +40,10 @@ from kequn.ops.audiences.queries import (
 from kequn.ops.audiences.services import (
     archive_segment,
     profile_segment,
-    request_export,
     save_segment,
     submit_segment,
     take_export,
 )
-from kequn.ops.jobs.queries import job_for
 from kequn.ops.tags.queries import catalogue
 
 COLUMNS = (
@@ -126,7 +123,7 @@ def segment(request: Request, name: str) -> HttpResponse:
     version = _version(request, name)
     context: dict[str, Any] = {
         "version": version, "tab": "profile", "versions": versions_of(request.actor, name),
-        "notes": notes(request.actor, "segment", name),
+        "notes": notes(request.actor, "segment", name), "export_tags": shown.usual_tags(version.spec),
     }  # fmt: skip
     try:
         context["preview"] = preview = preview_segment(request.actor, version.pk)
@@ -217,17 +214,6 @@ def act(request: Request, name: str) -> HttpResponse:
         return done(request, "segments", _("已停用“%s”") % version.spec.title.zh)
     submit_segment(request.actor, version.pk)
     return done(request, "segment", _("已提交审批"), name=name)
-
-
-@page("export.run")
-@require_POST
-def export(request: Request, name: str) -> HttpResponse:
-    """Queue an export of the members."""
-    version = _version(request, name)
-    params = {"subject": name, "version": version.pk, "tags": shown.usual_tags(version.spec), "language": _language()}
-    form = "csv" if request.POST.get("format") == "csv" else "xlsx"
-    row = request_export(request.actor, "members", params, purpose=request.POST.get("purpose", ""), format=form)
-    return to_job(request, job_for(request.actor, row.job_id), reverse("exports"))
 
 
 @page("export.run", "audit.view", "export.ask")

@@ -24,8 +24,6 @@ class AudiencesConfig(AppConfig):
         register("segment.snapshot", services.snapshot_job)
         on_refresh("audiences", services.queue_snapshots)
         on_refresh("behaviours", services.prepare_behaviours)
-        services.register_export("members", services.members_sheets)
-        services.register_export("members_on", services.members_on_sheets)
         tell_tag_users("audiences", segments_using)
         tell_customers(
             briefs=knowing.briefs,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date, timedelta
 from hashlib import blake2b
@@ -22,15 +21,12 @@ from kequn.core.segments.behaving import build_postings
 from kequn.core.spec.segment import SegmentSpec
 from kequn.ops.audiences import exports, states
 from kequn.ops.audiences.contactability import tell_follow_ups, tell_touches
-from kequn.ops.audiences.contracts import Sheet
-from kequn.ops.audiences.history import members_to_take
+from kequn.ops.audiences.listing import MEMBER_COLUMNS, member_rows, members_to_list, tag_columns
 from kequn.ops.audiences.models import Export, SegmentProfile, SegmentVersion
 from kequn.ops.audiences.queries import (
-    Ordinals,
     bank_for,
     check_segment,
     closure,
-    customer_ids,
     export_for,
     kept_key,
     latest_date,
@@ -38,14 +34,11 @@ from kequn.ops.audiences.queries import (
     preview_segment,
     scope_key,
     segment_for,
-    segment_named,
     segment_specs,
-    tag_values,
     tags_within,
 )
 from kequn.ops.audiences.snapshots import data_of, queue_backfill, queue_snapshots, snapshot_job, take_snapshots
 from kequn.ops.audiences.uploading import keep_list, remove_expired_lists, remove_list, upload_list
-from kequn.ops.customers.queries import people_by_id
 from kequn.ops.governance.services import Approval, record, submit, withdraw
 from kequn.ops.jobs.services import Running, enqueue
 from kequn.ops.orgs.actor import Actor
@@ -53,10 +46,13 @@ from kequn.ops.runtime import engine, now
 from kequn.ops.tags.queries import catalogue, versions_within
 
 __all__ = [
+    "MEMBER_COLUMNS",
     "archive_segment",
     "data_of",
     "decide_segment",
     "keep_list",
+    "member_rows",
+    "members_to_list",
     "prepare_behaviours",
     "profile_segment",
     "queue_snapshots",
@@ -68,6 +64,7 @@ __all__ = [
     "save_segment",
     "snapshot_job",
     "submit_segment",
+    "tag_columns",
     "take_export",
     "take_snapshots",
     "tell_follow_ups",
@@ -360,44 +357,3 @@ def remove_expired_exports(actor: Actor) -> int:
     for row in expired:
         engine().store.path(row.file).unlink(missing_ok=True)
     return expired.update(file="")
-
-
-def members_sheets(actor: Actor, params: dict[str, Any]) -> Sequence[Sheet]:
-    """Build the sheets of a segment's members: masked persons where the actor may see persons, and some tags."""
-    version = segment_for(actor, int(params["version"]))
-    day = date.fromisoformat(params["as_of"]) if params.get("as_of") else latest_date()
-    who = members_of(actor, version.spec, as_of=day)
-    tags = [name for name in params.get("tags", []) if name in catalogue() and catalogue()[name].sensitivity != "X"]
-    return _sheets(actor, version, who, day, tags, str(params.get("language", "zh")))
-
-
-def members_on_sheets(actor: Actor, params: dict[str, Any]) -> Sequence[Sheet]:
-    """Build the sheets of who belonged to a segment on a date, as it was kept."""
-    day = date.fromisoformat(params["on"])
-    who = members_to_take(actor, params["name"], day)
-    return _sheets(actor, segment_named(actor, params["name"]), who, day, [], str(params.get("language", "zh")))
-
-
-def _sheets(
-    actor: Actor, version: SegmentVersion, who: Ordinals, day: date, tags: list[str], language: str
-) -> Sequence[Sheet]:
-    ids, values = customer_ids(who), tag_values(who, day, tags)
-    people = people_by_id(actor, ids)
-    header = [
-        *_MEMBER_HEADER["en" if language.startswith("en") else "zh"],
-        *(catalogue()[t].title.to(language) for t in tags),
-    ]
-    money = [catalogue()[t].type == "money" for t in tags]
-    rows = []
-    for customer_id, row in zip(ids, values, strict=True):
-        p = people.get(customer_id)
-        person = [p.name, p.phone, p.customer_no, p.branch_code, p.rm_no] if p else [""] * 5
-        shown = [v / 100 if yuan and v is not None else v for v, yuan in zip(row, money, strict=True)]
-        rows.append([customer_id, *person, *shown])
-    return [Sheet(f"{version.spec.title.to(language)} {day}", header, rows)]
-
-
-_MEMBER_HEADER = {
-    "zh": ("客户标识", "姓名", "手机", "客户号", "网点", "客户经理"),
-    "en": ("Customer id", "Name", "Phone", "Customer no.", "Branch", "RM"),
-}

@@ -1,4 +1,4 @@
-"""Lists of the desk that leave the system: small ones at once, larger ones when a second person has allowed them."""
+"""Lists of customers that leave the system: small ones at once, larger ones when a second person has allowed them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -14,11 +15,11 @@ from django.db.models import QuerySet
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
 from kequn.core.spec.base import Text
 from kequn.ops.audiences.contracts import Sheet
-from kequn.ops.audiences.queries import latest_date
-from kequn.ops.audiences.services import request_export
+from kequn.ops.audiences.queries import Ordinals, latest_date
+from kequn.ops.audiences.services import MEMBER_COLUMNS, member_rows, members_to_list, request_export, tag_columns
 from kequn.ops.board import states
 from kequn.ops.board.models import DeskExport
-from kequn.ops.books.queries import chosen, rows_about
+from kequn.ops.books.queries import FIELDS, PROPOSED, chosen, corrections_for, rows_about
 from kequn.ops.books.services import filter_of
 from kequn.ops.customers.queries import people_by_id
 from kequn.ops.delivery.queries import touches_for
@@ -28,17 +29,20 @@ from kequn.ops.orgs.queries import actor_of
 from kequn.ops.ownership import queries as owners
 from kequn.ops.runtime import engine, now
 from kequn.ops.tags.queries import catalogue
-from kequn.ops.workbench.queries import follow_ups_for, outcome_words, tasks_for
+from kequn.ops.workbench.queries import bank_day, follow_ups_for, outcome_words, tasks_for
 
 AT_ONCE = 50
 """Rows that somebody takes out on her own word; more need a second person's."""
 MOST = 20_000
+MOST_MEMBERS = 200_000
+FORMATS = ("xlsx", "csv")
 KIND = "desk_export"
 STATES = ("open", "done", "expired")
 LONGEST = 1_000
 """Characters of one condition."""
 
-Rows = QuerySet[Any] | list[str]
+Rows = QuerySet[Any] | list[str] | Ordinals
+Params = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +53,21 @@ class DeskList:
     rights: tuple[str, ...]
     """One of them is enough."""
     conditions: tuple[str, ...]
-    rows: Callable[[Actor, Mapping[str, Any]], Rows]
+    rows: Callable[[Actor, Params], Rows]
     header: tuple[Text, ...]
-    cells: Callable[[Actor, Sequence[Any]], list[tuple[Any, ...]]]
+    cells: Callable[[Actor, Sequence[Any], Params], list[tuple[Any, ...]]]
+    most: int = MOST
+    needs: tuple[str, ...] = ()
+    """Conditions without which there is no such list."""
+    more: Callable[[Params], tuple[Text, ...]] = lambda _params: ()
+    """Columns that the conditions ask for, after those of the header."""
 
 
 def _t(zh: str, en: str) -> Text:
     return Text(zh=zh, en=en)
 
 
-def _tasks(actor: Actor, params: Mapping[str, Any]) -> Rows:
+def _tasks(actor: Actor, params: Params) -> Rows:
     state = params.get("state", "open")
     return tasks_for(
         actor,
@@ -68,7 +77,7 @@ def _tasks(actor: Actor, params: Mapping[str, Any]) -> Rows:
     )
 
 
-def _task_cells(actor: Actor, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
+def _task_cells(actor: Actor, rows: Sequence[Any], _params: Params) -> list[tuple[Any, ...]]:
     people = people_by_id(actor, [t.customer_id for t in rows])
     return [
         (
@@ -86,12 +95,12 @@ def _task_cells(actor: Actor, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
     ]
 
 
-def _customers(actor: Actor, params: Mapping[str, Any]) -> list[str]:
+def _customers(actor: Actor, params: Params) -> list[str]:
     wanted = filter_of(params.get("query", ""))
     return chosen(actor, replace(wanted, staff=params["staff"]) if params.get("staff") else wanted)
 
 
-def _customer_cells(actor: Actor, ids: Sequence[str]) -> list[tuple[Any, ...]]:
+def _customer_cells(actor: Actor, ids: Sequence[str], _params: Params) -> list[tuple[Any, ...]]:
     specs = catalogue()
 
     def said(tag: str, code: str | None) -> str:
@@ -107,12 +116,12 @@ def _customer_cells(actor: Actor, ids: Sequence[str]) -> list[tuple[Any, ...]]:
     ]  # fmt: skip
 
 
-def _records(actor: Actor, params: Mapping[str, Any]) -> Rows:
+def _records(actor: Actor, params: Params) -> Rows:
     rows = follow_ups_for(actor)
     return rows.filter(staff_no=params["staff"]) if params.get("staff") else rows
 
 
-def _record_cells(actor: Actor, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
+def _record_cells(actor: Actor, rows: Sequence[Any], _params: Params) -> list[tuple[Any, ...]]:
     people = people_by_id(actor, [f.customer_id for f in rows])
     names = {customer_id: person.name for customer_id, person in people.items()}
     return [
@@ -121,10 +130,12 @@ def _record_cells(actor: Actor, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
     ]
 
 
-def _of_customers(cells: Callable[[Any], tuple[Any, ...]]) -> Callable[[Actor, Sequence[Any]], list[tuple[Any, ...]]]:
+def _of_customers(
+    cells: Callable[[Any], tuple[Any, ...]],
+) -> Callable[[Actor, Sequence[Any], Params], list[tuple[Any, ...]]]:
     """Return what writes rows about customers: number and name, masked, of whom the actor reaches, then the row's own cells."""
 
-    def written(actor: Actor, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
+    def written(actor: Actor, rows: Sequence[Any], _params: Params) -> list[tuple[Any, ...]]:
         people = people_by_id(actor, [r.customer_id for r in rows])
         found = []
         for row in rows:
@@ -135,27 +146,51 @@ def _of_customers(cells: Callable[[Any], tuple[Any, ...]]) -> Callable[[Actor, S
     return written
 
 
-def _idle(actor: Actor, params: Mapping[str, Any]) -> Rows:
+def _idle(actor: Actor, params: Params) -> Rows:
     return owners.neglect_for(actor, stage=params.get("state") or None)
 
 
-def _notices(actor: Actor, params: Mapping[str, Any]) -> Rows:
+def _notices(actor: Actor, params: Params) -> Rows:
     return owners.notices_for(actor, state=params.get("state") or None)
 
 
-def _wecom(actor: Actor, params: Mapping[str, Any]) -> Rows:
+def _wecom(actor: Actor, params: Params) -> Rows:
     return owners.wecom_moves_for(actor, state=params.get("state") or None)
 
 
-def _changes(actor: Actor, params: Mapping[str, Any]) -> Rows:
+def _changes(actor: Actor, params: Params) -> Rows:
     rows = owners.changes_for(actor)
     return rows.filter(reason=params["reason"]) if params.get("reason") else rows
 
 
-def _touches(actor: Actor, params: Mapping[str, Any]) -> Rows:
+def _touches(actor: Actor, params: Params) -> Rows:
     rows = touches_for(actor, campaign=params.get("campaign") or None)
     asked = {k: params[k] for k in ("state", "channel") if params.get(k)}
     return rows.filter(**asked)
+
+
+def _members(actor: Actor, params: Params) -> Rows:
+    version, on = params.get("version", ""), params.get("on", "")
+    try:
+        wanted = {"version": int(version) if version else None, "on": date.fromisoformat(on) if on else None}
+    except ValueError:
+        raise InvalidSpec(
+            "A version is a number, a date is written 2026-06-30.", where=Where(field="on" if on else "version")
+        ) from None
+    return members_to_list(actor, params.get("segment", ""), **wanted)
+
+
+def _member_cells(actor: Actor, members: Sequence[Any], params: Params) -> list[tuple[Any, ...]]:
+    day = date.fromisoformat(params["on"]) if params.get("on") else latest_date()
+    return member_rows(actor, members, day, _tags(params))
+
+
+def _tags(params: Params) -> list[str]:
+    return [name for name in params.get("tags", "").split(",") if name]
+
+
+def _corrections(actor: Actor, params: Params) -> Rows:
+    return corrections_for(actor, state=params.get("state") or PROPOSED)
 
 
 _WHO = (_t("客户号", "Customer"), _t("姓名", "Name"))
@@ -213,6 +248,15 @@ LISTS: dict[str, DeskList] = {
         (*_WHO, _t("客户代号", "Customer code"), _t("活动", "Campaign"), _t("渠道", "Channel"), _STATE, _t("原因", "Reason"), _AT),
         _of_customers(lambda r: (r.customer_id, r.sending.campaign, r.channel, r.state, r.reason, str(r.at or "")[:16])),
     ),
+    "members": DeskList(
+        _t("客群成员", "Members of a segment"), ("segment.view",), ("segment", "version", "on", "tags"), _members, MEMBER_COLUMNS,
+        _member_cells, most=MOST_MEMBERS, needs=("segment",), more=lambda params: tag_columns(_tags(params)),
+    ),
+    "corrections": DeskList(
+        _t("更正建议", "Corrections"), ("stocktake.run",), ("state",), _corrections,
+        (*_WHO, _t("项目", "Field"), _t("应为", "Should be"), _t("说明", "Note"), _RM, _BRANCH, _t("提出日", "Proposed on")),
+        _of_customers(lambda r: (str(FIELDS[r.field]), r.value, r.note, r.staff_no, r.branch_code, bank_day(r.at))),
+    ),
 }  # fmt: skip
 """Lists of customers leave in this way alone. Names are masked, as on the pages."""
 
@@ -236,7 +280,7 @@ def request_desk_export(
 ) -> DeskExport:
     """Ask for a list as a file. Up to ``AT_ONCE`` rows are written at once; more wait for a second person. Same ``key``, same request.
 
-    ``params`` are the list's conditions (``DeskList.conditions``); others are left out.
+    ``params`` are the list's conditions (``DeskList.conditions``) and its ``format``, xlsx or csv; others are left out.
 
     Raises:
         NotAllowed: the rows are not the actor's to see.
@@ -253,15 +297,23 @@ def request_desk_export(
         raise InvalidSpec(
             "Say what the file is for.", hint="The purpose is printed on it and kept.", where=Where(field="purpose")
         )
-    asked = {k: str(v) for k, v in (params or {}).items() if v and k in about.conditions}
+    asked = {k: str(v) for k, v in (params or {}).items() if v and k in (*about.conditions, "format")}
+    if asked.setdefault("format", "xlsx") not in FORMATS:
+        raise InvalidSpec(
+            f"There is no format {asked['format']!r}.", hint=", ".join(FORMATS), where=Where(field="format")
+        )
+    if lacking := [name for name in about.needs if name not in asked]:
+        raise InvalidSpec(
+            f"This list needs a {lacking[0]}.", hint="Ask for it from its own page.", where=Where(field=lacking[0])
+        )
     if any(len(v) > LONGEST for v in asked.values()):
         raise InvalidSpec("The conditions are too long.", hint="Choose fewer of them.", where=Where(field="query"))
     found_rows = about.rows(actor, asked)
-    rows = len(found_rows) if isinstance(found_rows, list) else found_rows.count()
+    rows = found_rows.count() if isinstance(found_rows, QuerySet) else len(found_rows)
     if not rows:
         raise Conflict("There is nothing on this list.", hint="Change what is filtered by.")
-    if rows > MOST:
-        raise Conflict(f"{rows:,} rows are too many for one file.", hint=f"Filter to at most {MOST:,}.")
+    if rows > about.most:
+        raise Conflict(f"{rows:,} rows are too many for one file.", hint=f"Filter to at most {about.most:,}.")
     own = f"{actor.username}:{key}"[:64]
     fields = {
         "what": what, "params": asked, "purpose": purpose.strip()[:200], "rows": rows, "owner_id": actor.user_id or 0,
@@ -305,7 +357,7 @@ def desk_sheets(actor: Actor, params: dict[str, Any]) -> Sequence[Sheet]:
     if row is None:
         raise NotAllowed("There is no such allowed export of yours.", right="export.approve")
     about = LISTS[row.what]
-    found = list(about.rows(actor, row.params)[: MOST + 1])
+    found = list(about.rows(actor, row.params)[: about.most + 1])
     if len(found) > max(row.rows, AT_ONCE):
         raise Conflict(
             f"The list has grown from {row.rows:,} rows.", hint="Ask again: more was not allowed.", rows=len(found)
@@ -315,12 +367,13 @@ def desk_sheets(actor: Actor, params: dict[str, Any]) -> Sequence[Sheet]:
         ("数据日期 / data date", latest_date().isoformat() if engine().manifest.dates else ""), ("用途 / purpose", row.purpose),
         ("申请人 / asked by", row.owner_name), ("申请时间 / asked at", str(row.asked_at)[:16]),
     ]  # fmt: skip
-    header = tuple(f"{h.zh} {h.en}" for h in about.header)
-    return [Sheet("说明 about", ("", ""), told), Sheet(about.title.zh, header, about.cells(actor, found))]
+    header = tuple(f"{h.zh} {h.en}" for h in (*about.header, *about.more(row.params)))
+    sheet = Sheet(about.title.zh, header, about.cells(actor, found, row.params))
+    return [sheet] if row.params.get("format") == "csv" else [Sheet("说明 about", ("", ""), told), sheet]
 
 
 def _scope(actor: Actor, row: DeskExport) -> str:
-    names = " · ".join(f"{k}={v}" for k, v in sorted(row.params.items()))
+    names = " · ".join(f"{k}={v}" for k, v in sorted(row.params.items()) if k != "format")
     return f"{actor.branch_code} {names}".strip() if actor.role != "rm" else f"{actor.staff_no} {names}".strip()
 
 
@@ -333,11 +386,15 @@ def _submit(actor: Actor, row: DeskExport) -> None:
         summary={
             "what": f"{about.title.zh} / {about.title.en}", "rows": row.rows, "purpose": row.purpose,
             "scope": f"{actor.display_name} {actor.staff_no if actor.role == 'rm' else actor.branch_code}",
-            "conditions": row.params, "columns": [h.zh for h in about.header],
+            "conditions": row.params, "columns": [h.zh for h in (*about.header, *about.more(row.params))],
         },
     )  # fmt: skip
 
 
 def _release(owner: Actor, row: DeskExport) -> None:
-    made = request_export(owner, "desk", {"subject": LISTS[row.what].title.zh, "request": row.pk}, purpose=row.purpose)
+    params = {
+        "subject": " · ".join([LISTS[row.what].title.zh, *filter(None, [row.params.get("segment")])]),
+        "request": row.pk,
+    }
+    made = request_export(owner, "desk", params, purpose=row.purpose, format=row.params.get("format", "xlsx"))
     DeskExport.objects.filter(pk=row.pk).update(export_id=made.pk)

@@ -161,7 +161,7 @@ class Reassignment(models.Model):
 
 
 class DeskExport(models.Model):
-    """A list of the desk that somebody wants to take out, and who allowed it (名单导出申请)."""
+    """A list of customers that somebody wants to take out, and who allowed it (名单导出申请)."""
 
     key = models.CharField(max_length=64, unique=True)
     what = models.CharField(max_length=20)

@@ -10,7 +10,6 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
-from kequn.ops.audiences.contracts import Sheet
 from kequn.ops.books import states
 from kequn.ops.books.models import Correction, StockTakeLine
 from kequn.ops.customers.queries import people_by_id, person_for
@@ -19,7 +18,7 @@ from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.orgs.queries import branch_codes_for
 from kequn.ops.runtime import now
-from kequn.ops.workbench.queries import bank_day, contact_title
+from kequn.ops.workbench.queries import contact_title
 from kequn.ops.workbench.services import stop_calls
 
 NUMBER = "phone_invalid"
@@ -168,27 +167,6 @@ def hand_over_corrections(actor: Actor) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def correction_sheets(actor: Actor, params: dict[str, Any]) -> Sequence[Sheet]:
-    """Build the sheet of the corrections that wait, masked, for a branch head's file."""
-    rows = list(corrections_for(actor))
-    people = people_by_id(actor, {r.customer_id for r in rows})
-    language = "en" if str(params.get("language", "zh")).startswith("en") else "zh"
-    cells = [
-        [
-            r.customer_id, people[r.customer_id].name, people[r.customer_id].customer_no,
-            states.FIELDS[r.field].to(language), r.value, r.note, r.staff_no, r.branch_code, bank_day(r.at),
-        ]
-        for r in rows if r.customer_id in people
-    ]  # fmt: skip
-    return [Sheet({"zh": "更正建议", "en": "Corrections"}[language], list(_HEADER[language]), cells)]
-
-
 def _settled(actor: Actor, ids: Sequence[int], state: str) -> int:
     rows = Correction.objects.filter(pk__in=list(ids), state=states.PROPOSED)
     return rows.update(state=state, settled_by=actor.username, settled_at=now())
-
-
-_HEADER = {
-    "zh": ("客户标识", "姓名", "客户号", "项目", "应为", "说明", "客户经理", "网点", "提出日"),
-    "en": ("Customer id", "Name", "Customer no.", "Field", "Should be", "Note", "RM", "Branch", "Proposed on"),
-}

@@ -25,10 +25,11 @@ from kequn.ops.books.rounds import (
     stock_takes_for,
 )
 from kequn.ops.books.segments import segments_to_filter_by
+from kequn.ops.books.states import FIELDS, PROPOSED
 from kequn.ops.books.visiting import companions_for
 
 __all__ = [
-    "MOST_LISTED", "OPS", "SHOWN", "USUAL", "barred_from_visits", "book_page", "chosen", "circle_for", "circle_sizes",
+    "FIELDS", "MOST_LISTED", "OPS", "PROPOSED", "SHOWN", "USUAL", "barred_from_visits", "book_page", "chosen", "circle_for", "circle_sizes",
     "circles_in_sight", "companions_for", "corrections_for", "facts_of_line", "filter_pairs", "filter_query", "line_for", "lines_of",
     "members_of_circle", "next_line", "progress_of", "read_filter", "route_of", "rows_about", "segments_to_filter_by", "stock_take_for",
     "stock_takes_for", "summary_of", "view_for", "views_for", "visit_for", "visit_plan_for", "visit_plans_for"
