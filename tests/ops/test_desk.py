@@ -36,7 +36,7 @@ from kequn.ops.ownership.models import Absence, RemoteCase
 from kequn.ops.ownership.services import reassign_customers
 from kequn.ops.workbench import planning, states
 from kequn.ops.workbench.creating import create_task
-from kequn.ops.workbench.models import Credit, DayPlan, FollowUp, Settlement, StaffDay, Task, TaskChange
+from kequn.ops.workbench.models import Credit, DayPlan, FollowUp, Settlement, StaffDay, Task, TaskChange, TaskMove
 from kequn.ops.workbench.queries import credits_for
 from kequn.ops.workbench.services import (
     assign_task,
@@ -664,7 +664,7 @@ steps = st.lists(
 def test_whatever_happens_a_customer_has_at_most_one_main_task_and_a_closed_one_a_closer(
     bank: SmallBank, cast: Cast, steps: list[str]
 ) -> None:
-    for model in (Credit, Settlement, TaskChange):
+    for model in (Credit, Settlement, TaskChange, TaskMove):
         model.objects.all().delete()
     FollowUp.objects.all().delete()
     Task.objects.all().delete()

@@ -17,7 +17,7 @@ from kequn.ops.jobs.services import run_waiting
 from kequn.ops.orgs.actor import system_actor
 from kequn.ops.ownership import queries, services
 from kequn.ops.ownership.models import Absence, Assignment, LoadConflict, Notice, OwnerChange, RemoteCase, WecomMove
-from kequn.ops.workbench.models import Task
+from kequn.ops.workbench.models import Task, TaskMove
 from tests.ops.conftest import NOW
 from tests.ops.ownership.conftest import Cast, ids, load, person
 
@@ -81,6 +81,10 @@ def check(begun: dict[str, str]) -> None:
         cases = RemoteCase.objects.filter(customer_id=row.pk).exclude(state="closed")
         assert cases.count() <= 1
         open_tasks = Task.objects.filter(customer_id=row.pk, state="open")
+        for task in Task.objects.filter(customer_id=row.pk):  # its history tells through whose hands it went
+            moves = list(TaskMove.objects.filter(task=task).order_by("id").values_list("from_staff", "to_staff"))
+            hands = [begun[row.pk], *(to for _, to in moves)]
+            assert ([giver for giver, _ in moves], hands[-1]) == (hands[:-1], task.staff_no)
         for task in open_tasks:  # nobody's work lies with one who has nothing to do with her
             away = Absence.objects.filter(staff_no=row.rm_no, cancelled_at__isnull=True).values_list(
                 "stand_in", flat=True
@@ -93,7 +97,7 @@ def check(begun: dict[str, str]) -> None:
 def test_one_owner_at_every_step_and_the_history_tells_who(
     staff: Cast, policy, bank_runtime: runtime.Runtime, steps: list[tuple[Any, ...]]
 ) -> None:
-    for model in (Notice, WecomMove, RemoteCase, LoadConflict, Absence, Task):
+    for model in (Notice, WecomMove, RemoteCase, LoadConflict, Absence, TaskMove, Task):
         model.objects.all().delete()
     OwnerChange.objects.all().delete()
     Assignment.objects.all().delete()

@@ -25,6 +25,7 @@ from kequn.ops.campaigns.models import Audience, Wave
 from kequn.ops.campaigns.planning import planned_moment
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.catalog.services import FIELDS
+from kequn.ops.chunks import chunks
 from kequn.ops.customers.queries import people_by_id
 from kequn.ops.customers.services import merge_fields
 from kequn.ops.delivery.services import NewTouch
@@ -93,8 +94,7 @@ def touches_of(actor: Actor, wave: Wave, *, now: datetime) -> Iterator[NewTouch]
     rows = np.flatnonzero(np.array(table["arm"].to_pylist()) == "treated")
     ordinals, channels = table["ordinal"].to_numpy(), table["channel"].to_pylist()
     rows = rows[in_turn(audience.key, ordinals[rows], wave.to_share, wave.from_share)]
-    for start in range(0, len(rows), AT_ONCE):
-        part = rows[start : start + AT_ONCE]
+    for part in chunks(rows, AT_ONCE):
         ids = customer_ids(ordinals[part])
         values = _personal_values(actor, ids, [t for t in texts.values() if t.merges_person], common)
         told = reasons.of(ordinals[part]) if "rm_task" in texts else []

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet
 
 from kequn.core.errors import NotAllowed
+from kequn.ops.chunks import chunks
 from kequn.ops.customers import masking
 from kequn.ops.customers.contracts import MaskedPerson
 from kequn.ops.customers.crypto import blind, unseal
@@ -60,8 +61,8 @@ def owners_of(customer_ids: Iterable[str]) -> dict[str, str]:
     """Return the owner of each customer there is, "" for nobody, for other services."""
     ids = list(customer_ids)
     found: dict[str, str] = {}
-    for start in range(0, len(ids), 500):
-        found.update(Person.objects.filter(pk__in=ids[start : start + 500]).values_list("customer_id", "rm_no"))
+    for some in chunks(ids):
+        found.update(Person.objects.filter(pk__in=some).values_list("customer_id", "rm_no"))
     return found
 
 
@@ -80,8 +81,8 @@ def branches_of(customer_ids: Iterable[str]) -> dict[str, str]:
     """Return the branch of each customer there is, for other services."""
     ids = list(customer_ids)
     found: dict[str, str] = {}
-    for start in range(0, len(ids), 500):
-        found.update(Person.objects.filter(pk__in=ids[start : start + 500]).values_list("customer_id", "branch_code"))
+    for some in chunks(ids):
+        found.update(Person.objects.filter(pk__in=some).values_list("customer_id", "branch_code"))
     return found
 
 
@@ -127,8 +128,8 @@ def people_by_id(actor: Actor, customer_ids: Iterable[str]) -> dict[str, MaskedP
     """Return those of the named persons whom the actor reaches, masked, by surrogate id."""
     ids = list(dict.fromkeys(customer_ids))
     found: dict[str, MaskedPerson] = {}
-    for start in range(0, len(ids), 500):
-        for row in people_for(actor).filter(pk__in=ids[start : start + 500]):
+    for some in chunks(ids):
+        for row in people_for(actor).filter(pk__in=some):
             found[row.customer_id] = masked(row)
     return found
 
@@ -137,8 +138,8 @@ def branch_of(customer_ids: Iterable[str]) -> dict[str, str]:
     """Return the branch of each customer who is known, by surrogate id, for the dispatcher; nothing personal is read."""
     ids = list(dict.fromkeys(customer_ids))
     found: dict[str, str] = {}
-    for start in range(0, len(ids), 500):
-        rows = Person.objects.filter(pk__in=ids[start : start + 500])
+    for some in chunks(ids):
+        rows = Person.objects.filter(pk__in=some)
         found.update(rows.values_list("customer_id", "branch_code"))
     return found
 
@@ -157,8 +158,8 @@ def numbered(actor: Actor, numbers: Iterable[str]) -> dict[str, MaskedPerson]:
     """Return the persons in scope behind some of the bank's customer numbers, masked, by number; strangers are absent."""
     by_index = {blind(number, column="customer_no"): number for number in numbers if number.strip()}
     indexes, found = list(by_index), dict[str, MaskedPerson]()
-    for start in range(0, len(indexes), 500):
-        for row in people_for(actor).filter(customer_no_index__in=indexes[start : start + 500]):
+    for some in chunks(indexes):
+        for row in people_for(actor).filter(customer_no_index__in=some):
             found[by_index[row.customer_no_index]] = masked(row)
     return found
 

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from kequn.core.errors import Conflict, NotAllowed
+from kequn.ops.chunks import chunks
 from kequn.ops.customers import masking
 from kequn.ops.customers.contracts import BankMove
 from kequn.ops.customers.crypto import blind, seal, unseal
@@ -52,14 +53,12 @@ def store_people(actor: Actor, people: Sequence[Mapping[str, str | None]], *, lo
     a person who is here already is not overwritten: what the bank changed of it goes through the owner rule.
     """
     changed = 0
-    for start in range(0, len(people), BATCH):
-        rows = [_row(p) for p in people[start : start + BATCH]]
+    for some in chunks(people, BATCH):
+        rows = [_row(p) for p in some]
         stored = Person.objects.filter(pk__in=[r.pk for r in rows]).values_list("customer_id", "digest", "bank_rm_no")
         known = {pk: (digest, owner) for pk, digest, owner in stored}
         rows = [
-            _sealed(r, p)
-            for r, p in zip(rows, people[start : start + BATCH], strict=True)
-            if r.pk not in known or known[r.pk][0] != r.digest
+            _sealed(r, p) for r, p in zip(rows, some, strict=True) if r.pk not in known or known[r.pk][0] != r.digest
         ]
         moves = [
             BankMove(r.pk, r.branch_code, known[r.pk][1], r.bank_rm_no)
@@ -85,8 +84,7 @@ def set_owner(customer_ids: Sequence[str], from_staff: str, to_staff: str) -> li
     One UPDATE a chunk, by compare and set; the caller holds the transaction, and writes the history beside it.
     """
     taken: list[str] = []
-    for start in range(0, len(customer_ids), 500):
-        chunk = list(customer_ids[start : start + 500])
+    for chunk in chunks(customer_ids):
         rows = Person.objects.filter(pk__in=chunk, rm_no=from_staff)
         # the lock (PostgreSQL) keeps the rows as they are read; on SQLite the transaction is the only writer
         mine = list(rows.select_for_update().order_by("pk").values_list("customer_id", flat=True))
@@ -180,8 +178,8 @@ def addresses(actor: Actor, customer_ids: Iterable[str], channel: str) -> dict[s
     if field is None:
         return {i: i for i in ids}
     found: dict[str, str] = {}
-    for start in range(0, len(ids), 500):
-        for row in _with(field).filter(pk__in=ids[start : start + 500]).only("customer_id", field):
+    for some in chunks(ids):
+        for row in _with(field).filter(pk__in=some).only("customer_id", field):
             if value := unseal(getattr(row, field), column=field, customer_id=row.customer_id):
                 found[row.customer_id] = value
     return found
@@ -195,8 +193,8 @@ def reachable(channel: str, customer_ids: Iterable[str] | None = None) -> set[st
         return set(rows.values_list("customer_id", flat=True))
     ids = list(customer_ids)
     found: set[str] = set()
-    for start in range(0, len(ids), 500):
-        found.update(rows.filter(pk__in=ids[start : start + 500]).values_list("customer_id", flat=True))
+    for some in chunks(ids):
+        found.update(rows.filter(pk__in=some).values_list("customer_id", flat=True))
     return found
 
 
@@ -221,8 +219,8 @@ def merge_fields(actor: Actor, customer_ids: Iterable[str]) -> dict[str, dict[st
         raise NotAllowed("Merge fields go to the dispatcher.", right="delivery.run")
     ids = list(customer_ids)
     fields: dict[str, dict[str, str]] = {}
-    for start in range(0, len(ids), 500):
-        for row in Person.objects.filter(pk__in=ids[start : start + 500]).only("customer_id", "name"):
+    for some in chunks(ids):
+        for row in Person.objects.filter(pk__in=some).only("customer_id", "name"):
             clear = unseal(row.name, column="name", customer_id=row.customer_id)
             fields[row.customer_id] = {"family_name": clear[:1]}
     return fields

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection, models
 
+from kequn.ops.chunks import chunks
 from kequn.ops.delivery import accounts
 from kequn.ops.delivery.contracts import Pending
 from kequn.ops.delivery.models import Contact, InFlight, Outcome, Ready, Unknown
@@ -112,8 +113,7 @@ def insert(table: type[models.Model], columns: Sequence[str], rows: Sequence[tup
     place = "(" + ", ".join(["%s"] * len(fields)) + ")"
     most = (connection.features.max_query_params or 10_000) // len(fields)
     with connection.cursor() as cursor:
-        for start in range(0, len(rows), most):
-            chunk = rows[start : start + most]
+        for chunk in chunks(rows, most):
             values = [f.get_db_prep_save(v, connection) for row in chunk for f, v in zip(fields, row, strict=True)]
             places = ", ".join([place] * len(chunk))
             cursor.execute(f"INSERT INTO {table._meta.db_table} ({names}) VALUES {places}", values)

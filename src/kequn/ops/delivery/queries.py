@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Case, CharField, Count, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
+from kequn.ops.chunks import chunks
 from kequn.ops.customers.queries import people_for
 from kequn.ops.delivery import states
 from kequn.ops.delivery.contracts import BY_HAND, ContactMade
@@ -88,8 +89,8 @@ def touches_by_key(keys: Collection[str]) -> dict[str, Any]:
     """Return some touches by their keys, with ``state``, ``reason`` and ``at``, for other services."""
     found: dict[str, Any] = {}
     asked = sorted(keys)
-    for start in range(0, len(asked), 500):
-        rows = Touch.objects.select_related("sending").filter(key__in=asked[start : start + 500])
+    for some in chunks(asked):
+        rows = Touch.objects.select_related("sending").filter(key__in=some)
         found.update((touch.key, touch) for touch in _standing(rows))
     return found
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db import transaction
 
 from kequn.channels.base import Receipt
+from kequn.ops.chunks import chunks
 from kequn.ops.delivery.clocks import bank_day
 from kequn.ops.delivery.contracts import ReceiptReport
 from kequn.ops.delivery.models import Contact, InFlight, Outcome, Ready, ReceiptEntry, Touch, Unknown
@@ -19,9 +20,9 @@ CHUNK = 200
 def record(arrived: Sequence[Receipt], *, at: datetime) -> ReceiptReport:
     """Keep the receipts that are new and bring their touches up to date; chunk by chunk, each whole."""
     report = ReceiptReport()
-    for start in range(0, len(arrived), CHUNK):
+    for some in chunks(arrived, CHUNK):
         with transaction.atomic():
-            _record_chunk(arrived[start : start + CHUNK], at, report)
+            _record_chunk(some, at, report)
     return report
 
 

@@ -16,6 +16,7 @@ from kequn.channels.base import Receipt, Transport
 from kequn.channels.signature import is_genuine
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed
 from kequn.core.spec.merge import MergeText, compile_text
+from kequn.ops.chunks import chunks
 from kequn.ops.customers.services import addresses as customer_addresses
 from kequn.ops.delivery import accounts, quarantine, receipts
 from kequn.ops.delivery.clocks import bank_day
@@ -419,8 +420,8 @@ def _cancel(waiting, reason: str) -> int:  # type: ignore[no-untyped-def]  # a q
         )
         for row in rows
     )  # fmt: skip
-    for start in range(0, len(rows), CHUNK):
-        Ready.objects.filter(pk__in=[row.pk for row in rows[start : start + CHUNK]]).delete()
+    for some in chunks(rows, CHUNK):
+        Ready.objects.filter(pk__in=[row.pk for row in some]).delete()
     return len(rows)
 
 

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from kequn.core.errors import Conflict, NotAllowed
+from kequn.ops.chunks import chunks
 from kequn.ops.customers.queries import Person, people_for
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
@@ -139,8 +140,8 @@ def differing_for(actor: Actor) -> QuerySet[Person]:
 
 def _in_scope(actor: Actor, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
-    for start in range(0, len(ids), 500):
-        rows = people_for(actor).filter(pk__in=ids[start : start + 500])
+    for some in chunks(ids):
+        rows = people_for(actor).filter(pk__in=some)
         found |= {c: (owner, branch) for c, owner, branch in rows.values_list("customer_id", "rm_no", "branch_code")}
     if missing := next((c for c in ids if c not in found), None):
         raise NotAllowed("There is no such customer in your scope.", customer=missing)

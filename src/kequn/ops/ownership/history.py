@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 
+from kequn.ops.chunks import chunks
 from kequn.ops.customers.queries import owners_of
 from kequn.ops.ownership.models import OwnerChange
 from kequn.ops.runtime import engine
@@ -20,8 +21,8 @@ def owners_on(customer_ids: Collection[str], day: date) -> dict[str, str]:
     """
     found = owners_of(customer_ids)
     ids = sorted(found)
-    for start in range(0, len(ids), 500):
-        since = _since(day).filter(customer_id__in=ids[start : start + 500])
+    for some in chunks(ids):
+        since = _since(day).filter(customer_id__in=some)
         found.update(since.values_list("customer_id", "from_staff"))
     return found
 

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from kequn.core.errors import InvalidSpec, NotAllowed, Where
+from kequn.ops.chunks import chunks
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import branch_codes_for
@@ -42,8 +43,8 @@ def owe_notices(changes: Sequence[OwnerChange]) -> list[Notice]:
     """
     due_on = day_of(now()) + timedelta(days=policy().notice_days)
     ids = [c.customer_id for c in changes]
-    for start in range(0, len(ids), 500):
-        earlier = Notice.objects.filter(customer_id__in=ids[start : start + 500], state=states.OWED)
+    for some in chunks(ids):
+        earlier = Notice.objects.filter(customer_id__in=some, state=states.OWED)
         earlier.update(state=states.WAIVED, how="", by="system")
     rows = [
         Notice(change=c, customer_id=c.customer_id, branch_code=c.branch_code, staff_no=c.to_staff, due_on=due_on)

@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from kequn.core.errors import KequnError, NotAllowed
 from kequn.core.spec.ownership import PoolSpec
 from kequn.core.stats.intervals import proportion_interval
+from kequn.ops.chunks import chunks
 from kequn.ops.customers.queries import branches_of, people_for
 from kequn.ops.governance.services import record
 from kequn.ops.jobs.services import Running, enqueue
@@ -110,11 +111,11 @@ def _members(spec: PoolSpec, day: date) -> tuple[set[str], set[str]]:
     bought = {c for c in stays if c in doings and doings[c].bought_lately and doings[c].bought_before}
     keeps = (fits | bought) & stays.keys()
     ids = sorted(stays[c].pk for c in keeps)
-    for start in range(0, len(ids), 500):
-        PoolMember.objects.filter(pk__in=ids[start : start + 500]).update(last_fit_on=day)
+    for some in chunks(ids):
+        PoolMember.objects.filter(pk__in=some).update(last_fit_on=day)
     over = [m for c, m in stays.items() if c not in keeps and (day - m.last_fit_on).days > spec.stay_days]
-    for start in range(0, len(over), 500):
-        chunk = [m.pk for m in over[start : start + 500]]
+    for some in chunks(over):
+        chunk = [m.pk for m in some]
         PoolMember.objects.filter(pk__in=chunk).update(left_on=day, why_out="left_segment")
     fresh = sorted(fits - stays.keys())
     rows = [

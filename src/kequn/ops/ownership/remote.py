@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet, Value
 
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
+from kequn.ops.chunks import chunks
 from kequn.ops.customers.queries import BOOK, CUSTOMER, branches_of, owners_of, people_for
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
@@ -197,8 +198,8 @@ def _open(actor: Actor, ids: Sequence[str], branches: dict[str, str], reason: st
 
 def _not_closed(ids: Sequence[str]) -> list[RemoteCase]:
     found: list[RemoteCase] = []
-    for start in range(0, len(ids), LARGEST):
-        rows = RemoteCase.objects.filter(customer_id__in=list(ids[start : start + LARGEST]))
+    for some in chunks(ids):
+        rows = RemoteCase.objects.filter(customer_id__in=some)
         found += rows.exclude(state=states.CLOSED).order_by("id")
     return found
 
@@ -207,8 +208,8 @@ def _within(actor: Actor, ids: Sequence[str]) -> dict[str, str]:
     if actor.role == "system":
         return branches_of(ids)
     found: dict[str, str] = {}
-    for start in range(0, len(ids), LARGEST):
-        rows = people_for(actor).filter(pk__in=list(ids[start : start + LARGEST]))
+    for some in chunks(ids):
+        rows = people_for(actor).filter(pk__in=some)
         found.update(rows.values_list("customer_id", "branch_code"))
     if missing := [c for c in ids if c not in found]:
         raise NotAllowed("There is no such customer in your scope.", customer=missing[0])

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Max, QuerySet
 
 from kequn.core.spec.ownership import TakeBack
+from kequn.ops.chunks import chunks
 from kequn.ops.customers.queries import book_sizes, owned_by
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
@@ -113,8 +114,7 @@ def _take_back(actor: Actor, staff_no: str, due: Sequence[Neglect], customers: d
 def _idle_since(ids: Sequence[str]) -> dict[str, date]:
     """The day on which each was last reached, or came to her owner, whichever is later."""
     found: dict[str, date] = {}
-    for start in range(0, len(ids), 500):
-        chunk = list(ids[start : start + 500])
+    for chunk in chunks(ids):
         found |= last_worked(chunk)
         came = OwnerChange.objects.filter(customer_id__in=chunk).order_by().values_list("customer_id")
         for customer_id, at in came.annotate(last=Max("at")):

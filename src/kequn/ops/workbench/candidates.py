@@ -16,6 +16,7 @@ from kequn.core.spec.offer import OfferSpec
 from kequn.ops.audiences.queries import customer_ids, ordinals
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.catalog.contracts import Product
+from kequn.ops.chunks import chunks
 from kequn.ops.customers.queries import branches_of, owners_of
 from kequn.ops.runtime import engine
 from kequn.ops.workbench import states
@@ -171,8 +172,8 @@ def evening(day: date, zone: ZoneInfo) -> datetime:
 def known_keys(keys: Sequence[str]) -> set[str]:
     """Return which keys are tasks already, in whatever state."""
     found: set[str] = set()
-    for start in range(0, len(keys), AT_ONCE):
-        found.update(Task.objects.filter(key__in=keys[start : start + AT_ONCE]).values_list("key", flat=True))
+    for some in chunks(keys, AT_ONCE):
+        found.update(Task.objects.filter(key__in=some).values_list("key", flat=True))
     return found
 
 

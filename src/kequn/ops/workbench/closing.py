@@ -9,15 +9,13 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from kequn.core.errors import Conflict
+from kequn.ops.chunks import chunks
 from kequn.ops.governance.services import ALL_CHANNELS, record
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import now
 from kequn.ops.workbench import states
 from kequn.ops.workbench.creating import promote
 from kequn.ops.workbench.models import Task
-
-AT_ONCE = 500
-"""Tasks a statement."""
 
 
 def expire_tasks(actor: Actor) -> int:
@@ -60,8 +58,8 @@ def close(rows: QuerySet[Task], *, state: str, why: str, at: datetime, by: str =
     """Close open tasks and give their customers another main task; return how many. The caller holds the transaction."""
     found = list(rows.values_list("pk", "customer_id", "is_main"))
     n = 0
-    for start in range(0, len(found), AT_ONCE):
-        ids = [pk for pk, _, _ in found[start : start + AT_ONCE]]
+    for some in chunks(found):
+        ids = [pk for pk, _, _ in some]
         n += Task.objects.filter(pk__in=ids, state=states.OPEN).update(
             state=state, closed_at=at, closed_by=by, closed_why=why
         )

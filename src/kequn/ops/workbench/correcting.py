@@ -14,6 +14,7 @@ from django.db.models import Q
 
 from kequn.core.desk import Claim, Look, Matter, Part, Settled, done, holdings_on, looks, shares
 from kequn.core.spec.desk import DeskPolicySpec
+from kequn.ops.chunks import chunks
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine, now
@@ -33,8 +34,6 @@ from kequn.ops.workbench.matters import matters_of, rows_of
 from kequn.ops.workbench.models import Credit, Settlement, Task, TaskChange
 from kequn.ops.workbench.queries import bank_day
 
-AT_ONCE = 500
-"""Customers a transaction."""
 UNDONE = ("taken_back", "undone")
 """Lines of a task's history after which it has to be decided whether it stays open."""
 
@@ -60,10 +59,10 @@ def correct_settled(actor: Actor, policy: DeskPolicySpec, *, since: datetime) ->
     for each in found:
         by_customer[each.settlement.customer_id].append(each)
     customers, counts = sorted(by_customer), Counter[str]()
-    for start in range(0, len(customers), AT_ONCE):
+    for some in chunks(customers):
         work = _Work(actor, since, policy)
         with transaction.atomic():
-            for customer_id in customers[start : start + AT_ONCE]:
+            for customer_id in some:
                 work.correct(customer_id, by_customer[customer_id])
             TaskChange.objects.bulk_create(work.changes)
             for follow in _followers.values() if work.days else ():

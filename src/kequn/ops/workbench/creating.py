@@ -10,14 +10,13 @@ from django.db import IntegrityError, transaction
 from kequn.core.desk import score, urgency
 from kequn.ops.audiences.queries import bank_today
 from kequn.ops.catalog import queries as catalog
+from kequn.ops.chunks import chunks
 from kequn.ops.workbench import states
 from kequn.ops.workbench.models import Task
 from kequn.ops.workbench.queries import bank_day
 
 PRIORITY = 60
 """Of a task that says nothing of it."""
-AT_ONCE = 500
-"""Customers a statement."""
 
 
 def create_task(key: str, **fields: Any) -> tuple[Task, bool]:
@@ -59,8 +58,8 @@ def promote(customer_ids: Iterable[str]) -> list[int]:
     The caller holds the transaction.
     """
     ids, promoted = list(dict.fromkeys(customer_ids)), []
-    for start in range(0, len(ids), AT_ONCE):
-        rows = Task.objects.filter(customer_id__in=ids[start : start + AT_ONCE], state=states.OPEN, is_held=False)
+    for some in chunks(ids):
+        rows = Task.objects.filter(customer_id__in=some, state=states.OPEN, is_held=False)
         first: dict[str, tuple[int, bool]] = {}
         for pk, customer_id, is_main in rows.order_by("-is_main", "-score", "-priority", "due_at", "id").values_list(
             "pk", "customer_id", "is_main"

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from kequn.core.desk import Claim, Part
+from kequn.ops.chunks import chunks
 from kequn.ops.customers.queries import owners_of
 from kequn.ops.runtime import engine
 from kequn.ops.workbench import states
@@ -18,8 +19,6 @@ from kequn.ops.workbench.queries import bank_day
 
 BOUGHT = frozenset({"bought", "kept"})
 """What earns a credit."""
-AT_ONCE = 500
-"""Customers a statement."""
 
 Purchase = tuple[str, date]
 """Customer, and the day on which she bought."""
@@ -38,9 +37,9 @@ def credited_staff(purchases: Collection[Purchase], *, within: timedelta) -> dic
     owners, zone = owners_of(ids), ZoneInfo(engine().manifest.zone)
     first = datetime.combine(min(day for _, day in purchases) - within, time.min, tzinfo=zone)
     spoken: dict[str, list[tuple[date, str]]] = defaultdict(list)
-    for start in range(0, len(ids), AT_ONCE):
+    for some in chunks(ids):
         rows = FollowUp.objects.filter(
-            customer_id__in=ids[start : start + AT_ONCE], contact="connected", undone_at__isnull=True, at__gte=first
+            customer_id__in=some, contact="connected", undone_at__isnull=True, at__gte=first
         ).exclude(staff_no="")
         rows = rows.exclude(intent__in=states.AT_ONCE).order_by("at", "id")
         for customer_id, at, staff in rows.values_list("customer_id", "at", "staff_no"):
@@ -63,8 +62,8 @@ def credited_before(customer_ids: Iterable[str]) -> dict[str, list[Claim]]:
     """Return what was credited of each customer's purchases so far."""
     ids = sorted(set(customer_ids))
     found: dict[str, list[Claim]] = defaultdict(list)
-    for start in range(0, len(ids), AT_ONCE):
-        rows = Credit.objects.filter(customer_id__in=ids[start : start + AT_ONCE]).select_related("task__settlement")
+    for some in chunks(ids):
+        rows = Credit.objects.filter(customer_id__in=some).select_related("task__settlement")
         for credit in rows.order_by("at", "id"):
             shown_on = credit.task.settlement.shown_on if hasattr(credit.task, "settlement") else credit.day
             found[credit.customer_id].append(Claim(credit.task_id, credit.day, shown_on, parts_of(credit.parts)))

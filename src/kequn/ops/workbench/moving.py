@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet, Value
 
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
+from kequn.ops.chunks import chunks
 from kequn.ops.customers.queries import CUSTOMER
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
@@ -18,8 +19,6 @@ from kequn.ops.workbench.closing import close
 from kequn.ops.workbench.models import Task, TaskMove
 from kequn.ops.workbench.queries import task_for, tasks_for
 
-AT_ONCE = 500
-"""Tasks a statement and an audit entry."""
 WORKERS = ("rm", "remote_agent")
 
 
@@ -65,11 +64,9 @@ def reassign_tasks(
         if mine.filter(pk__in=wanted).count() != len(wanted):
             raise NotAllowed("There is no such task in your scope.")
     moved = 0
-    for start in range(0, len(wanted), AT_ONCE):
+    for some in chunks(wanted):
         with transaction.atomic():
-            rows = Task.objects.filter(pk__in=wanted[start : start + AT_ONCE], state=states.OPEN).exclude(
-                staff_no=to_staff
-            )
+            rows = Task.objects.filter(pk__in=some, state=states.OPEN).exclude(staff_no=to_staff)
             moved += _move(actor, list(rows.values_list("pk", "staff_no", "moved_from")), to_staff, reason)
     return moved
 
@@ -104,8 +101,8 @@ def keep_moves(actor: Actor, rows: QuerySet[Task], from_staff: str, to_staff: st
 
 def _close_lost(actor: Actor, customer_ids: Sequence[str], from_staff: str) -> None:
     n = 0
-    for start in range(0, len(customer_ids), AT_ONCE):
-        rows = Task.objects.filter(customer_id__in=customer_ids[start : start + AT_ONCE], staff_no=from_staff)
+    for some in chunks(customer_ids):
+        rows = Task.objects.filter(customer_id__in=some, staff_no=from_staff)
         n += close(rows.filter(state=states.OPEN), state=states.CANCELLED, why="no_owner", at=now())
     if n:
         record(actor, "tasks.cancelled", ("staff", from_staff or "–"), n=n, why="no_owner")
@@ -115,10 +112,8 @@ def _follow(
     actor: Actor, customer_ids: Sequence[str], from_staff: str, to_staff: str, reason: str, *, is_owner: bool
 ) -> None:
     moved = 0
-    for start in range(0, len(customer_ids), AT_ONCE):
-        rows = Task.objects.filter(
-            customer_id__in=customer_ids[start : start + AT_ONCE], staff_no=from_staff, state=states.OPEN
-        )
+    for some in chunks(customer_ids):
+        rows = Task.objects.filter(customer_id__in=some, staff_no=from_staff, state=states.OPEN)
         keep_moves(actor, rows, from_staff, to_staff, reason)
         if is_owner or reason == "back":
             moved += rows.update(staff_no=to_staff, moved_from="")

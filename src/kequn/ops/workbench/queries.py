@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ from kequn.core.spec.base import Text
 from kequn.core.spec.offer import OfferSpec, TalkTrackSpec
 from kequn.ops.audiences.queries import bank_today
 from kequn.ops.catalog import queries as catalog
+from kequn.ops.chunks import chunks
 from kequn.ops.customers.queries import people_for
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import branch_codes_for
@@ -187,7 +188,7 @@ def contacts_and_dues(actor: Actor, customer_ids: Sequence[str]) -> tuple[dict[s
     """
     contacts: dict[str, datetime] = {}
     dues: dict[str, datetime] = {}
-    for ids in _parts(customer_ids):
+    for ids in chunks(customer_ids, AT_ONCE):
         said = FollowUp.objects.filter(customer_id__in=ids, undone_at__isnull=True).order_by()
         asked = said.values_list(Value("contact"), "customer_id").annotate(moment=Max("at"))
         if actor.may("task.view"):
@@ -201,7 +202,7 @@ def contacts_and_dues(actor: Actor, customer_ids: Sequence[str]) -> tuple[dict[s
 def phone_words(customer_ids: Sequence[str]) -> dict[str, str]:
     """Return the last result of each customer that says something about her number (``dead_number``, ``connected`` …)."""
     found: dict[str, str] = {}
-    for ids in _parts(customer_ids):
+    for ids in chunks(customer_ids, AT_ONCE):
         rows = FollowUp.objects.filter(customer_id__in=ids, contact__in=ON_THE_PHONE, undone_at__isnull=True)
         found.update(rows.order_by("at", "id").values_list("customer_id", "contact"))
     return found
@@ -211,11 +212,6 @@ def last_words(task_ids: Sequence[int]) -> dict[int, FollowUp]:
     """Return the last record of each task that was not taken back; the caller has checked the scope."""
     rows = FollowUp.objects.filter(task__in=task_ids, undone_at__isnull=True).order_by("at", "id")
     return {row.task_id: row for row in rows}
-
-
-def _parts(customer_ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(customer_ids), AT_ONCE):
-        yield customer_ids[start : start + AT_ONCE]
 
 
 def credits_for(actor: Actor) -> QuerySet[Credit]:

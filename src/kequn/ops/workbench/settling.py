@@ -13,6 +13,7 @@ from django.db.models import Q
 
 from kequn.core.desk import Claim, Settled, holdings_on, settled, shares
 from kequn.ops.audiences.queries import latest_date
+from kequn.ops.chunks import chunks
 from kequn.ops.customers.queries import owners_of
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor, system_actor
@@ -26,9 +27,6 @@ from kequn.ops.workbench.crediting import BOUGHT, bought_on, credit_of, credited
 from kequn.ops.workbench.matters import Row, matters_of, rows_of
 from kequn.ops.workbench.models import Credit, Settlement, Task, TaskChange
 from kequn.ops.workbench.planning import desk_policy
-
-AT_ONCE = 500
-"""Tasks a transaction."""
 
 
 def settle_tasks(actor: Actor, *, as_of: date | None = None) -> dict[str, int]:
@@ -55,8 +53,7 @@ def settle_tasks(actor: Actor, *, as_of: date | None = None) -> dict[str, int]:
     counts += Counter({"no_owner": len(done)})
     # a customer's main and most urgent task first: of several about one purchase it gets the credit
     ordered = sorted(found, key=lambda s: (not by_id[s.id].is_main, -by_id[s.id].score, s.id))
-    for start in range(0, len(ordered), AT_ONCE):
-        part = ordered[start : start + AT_ONCE]
+    for part in chunks(ordered):
         counts += _settle(actor, [(by_id[s.id], s) for s in part], _Asked(day, shown_on, within, now()))
     return dict(counts + close_undone(actor))
 
@@ -76,11 +73,11 @@ def _without_owner(actor: Actor, rows: Sequence[Row]) -> set[int]:
     lost = {c for c, owner in owners.items() if not owner}
     lost -= set(cases_for(system_actor()).values_list("customer_id", flat=True)) if lost else set()
     ids = [r.pk for r in rows if r.customer_id in lost]
-    for start in range(0, len(ids), AT_ONCE):
+    for some in chunks(ids):
         with transaction.atomic():
-            part = Task.objects.filter(pk__in=ids[start : start + AT_ONCE], state=states.OPEN)
+            part = Task.objects.filter(pk__in=some, state=states.OPEN)
             n = close(part, state=states.CANCELLED, why="no_owner", at=now())
-            record(actor, "tasks.cancelled", ("tasks", ids[start]), n=n, why="no_owner")
+            record(actor, "tasks.cancelled", ("tasks", some[0]), n=n, why="no_owner")
     return set(ids)
 
 

@@ -8,12 +8,12 @@ from datetime import date, datetime, time, timedelta
 from django.db.models import Max, Min, Q
 from django.utils import timezone
 
+from kequn.ops.chunks import chunks
 from kequn.ops.runtime import now
 from kequn.ops.workbench import states
 from kequn.ops.workbench.models import FollowUp, Task
 from kequn.ops.workbench.queries import worked_on
 
-AT_ONCE = 500
 COMPLAINT = timedelta(days=90)
 
 
@@ -30,7 +30,7 @@ def reached(
         within &= Q(at__gte=_begin(first))
     if last is not None:
         within &= Q(at__lt=_begin(last + timedelta(days=1)))
-    for ids in _chunks(customer_ids):
+    for ids in chunks(sorted(set(customer_ids))):
         rows = FollowUp.objects.filter(within, customer_id__in=ids).order_by().values_list("customer_id")
         for customer_id, earliest, latest in rows.annotate(earliest=Min("at"), latest=Max("at")):
             found[customer_id] = (timezone.localtime(earliest).date(), timezone.localtime(latest).date())
@@ -40,7 +40,7 @@ def reached(
 def open_matters(customer_ids: Collection[str]) -> set[str]:
     """Return with whom a next time was agreed that is still to come, or who complained lately."""
     moment, found = now(), set()
-    for ids in _chunks(customer_ids):
+    for ids in chunks(sorted(set(customer_ids))):
         rows = FollowUp.objects.filter(customer_id__in=ids, undone_at__isnull=True)
         found |= set(rows.filter(next_at__gt=moment).values_list("customer_id", flat=True))
         found |= set(rows.filter(intent="complaint", at__gt=moment - COMPLAINT).values_list("customer_id", flat=True))
@@ -49,22 +49,17 @@ def open_matters(customer_ids: Collection[str]) -> set[str]:
 
 def opportunities(customer_ids: Collection[str], at: datetime) -> set[str]:
     """Return whose opportunity somebody works."""
-    return {c for ids in _chunks(customer_ids) for c in worked_on(ids, at)}
+    return {c for ids in chunks(sorted(set(customer_ids))) for c in worked_on(ids, at)}
 
 
 def with_tasks(customer_ids: Collection[str]) -> set[str]:
     """Return about whom a task is open."""
     return {
         c
-        for ids in _chunks(customer_ids)
+        for ids in chunks(sorted(set(customer_ids)))
         for c in Task.objects.filter(customer_id__in=ids, state=states.OPEN).values_list("customer_id", flat=True)
     }
 
 
 def _begin(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time(0)))
-
-
-def _chunks(customer_ids: Collection[str]) -> list[list[str]]:
-    ids = sorted(set(customer_ids))
-    return [ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE)]

@@ -9,14 +9,13 @@ from typing import Any
 
 from django.db import connection
 
+from kequn.ops.chunks import chunks
 from kequn.ops.workbench import states
 from kequn.ops.workbench.candidates import Candidate, yuan
 from kequn.ops.workbench.models import Task, TaskMove
 
 CHANGED = ("staff_no", "moved_from", "score", "planned_for", "waits_since", "is_main", "is_held", "blocked", "channel")
 """In the order of ``Candidate.state``."""
-AT_ONCE = 500
-"""Moves a statement."""
 
 Adapter = Callable[[Any], Any]
 
@@ -60,8 +59,7 @@ def update_tasks(rows: Iterable[Candidate], *, at: datetime) -> int:
 
 def _keep_moves(rows: Sequence[Candidate], at: datetime) -> None:
     """Write into the histories of those that went to other hands; what was closed meanwhile stayed where it was."""
-    for start in range(0, len(rows), AT_ONCE):
-        some = rows[start : start + AT_ONCE]
+    for some in chunks(rows):
         holder = dict(Task.objects.filter(pk__in=[r.pk for r in some]).values_list("pk", "staff_no"))
         TaskMove.objects.bulk_create(
             [
