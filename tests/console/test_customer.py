@@ -188,7 +188,7 @@ def test_the_grid_says_what_a_colleague_recorded_meanwhile_and_takes_the_product
     page = text(refused)
     assert f'name="seen-{n}" value="{last.pk}"' in page
     assert '<option value="FD201" selected>' in page
-    assert "R001 · 未接" in page
+    assert "王芳 · 未接" in page
     done = text(client.post("/results/", form | {f"seen-{n}": str(last.pk)}, follow=True))
     assert "备注里的号码已隐去" in done
     assert "代码字样" in done

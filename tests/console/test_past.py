@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from html import unescape
 from itertools import pairwise
 
 import pytest
@@ -15,7 +17,7 @@ from kequn.core.spec.base import Text
 from kequn.core.tags import catalogue, refresh
 from kequn.ops import runtime
 from kequn.ops.jobs.services import run_waiting
-from tests.ops.bank import AS_OF, TAGS, Cast
+from tests.ops.bank import AS_OF, TAGS, Cast, taken_out
 
 pytestmark = pytest.mark.django_db
 Desk = Callable[[str], Client]
@@ -61,9 +63,12 @@ def test_migration_is_drawn_and_told_in_numbers(past: None, desk: Desk, cast: Ca
     assert "kq-note-bad" in wrong.content.decode()
 
 
-def test_an_export_of_a_past_date_is_a_job(past: None, desk: Desk) -> None:
-    answer = desk("zhaomin").post("/segments/rich/members-on/export", {"on": AS_OF.isoformat(), "purpose": "核对"})
-    assert answer.status_code in (200, 302)
+def test_a_file_of_a_past_date_is_asked_for_from_its_page(past: None, desk: Desk, cast: Cast) -> None:
+    page = desk("zhaomin").get(f"/segments/rich/members-on?on={AS_OF}").content.decode()
+    asked = re.search(r'"(/team/exports/\?what=members[^"]+)"', page)
+    assert asked
+    assert f"{AS_OF}" in desk("zhaomin").get(unescape(asked[1])).content.decode()
+    assert taken_out(cast, "zhaomin", "members", segment="rich", on=f"{AS_OF}").job_id
     assert run_waiting() == 1
 
 

@@ -6,7 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from kequn.channels.base import Accepted, Message
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed
 from kequn.ops import runtime
 from kequn.ops.campaigns import services as campaigns
@@ -16,6 +19,9 @@ from kequn.ops.delivery.models import Contact, Outcome, Ready, Touch
 from kequn.ops.governance.models import AuditEntry, ConsentEntry, Suppression
 from kequn.ops.governance.services import record_consent, suppress
 from kequn.ops.orgs.actor import system_actor
+from kequn.ops.orgs.models import User
+from kequn.ops.ownership.models import RemoteCase
+from kequn.ops.ownership.queries import capacity_until
 from kequn.ops.workbench import queries, recording, services
 from kequn.ops.workbench.models import FollowUp, Task
 from tests.ops.bank import Cast, approved_campaign, customer_id
@@ -268,6 +274,35 @@ def test_of_a_list_sent_down_the_first_contact_was_counted_when_it_was_sent(task
     assert Contact.objects.filter(customer_id=task.customer_id).count() == before
     outcome(tasks, task, key="k2", intent="not_interested")
     assert Contact.objects.filter(customer_id=task.customer_id).count() == before + 1
+
+
+def test_a_list_in_one_piece_fills_each_manager_to_her_room_and_asks_little(definitions: None, cast: Cast) -> None:
+    User.objects.filter(staff_no="R002").update(role="remote_agent")
+    User.objects.filter(staff_no="R001").update(capacity=2)
+    ids = [customer_id(n) for n in range(0, 40, 2)]
+    messages = [
+        Message(
+            key=f"{n:032}",
+            channel="rm_task",
+            to=c,
+            body="为什么\n—\nwhy",
+            customer_ref=c,
+            campaign="c",
+            offer="fund_offer",
+        )
+        for n, c in enumerate(ids)
+    ]
+    with CaptureQueriesContext(connection) as asked:
+        answers = services.RmTaskTransport().send_batch(messages)
+    assert all(isinstance(a, Accepted) for a in answers)
+    hers = Task.objects.filter(staff_no="R001").count()
+    assert 0 < hers == capacity_until("R001", NOW.date(), (NOW + timedelta(days=7)).date()) < len(ids)
+    over = RemoteCase.objects.filter(reason="over_capacity").values_list("customer_id", flat=True)
+    assert set(over) == set(Task.objects.filter(staff_no="").values_list("customer_id", flat=True))
+    assert len(over) == len(ids) - hers
+    assert len(asked) < 12 * len(ids)
+    again = services.RmTaskTransport().send_batch(messages[:5])
+    assert again == answers[:5]
 
 
 def made(kind: str) -> Task:

@@ -26,6 +26,8 @@ class Item:
     """The second key of ``g x``."""
     section: str = ""
     """The first part of the names of the pages below it."""
+    tab: Words = ""
+    """What the page is called at the foot of a phone, where its title is long."""
 
 
 MENU: tuple[tuple[Words, tuple[Item, ...]], ...] = (
@@ -33,12 +35,20 @@ MENU: tuple[tuple[Words, tuple[Item, ...]], ...] = (
     (
         _("执行"),
         (
-            Item("tasks", _("我的任务"), "list-task", ("task.work",), "w", "task"),
-            Item("board", _("过程看板"), "bar-chart", ("board.view",), "p", "board"),
-            Item("team_tasks", _("网点任务"), "list-task", ("task.assign",), "w", "team"),
+            Item("tasks", _("我的任务"), "list-task", ("task.work",), "w", "task", pgettext_lazy("tab", "任务")),
+            Item("board", _("过程看板"), "bar-chart", ("board.view",), "p", "board", pgettext_lazy("tab", "看板")),
+            Item("team_tasks", _("网点任务"), "list-task", ("task.assign",), "w", "team", pgettext_lazy("tab", "任务")),
             Item("coaching", _("辅导"), "journal-text", ("coaching.write", "task.work"), "", "coaching"),
             Item("targets", _("目标"), "bullseye", ("target.edit",), "", "target"),
-            Item("customers", _("我的客户"), "person-lines-fill", ("customer.view",), "u", "customer"),
+            Item(
+                "customers",
+                _("我的客户"),
+                "person-lines-fill",
+                ("customer.view",),
+                "u",
+                "customer",
+                pgettext_lazy("tab", "客户"),
+            ),
             Item("stock_takes", _("客户盘点"), "card-checklist", ("stocktake.run",), "", "stock"),
             Item("visits", _("拜访"), "calendar3", ("visit.plan",), "", "visit"),
             Item("pools", _("客户池"), "people", ("customer.view", "insight.view"), "", "pool"),

@@ -37,7 +37,8 @@ def _said(name: str, value: str) -> list[str]:
         case "reason":
             return [_("原因：%s") % REASONS.get(value, value)]
         case "state":
-            return [_("状态：%s") % word_for("state", value)]
+            words = (word_for(kind, value) for kind in ("state", "notice_state", "wecom_state", "correction"))
+            return [_("状态：%s") % next((w for w in words if w != value), value)]
         case "segment":
             return [_("客群 %s") % value]
         case "version":

@@ -49,6 +49,8 @@ class Cell:
     """The counts behind a share of too few: shown in its place, for the share would be taken for a habit."""
     sure: Interval | None = None
     """Within what a share of enough records lies (95%)."""
+    why: Any = ""
+    """Why there is no value."""
 
     @property
     def is_main(self) -> bool:
@@ -199,10 +201,18 @@ def _kind(code: str) -> str:
     return "share" if code in RATES else "fen" if code in PER or FIGURES[code].money else "n"
 
 
+def _why_none(line: Line, code: str) -> Any:
+    """Say why there is no value: a rate of nothing is no gap in the data."""
+    is_of_nothing = code in RATES and line.figures.get(RATES[code][1]) == 0
+    return _("还没有发生") if is_of_nothing else _("数据未提供")
+
+
 def _cell(line: Line, code: str, title: str, most: float) -> Cell:
     value = value_of(line, code)
     shade = 0 if not most or value is None or value <= 0 else max(1, round(SHADES * value / most))
-    if code != "effective_rate" or value is None:
+    if value is None:
+        return Cell(code, title, None, _kind(code), why=_why_none(line, code))
+    if code != "effective_rate":
         return Cell(code, title, value, _kind(code), shade)
     above, below = line.figures["effective"] or 0, line.figures["contacts"] or 0
     if below < FLOOR:

@@ -142,7 +142,7 @@ def _context(request: Request, given: Any) -> dict[str, Any]:
     context |= {
         "left": queries.left_of(actor, metric, CAMPAIGN if campaign else period, campaign=campaign, branch=branch), "branch": branch,
         "places": _places(actor, branches, branch, given, metric, CAMPAIGN if campaign else period, campaign),
-        **_facts(branches, given.get("find", "").strip()),
+        **_facts(branches, given.get("find", "").strip()), "branches": {b.code: b.name for b in branches},
         "campaigns": list(campaigns_for(actor)) if actor.may("campaign.view") else [],
     }  # fmt: skip
     return context

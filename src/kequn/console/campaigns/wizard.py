@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import QueryDict
 from django.utils.functional import Promise
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from kequn.console.catalog.views import lists
@@ -18,7 +18,7 @@ from kequn.ops.tags.queries import catalogue
 Words = str | Promise
 STEPS: tuple[tuple[str, Words, tuple[Field, ...]], ...] = (
     (
-        "goal", _("目标"),
+        "goal", pgettext_lazy("campaign", "目标"),
         (
             Field("title", _("活动名称"), required=True), Field("title_en", _("英文名称")),
             Field("name", _("标识"), help=_("小写字母、数字、下划线；保存后不改"), required=True),

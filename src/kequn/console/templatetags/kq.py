@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -25,6 +25,7 @@ from kequn.console.tables import Table
 from kequn.console.words import tone_of, word_for
 from kequn.core.errors import KequnError
 from kequn.core.spec.base import Text
+from kequn.ops.orgs.queries import branch_names, staff_names
 
 register = template.Library()
 NONE = "–"
@@ -209,6 +210,34 @@ def table_head(table: Table) -> dict[str, Any]:
 def table_foot(context: template.Context, table: Table) -> dict[str, Any]:
     """Render the foot of a table: how many, which page, export."""
     return {"table": table, "actor": context.get("actor")}
+
+
+@register.simple_tag(takes_context=True)
+def staff(context: template.Context, staff_no: str, nobody: str = "–") -> str:
+    """Return what a member of staff is called; the names are asked for once a page, the reader's own not at all."""
+    actor = context.get("actor")
+    if actor is not None and staff_no and staff_no == actor.staff_no:
+        return str(actor.display_name)
+    return _named_once(context, staff_no, "staff_names", staff_names) or nobody
+
+
+@register.simple_tag(takes_context=True)
+def branch(context: template.Context, code: str) -> str:
+    """Return what a branch is called; as `staff`."""
+    actor = context.get("actor")
+    if actor is not None and code and code == actor.branch_code and actor.branch_name:
+        return str(actor.branch_name)
+    return _named_once(context, code, "branch_names", branch_names) or "–"
+
+
+def _named_once(context: template.Context, code: str, kept: str, ask: Callable[[], dict[str, str]]) -> str:
+    request = context.get("request")
+    names = getattr(request, kept, None)
+    if names is None and code:
+        names = ask()
+        if request is not None:
+            setattr(request, kept, names)
+    return (names or {}).get(code, code)
 
 
 @register.inclusion_tag("parts/error_note.html")

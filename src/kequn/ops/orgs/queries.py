@@ -40,6 +40,16 @@ def staff_numbered(staff_nos: Iterable[str]) -> QuerySet[User]:
     return User.objects.filter(staff_no__in=[s for s in staff_nos if s]).select_related("branch")
 
 
+def staff_names() -> dict[str, str]:
+    """Return what everybody with a staff number is called, those who left included: names beside numbers on a page."""
+    return dict(User.objects.exclude(staff_no="").values_list("staff_no", "display_name"))
+
+
+def branch_names() -> dict[str, str]:
+    """Return what each branch, city and head office is called, by code."""
+    return dict(Branch.objects.values_list("code", "name"))
+
+
 def active_of_role(role: str) -> QuerySet[User]:
     """Return who works in a role anywhere in the bank, for other services."""
     return User.objects.filter(role=role, is_active=True).exclude(staff_no="").select_related("branch")

@@ -48,7 +48,8 @@ def _score(fields: Mapping[str, Any]) -> int:
 def _facts(fields: Mapping[str, Any]) -> dict[str, Any]:
     """What it is about; the offer with its title, so that a list of tasks need not ask for it."""
     facts = dict(fields.get("facts", {}))
-    version = catalog.newest("offer", fields["offer"]) if fields.get("offer") else None
+    wanted = fields.get("offer") if "offer" not in facts else ""
+    version = catalog.newest("offer", wanted) if wanted else None
     return facts | {"offer": version.spec.title.model_dump()} if version else facts
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from kequn.channels.base import Accepted, Answer, Message, Refused, Terms
+from django.db.models import Count
+
+from kequn.channels.base import Accepted, Answer, Message, Refused, Terms, Unclear
 from kequn.ops.audiences.queries import bank_today
+from kequn.ops.catalog import queries as catalog
 from kequn.ops.customers.queries import people_by_id
 from kequn.ops.orgs.actor import system_actor
 from kequn.ops.ownership.queries import agent_of, capacity_until, worker_of
@@ -23,7 +28,7 @@ DUE_IN = timedelta(days=7)
 
 
 class RmTaskTransport:
-    """Creates one task a key; asked twice it finds the first (``keeps_keys``)."""
+    """Creates one task a key; asked twice it finds the first (``keeps_keys``). What tasks have in common is asked for once."""
 
     terms = Terms(
         guarantee="keeps_keys",
@@ -34,15 +39,46 @@ class RmTaskTransport:
     )
 
     def send(self, message: Message) -> Answer:
-        """Put the task before who works the customer: her RM, the stand-in, or the remote centre where neither can."""
-        person = people_by_id(system_actor(), [message.customer_ref]).get(message.customer_ref)
+        """Put one task before who works the customer."""
+        return self.send_batch([message])[0]
+
+    def send_batch(self, messages: list[Message]) -> list[Answer]:
+        """Put each task before who works its customer: her RM, the stand-in, or the remote centre where neither can."""
+        desk = _Desk(messages)
+        answers: list[Answer] = []
+        for message in messages:
+            try:
+                answers.append(desk.put(message))
+            except Exception as error:  # one that fails leaves the others what they are
+                answers.append(Unclear(type(error).__name__))
+        return answers
+
+
+class _Desk:
+    """What some messages need to know: who their customers are and who works them, how much room there is."""
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        ids = list(dict.fromkeys(m.customer_ref for m in messages))
+        self.moment, self.day, self.zone = now(), bank_today(), ZoneInfo(engine().manifest.zone)
+        self.people = people_by_id(system_actor(), ids)
+        self.workers = worker_of(ids, self.day)
+        self.briefs = briefs_of({m.campaign for m in messages})
+        self.offers = {name: catalog.newest("offer", name) for name in {m.offer for m in messages} if name}
+        waiting = Task.objects.filter(staff_no__in=set(self.workers.values()) - {""}, state=states.OPEN)
+        self.waiting = Counter(dict(waiting.order_by().values_list("staff_no").annotate(n=Count("pk"))))
+        self._room: dict[tuple[str, date], int] = {}
+
+    def put(self, message: Message) -> Answer:
+        """Create the task of one message, or find the one that it became before."""
+        person = self.people.get(message.customer_ref)
         if person is None:
             return Refused("no_rm", "The customer is not known.")
         why_zh, _, why_en = message.body.partition(BETWEEN)
-        brief = briefs_of([message.campaign]).get(message.campaign)
-        moment = now()
-        due = min(moment + DUE_IN, message.expires_at) if message.expires_at else moment + DUE_IN
-        worker, reason = _worker(message.customer_ref, person.rm_no, due)
+        brief, offer = self.briefs.get(message.campaign), self.offers.get(message.offer)
+        due = self.moment + DUE_IN
+        due = min(due, message.expires_at) if message.expires_at else due
+        worker = self.workers.get(message.customer_ref, "")
+        reason = self._why_remote(worker, person.rm_no, due)
         if reason and not open_for_work(message.customer_ref, person.branch_code, reason, system_actor()):
             if not worker:
                 return Refused("no_rm", "The customer has no relationship manager, and the bank has no remote centre.")
@@ -53,18 +89,18 @@ class RmTaskTransport:
             "kind": "campaign", "campaign": message.campaign, "channel": "call",
             "title_zh": brief.title_zh if brief else message.campaign, "title_en": brief.title_en if brief else "",
             "why_zh": why_zh, "why_en": why_en, "offer": message.offer, "talk_track": message.template,
-            "priority": brief.priority if brief else 60, "due_at": due, "created_at": moment,
+            "priority": brief.priority if brief else 60, "due_at": due, "created_at": self.moment,
+            "facts": {"offer": offer.spec.title.model_dump()} if offer else {},
         }  # fmt: skip
-        task, _ = create_task(message.key, **fields)
+        task, is_new = create_task(message.key, **fields)
+        self.waiting[staff_no] += is_new
         return Accepted(str(task.pk))
 
-
-def _worker(customer_id: str, owner: str, due: datetime) -> tuple[str, str]:
-    """Return who works a customer, and why it should be the remote centre instead ("" where it should not)."""
-    day = bank_today()
-    worker = worker_of([customer_id], day).get(customer_id, "")
-    if not worker:
-        return "", "absent" if owner else "no_owner"
-    room = capacity_until(worker, day, max(day, due.astimezone(ZoneInfo(engine().manifest.zone)).date()))
-    waiting = Task.objects.filter(staff_no=worker, state=states.OPEN).count()
-    return worker, "over_capacity" if waiting >= room else ""
+    def _why_remote(self, worker: str, owner: str, due: datetime) -> str:
+        """Say why the remote centre should work a customer; "" where she is worked by who has her."""
+        if not worker:
+            return "absent" if owner else "no_owner"
+        last = max(self.day, due.astimezone(self.zone).date())
+        if (worker, last) not in self._room:
+            self._room[worker, last] = capacity_until(worker, self.day, last)
+        return "over_capacity" if self.waiting[worker] >= self._room[worker, last] else ""
