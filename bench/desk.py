@@ -7,9 +7,9 @@ Each of ``--tasks`` customers has a deposit that comes due, so each gives one oc
 the staff an equal part of the bank. Prints seconds and CPU seconds of the first distribution (find, gate, rank, fold,
 distribute, insert), of the same again, and of the next day's; then the page, asked by ``--users`` relationship managers:
 CPU by request in one process, and the time from request to answer of a served console where each of them opens her page
-every ``--think`` seconds. Last come five loads of later days: with each a fifth of ``--settled`` customers have placed their
-money again, so that their tasks close and are credited, and what the loads before settled is asked again. A bank that is there
-already in ``--home`` is used again.
+every ``--think`` seconds. Then a list is sent down, one entry a call and in one piece. Last come five loads of later days:
+with each a fifth of ``--settled`` customers have placed their money again, so that their tasks close and are credited, and
+what the loads before settled is asked again. A bank that is there already in ``--home`` is used again.
 """
 
 from __future__ import annotations
@@ -320,6 +320,34 @@ def served(users: int, think: float, seconds: float) -> None:
         process.wait()
 
 
+def sent_down(n: int) -> None:
+    """Print what entries of a list sent down cost: one a call, and in one piece as the dispatcher hands them over."""
+    from kequn.channels.base import Accepted, Message
+    from kequn.ops.workbench.services import RmTaskTransport
+
+    def entries(first: int) -> list[Message]:
+        who = ids(first + n)[first:]
+        return [
+            Message(
+                key=f"{first + i:032x}",
+                channel="rm_task",
+                to=c,
+                body="名单\n—\nList",
+                customer_ref=c,
+                campaign="list",
+                offer="renew",
+            )
+            for i, c in enumerate(who)
+        ]
+
+    transport, one, many = RmTaskTransport(), entries(0), entries(n)
+    answers = measured(f"{n:,} entries of a list sent down, one a call", lambda: [transport.send(m) for m in one])
+    pieces = [many[i : i + transport.terms.max_batch] for i in range(0, n, transport.terms.max_batch)]
+    answers += measured(f"{n:,} more, {transport.terms.max_batch} a call",
+                        lambda: [a for piece in pieces for a in transport.send_batch(piece)])  # fmt: skip
+    assert all(isinstance(a, Accepted) for a in answers)
+
+
 def shown(what: str, seconds: list[float]) -> str:
     """Return a row of the table, in milliseconds."""
     ordered = sorted(1000 * s for s in seconds)
@@ -352,7 +380,7 @@ def main() -> None:
     from kequn.ops.orgs.actor import system_actor
     from kequn.ops.orgs.models import User
     from kequn.ops.runtime import runtime
-    from kequn.ops.workbench.models import Credit, DayPlan, Settlement, StaffDay, Task, TaskChange
+    from kequn.ops.workbench.models import Credit, DayPlan, Settlement, StaffDay, Task, TaskChange, TaskMove
     from kequn.ops.workbench.services import plan_day
 
     call_command("migrate", verbosity=0)
@@ -361,7 +389,7 @@ def main() -> None:
         store(runtime().store.root, chosen.customers, chosen.tasks)
     if not User.objects.exists():
         rows(chosen.customers, chosen.staff, chosen.users)
-    for model in (Credit, Settlement, TaskChange, Task, DayPlan, StaffDay):
+    for model in (Credit, Settlement, TaskChange, TaskMove, Task, DayPlan, StaffDay):
         model.objects.all().delete()
     print(f"{chosen.customers:,} customers, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
     print("| distribution | seconds | CPU seconds |\n|---|---|---|", flush=True)
@@ -374,6 +402,7 @@ def main() -> None:
     runtime().clock = lambda: NOW + timedelta(days=1)
     print("\n| distribution | seconds | CPU seconds |\n|---|---|---|", flush=True)
     measured("the next day", lambda: plan_day(system_actor()))
+    sent_down(min(2_000, chosen.customers // 2))
     settling(runtime().store.root, chosen.settled)
 
 
