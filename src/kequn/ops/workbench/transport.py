@@ -12,13 +12,13 @@ from django.db.models import Count
 from kequn.channels.base import Accepted, Answer, Message, Refused, Terms, Unclear
 from kequn.ops.audiences.queries import bank_today
 from kequn.ops.catalog import queries as catalog
-from kequn.ops.customers.queries import people_by_id
 from kequn.ops.orgs.actor import system_actor
 from kequn.ops.ownership.queries import agent_of, capacity_until, worker_of
 from kequn.ops.ownership.services import open_for_work
 from kequn.ops.runtime import engine, now
 from kequn.ops.workbench import states
 from kequn.ops.workbench.briefing import briefs_of
+from kequn.ops.workbench.candidates import owners_with_branches
 from kequn.ops.workbench.creating import create_task
 from kequn.ops.workbench.models import Task
 
@@ -60,7 +60,7 @@ class _Desk:
     def __init__(self, messages: Sequence[Message]) -> None:
         ids = list(dict.fromkeys(m.customer_ref for m in messages))
         self.moment, self.day, self.zone = now(), bank_today(), ZoneInfo(engine().manifest.zone)
-        self.people = people_by_id(system_actor(), ids)
+        self.owners = owners_with_branches(set(ids))
         self.workers = worker_of(ids, self.day)
         self.briefs = briefs_of({m.campaign for m in messages})
         self.offers = {name: catalog.newest("offer", name) for name in {m.offer for m in messages} if name}
@@ -70,22 +70,23 @@ class _Desk:
 
     def put(self, message: Message) -> Answer:
         """Create the task of one message, or find the one that it became before."""
-        person = self.people.get(message.customer_ref)
-        if person is None:
+        there = self.owners.get(message.customer_ref)
+        if there is None:
             return Refused("no_rm", "The customer is not known.")
+        owner, branch = there
         why_zh, _, why_en = message.body.partition(BETWEEN)
         brief, offer = self.briefs.get(message.campaign), self.offers.get(message.offer)
         due = self.moment + DUE_IN
         due = min(due, message.expires_at) if message.expires_at else due
         worker = self.workers.get(message.customer_ref, "")
-        reason = self._why_remote(worker, person.rm_no, due)
-        if reason and not open_for_work(message.customer_ref, person.branch_code, reason, system_actor()):
+        reason = self._why_remote(worker, owner, due)
+        if reason and not open_for_work(message.customer_ref, branch, reason, system_actor()):
             if not worker:
                 return Refused("no_rm", "The customer has no relationship manager, and the bank has no remote centre.")
             reason = ""  # nobody else could do it: it waits for its turn with her
         staff_no = agent_of(message.customer_ref) if reason else worker
         fields = {
-            "customer_id": message.customer_ref, "staff_no": staff_no, "branch_code": person.branch_code,
+            "customer_id": message.customer_ref, "staff_no": staff_no, "branch_code": branch,
             "kind": "campaign", "campaign": message.campaign, "channel": "call",
             "title_zh": brief.title_zh if brief else message.campaign, "title_en": brief.title_en if brief else "",
             "why_zh": why_zh, "why_en": why_en, "offer": message.offer, "talk_track": message.template,
