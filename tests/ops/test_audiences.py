@@ -18,6 +18,7 @@ from kequn.ops import runtime
 from kequn.ops.audiences import exports, queries, services
 from kequn.ops.audiences.contracts import Sheet
 from kequn.ops.audiences.models import Export, SegmentProfile, SegmentVersion, UploadedList
+from kequn.ops.board.exporting import desk_sheets
 from kequn.ops.board.models import DeskExport
 from kequn.ops.board.services import request_desk_export
 from kequn.ops.governance.models import Approval, AuditEntry
@@ -252,12 +253,23 @@ def test_more_than_a_few_members_leave_only_by_a_second_persons_word(bank: runti
     assert not Export.objects.exists()
 
 
+def test_a_rule_that_changed_while_its_list_waited_is_not_what_was_allowed(bank: runtime.Runtime, cast: Cast) -> None:
+    saved(cast)
+    row = taken_out(cast, "zhaomin", "members", segment="rich")
+    other = RICH.model_copy(update={"where": WOMEN.where})
+    services.submit_segment(cast["zhaomin"], services.save_segment(cast["zhaomin"], other).pk)
+    approve(cast, "rich")
+    with pytest.raises(Conflict, match="changed"):
+        desk_sheets(cast["zhaomin"], {"request": DeskExport.objects.get(export_id=row.pk).pk})
+
+
 @pytest.mark.parametrize(
     ("asked", "error"),
     [
         ({"segment": "nobody"}, KequnError), ({}, InvalidSpec), ({"segment": "rich", "version": "x"}, InvalidSpec),
         ({"segment": "rich", "on": "yesterday"}, InvalidSpec), ({"segment": "rich", "on": "1999-01-01"}, KequnError),
         ({"segment": "rich", "version": "999999"}, NotAllowed), ({"segment": "rich", "format": "pdf"}, InvalidSpec),
+        ({"segment": "rich", "tags": "no_such_tag"}, InvalidSpec), ({"segment": "rich", "tags": "loan_overdue"}, KequnError),
     ],
 )  # fmt: skip
 def test_members_who_cannot_be_listed_are_told_so(

@@ -257,6 +257,30 @@ def test_a_customer_has_one_main_task_and_the_rest_is_folded_under_it(bank: Smal
     }  # fmt: skip
 
 
+def test_what_the_branch_moves_while_the_morning_is_drawn_stays_where_it_was_moved(
+    bank: SmallBank, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan_day(system_actor())
+    task = mains()[0]
+    User.objects.create(
+        username="zhoumin", display_name="周敏", role="rm", branch=User.objects.get(staff_no="R001").branch, staff_no="R003",
+        password="!", capacity=20,
+    )  # fmt: skip
+    draw = planning._distribute
+
+    def drawn(*given: Any) -> None:
+        draw(*given)
+        if not task.moves.exists():
+            reassign_tasks(cast["liqiang"], task_ids=[task.pk], to_staff="R003", reason="病假")
+
+    monkeypatch.setattr(planning, "_distribute", drawn)
+    monkeypatch.setattr(runtime.runtime(), "clock", lambda: datetime(2026, 7, 2, 2, tzinfo=UTC))
+    plan_day(system_actor())
+    task.refresh_from_db()
+    assert task.staff_no == "R003"
+    assert list(task.moves.values_list("from_staff", "to_staff")) == [("R001", "R003")]
+
+
 def test_a_broken_write_leaves_the_day_as_it_was(bank: SmallBank, monkeypatch: pytest.MonkeyPatch) -> None:
     def dies(*_: object, **__: object) -> None:
         raise RuntimeError("killed")

@@ -159,6 +159,8 @@ def test_who_was_chosen_by_sensitive_information_earlier_does_not_leave_in_a_fil
 ) -> None:
     """As an uploaded list they could be chosen again, although they may have withdrawn their consent since."""
     actor, days = cast["zhaomin"], {"tag": {"demo_child_stage": "f"}}
+    with pytest.raises(TagNotSelectable, match="class S"):  # nor does what they were, beside whoever they are
+        taken_out(cast, "zhaomin", "members", segment="rich", on=EARLY.isoformat(), tags="demo_child_stage")
     kept.take(past.store, "rich", EARLY, np.arange(3, dtype=np.uint32), definition=days, data="d", now=runtime.now())
     with pytest.raises(TagNotSelectable, match="class S"):
         history.members_to_take(actor, "rich", EARLY)

@@ -112,6 +112,23 @@ def test_what_a_round_said_of_a_number_is_taken_back_with_it_and_what_a_call_fou
     take_back_line(rm, line.pk)
     assert WHO not in reachable("call")
     assert [c.state for c in Correction.objects.order_by("pk")] == ["dismissed", "proposed"]
+    Correction.objects.filter(state="proposed").update(state="sent")  # the bank was told, and a round says it once more
+    decide_line(rm, line.pk, key="3", result="corrected", corrections=[Proposal("phone_invalid")])
+    take_back_line(rm, line.pk)
+    assert WHO not in reachable("call")
+
+
+def test_of_two_rounds_the_later_one_is_taken_back_with_what_it_said(task: Task, cast: Cast) -> None:
+    rm = cast["wangfang"]
+    lines = []
+    for n in "ab":
+        row = open_stock_take(rm, key=n, title="盘点", deadline=bank_today() + timedelta(days=9))
+        lines.append(row.lines.get(customer_id=WHO))
+        decide_line(rm, lines[-1].pk, key=f"d{n}", result="corrected", corrections=[Proposal("phone_invalid")])
+    take_back_line(rm, lines[0].pk)
+    assert WHO not in reachable("call"), "the later round still says so"
+    take_back_line(rm, lines[1].pk)
+    assert WHO in reachable("call")
 
 
 def test_taken_back_it_is_as_it_was(task: Task, cast: Cast) -> None:

@@ -62,18 +62,6 @@ class MembersOut(Schema):
     members: list[dict[str, Any]]
 
 
-class ExportOut(Schema):
-    """An export; its file can be taken for 24 hours, by the one who asked."""
-
-    id: int
-    kind: str
-    subject: str
-    format: str
-    rows: int | None
-    job_id: int | None
-    expires_at: datetime
-
-
 def _out(version: Any) -> dict[str, Any]:
     return {
         "id": version.pk, "name": version.name, "title": str(version.spec.title), "fingerprint": version.fingerprint,

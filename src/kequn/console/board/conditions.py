@@ -37,7 +37,7 @@ def _said(name: str, value: str) -> list[str]:
         case "reason":
             return [_("原因：%s") % REASONS.get(value, value)]
         case "state":
-            words = (word_for(kind, value) for kind in ("state", "notice_state", "wecom_state", "correction"))
+            words = (word_for(kind, value) for kind in ("notice_state", "wecom_state", "state", "correction"))
             return [_("状态：%s") % next((w for w in words if w != value), value)]
         case "segment":
             return [_("客群 %s") % value]
@@ -53,7 +53,7 @@ def _said(name: str, value: str) -> list[str]:
                 if names
                 else []
             )
-        case "format":
+        case "format" | "pin":
             return []
         case "channel":
             return [_("渠道：%s") % word_for("channel", value)]

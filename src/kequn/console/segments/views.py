@@ -39,6 +39,7 @@ from kequn.ops.audiences.queries import (
 )
 from kequn.ops.audiences.services import (
     archive_segment,
+    listable_tags,
     profile_segment,
     save_segment,
     submit_segment,
@@ -123,7 +124,7 @@ def segment(request: Request, name: str) -> HttpResponse:
     version = _version(request, name)
     context: dict[str, Any] = {
         "version": version, "tab": "profile", "versions": versions_of(request.actor, name),
-        "notes": notes(request.actor, "segment", name), "export_tags": shown.usual_tags(version.spec),
+        "notes": notes(request.actor, "segment", name), "export_tags": listable_tags(shown.usual_tags(version.spec)),
     }  # fmt: skip
     try:
         context["preview"] = preview = preview_segment(request.actor, version.pk)

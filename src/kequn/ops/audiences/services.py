@@ -21,7 +21,14 @@ from kequn.core.segments.behaving import build_postings
 from kequn.core.spec.segment import SegmentSpec
 from kequn.ops.audiences import exports, states
 from kequn.ops.audiences.contactability import tell_follow_ups, tell_touches
-from kequn.ops.audiences.listing import MEMBER_COLUMNS, member_rows, members_to_list, tag_columns
+from kequn.ops.audiences.listing import (
+    MEMBER_COLUMNS,
+    listable_tags,
+    member_rows,
+    members_to_list,
+    pins_of_members,
+    tag_columns,
+)
 from kequn.ops.audiences.models import Export, SegmentProfile, SegmentVersion
 from kequn.ops.audiences.queries import (
     bank_for,
@@ -51,8 +58,10 @@ __all__ = [
     "data_of",
     "decide_segment",
     "keep_list",
+    "listable_tags",
     "member_rows",
     "members_to_list",
+    "pins_of_members",
     "prepare_behaviours",
     "profile_segment",
     "queue_snapshots",
@@ -326,7 +335,7 @@ def export_job(running: Running) -> dict[str, Any]:
     row = Export.objects.get(pk=running.params["export"])
     actor.must(exports.rights[row.kind])
     sheets = exports.builders[row.kind](actor, row.params)
-    if sum(len(s.rows) for s in sheets) > exports.MOST_ROWS:
+    if sum(len(s.rows) for s in sheets if any(s.header)) > exports.MOST_ROWS:
         raise Conflict(f"More than {exports.MOST_ROWS:,} rows.", hint="Narrow the segment.")
     relative = f"exports/{row.pk}-{running.token[:12]}.{row.format}"
     path = engine().store.path(relative)

@@ -22,7 +22,7 @@ from kequn.ops.workbench.queries import follow_ups_for, tasks_for
 
 AT_ONCE = 1_000
 OF_TASKS = ("assigned", *AGES, "overdue")
-"""Figures told by who has a task now: once kept they stand, for a task that was handed over since names its new holder only."""
+"""Figures of open tasks: once kept they stand, for a task's due time may have been moved since."""
 CORRECTED = ("done", "sales", "sales_fen")
 """Figures that corrected data change."""
 

@@ -16,7 +16,14 @@ from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
 from kequn.core.spec.base import Text
 from kequn.ops.audiences.contracts import Sheet
 from kequn.ops.audiences.queries import Ordinals, latest_date
-from kequn.ops.audiences.services import MEMBER_COLUMNS, member_rows, members_to_list, request_export, tag_columns
+from kequn.ops.audiences.services import (
+    MEMBER_COLUMNS,
+    member_rows,
+    members_to_list,
+    pins_of_members,
+    request_export,
+    tag_columns,
+)
 from kequn.ops.board import states
 from kequn.ops.board.models import DeskExport
 from kequn.ops.books.queries import FIELDS, PROPOSED, chosen, corrections_for, rows_about
@@ -36,6 +43,8 @@ AT_ONCE = 50
 MOST = 20_000
 MOST_MEMBERS = 200_000
 FORMATS = ("xlsx", "csv")
+UNSAID = frozenset({"format", "pin"})
+"""Of what is kept with a request, what is no condition."""
 KIND = "desk_export"
 STATES = ("open", "done", "expired")
 LONGEST = 1_000
@@ -57,6 +66,8 @@ class DeskList:
     header: tuple[Text, ...]
     cells: Callable[[Actor, Sequence[Any], Params], list[tuple[Any, ...]]]
     most: int = MOST
+    pins: Callable[[Actor, Params], str] = lambda _actor, _params: ""
+    """What tells the list's rule from another, where it has one that can change while it waits."""
     needs: tuple[str, ...] = ()
     """Conditions without which there is no such list."""
     more: Callable[[Params], tuple[Text, ...]] = lambda _params: ()
@@ -169,15 +180,22 @@ def _touches(actor: Actor, params: Params) -> Rows:
     return rows.filter(**asked)
 
 
-def _members(actor: Actor, params: Params) -> Rows:
+def _whose(params: Params) -> dict[str, Any]:
     version, on = params.get("version", ""), params.get("on", "")
     try:
-        wanted = {"version": int(version) if version else None, "on": date.fromisoformat(on) if on else None}
+        return {"version": int(version) if version else None, "on": date.fromisoformat(on) if on else None}
     except ValueError:
         raise InvalidSpec(
             "A version is a number, a date is written 2026-06-30.", where=Where(field="on" if on else "version")
         ) from None
-    return members_to_list(actor, params.get("segment", ""), **wanted)
+
+
+def _members(actor: Actor, params: Params) -> Rows:
+    return members_to_list(actor, params.get("segment", ""), **_whose(params), tags=_tags(params))
+
+
+def _pins(actor: Actor, params: Params) -> str:
+    return pins_of_members(actor, params.get("segment", ""), **_whose(params))
 
 
 def _member_cells(actor: Actor, members: Sequence[Any], params: Params) -> list[tuple[Any, ...]]:
@@ -191,6 +209,15 @@ def _tags(params: Params) -> list[str]:
 
 def _corrections(actor: Actor, params: Params) -> Rows:
     return corrections_for(actor, state=params.get("state") or PROPOSED)
+
+
+def _correction_cells(actor: Actor, rows: Sequence[Any], _params: Params) -> list[tuple[Any, ...]]:
+    people = people_by_id(actor, [r.customer_id for r in rows])
+    return [
+        (p.customer_no, p.name, str(FIELDS[r.field]), r.value, r.note, r.staff_no, r.branch_code, bank_day(r.at))
+        for r in rows
+        if (p := people.get(r.customer_id)) is not None
+    ]
 
 
 _WHO = (_t("客户号", "Customer"), _t("姓名", "Name"))
@@ -250,12 +277,12 @@ LISTS: dict[str, DeskList] = {
     ),
     "members": DeskList(
         _t("客群成员", "Members of a segment"), ("segment.view",), ("segment", "version", "on", "tags"), _members, MEMBER_COLUMNS,
-        _member_cells, most=MOST_MEMBERS, needs=("segment",), more=lambda params: tag_columns(_tags(params)),
+        _member_cells, most=MOST_MEMBERS, needs=("segment",), pins=_pins, more=lambda params: tag_columns(_tags(params)),
     ),
     "corrections": DeskList(
         _t("更正建议", "Corrections"), ("stocktake.run",), ("state",), _corrections,
         (*_WHO, _t("项目", "Field"), _t("应为", "Should be"), _t("说明", "Note"), _RM, _BRANCH, _t("提出日", "Proposed on")),
-        _of_customers(lambda r: (str(FIELDS[r.field]), r.value, r.note, r.staff_no, r.branch_code, bank_day(r.at))),
+        _correction_cells,
     ),
 }  # fmt: skip
 """Lists of customers leave in this way alone. Names are masked, as on the pages."""
@@ -314,6 +341,8 @@ def request_desk_export(
         raise Conflict("There is nothing on this list.", hint="Change what is filtered by.")
     if rows > about.most:
         raise Conflict(f"{rows:,} rows are too many for one file.", hint=f"Filter to at most {about.most:,}.")
+    if pin := about.pins(actor, asked):
+        asked["pin"] = pin
     own = f"{actor.username}:{key}"[:64]
     fields = {
         "what": what, "params": asked, "purpose": purpose.strip()[:200], "rows": rows, "owner_id": actor.user_id or 0,
@@ -357,6 +386,8 @@ def desk_sheets(actor: Actor, params: dict[str, Any]) -> Sequence[Sheet]:
     if row is None:
         raise NotAllowed("There is no such allowed export of yours.", right="export.approve")
     about = LISTS[row.what]
+    if about.pins(actor, row.params) != row.params.get("pin", ""):
+        raise Conflict("What the list means has changed since it was asked for.", hint="Ask again.")
     found = list(about.rows(actor, row.params)[: about.most + 1])
     if len(found) > max(row.rows, AT_ONCE):
         raise Conflict(
@@ -373,7 +404,7 @@ def desk_sheets(actor: Actor, params: dict[str, Any]) -> Sequence[Sheet]:
 
 
 def _scope(actor: Actor, row: DeskExport) -> str:
-    names = " · ".join(f"{k}={v}" for k, v in sorted(row.params.items()) if k != "format")
+    names = " · ".join(f"{k}={v}" for k, v in sorted(row.params.items()) if k not in UNSAID)
     return f"{actor.branch_code} {names}".strip() if actor.role != "rm" else f"{actor.staff_no} {names}".strip()
 
 
@@ -386,7 +417,8 @@ def _submit(actor: Actor, row: DeskExport) -> None:
         summary={
             "what": f"{about.title.zh} / {about.title.en}", "rows": row.rows, "purpose": row.purpose,
             "scope": f"{actor.display_name} {actor.staff_no if actor.role == 'rm' else actor.branch_code}",
-            "conditions": row.params, "columns": [h.zh for h in (*about.header, *about.more(row.params))],
+            "conditions": {k: v for k, v in row.params.items() if k not in UNSAID},
+            "columns": [h.zh for h in (*about.header, *about.more(row.params))],
         },
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.orgs.queries import branch_codes_for
 from kequn.ops.runtime import now
-from kequn.ops.workbench.queries import contact_title
+from kequn.ops.workbench.queries import contact_title, found_wrong
 from kequn.ops.workbench.services import stop_calls
 
 NUMBER = "phone_invalid"
@@ -85,14 +85,11 @@ def _proposed(
 ) -> Correction:
     fields = {
         "staff_no": actor.staff_no, "branch_code": branch_code, "value": clean(wanted.value, longest=120).text,
-        "note": clean(wanted.note, longest=500).text, "at": now(),
+        "note": clean(wanted.note, longest=500).text, "line": line, "at": now(),
     }  # fmt: skip
-    where = {"customer_id": customer_id, "field": wanted.field, "state": states.PROPOSED}
-    of_line = fields | {"line": line}
     with transaction.atomic():
-        # a number that a call found dead stays so when the round that says it too is taken back
         row, _ = Correction.objects.update_or_create(
-            **where, defaults=fields if wanted.field == NUMBER else of_line, create_defaults=of_line
+            customer_id=customer_id, field=wanted.field, state=states.PROPOSED, defaults=fields
         )
         record(actor, "correction.proposed", row, customer=customer_id, field=wanted.field)
     return row
@@ -129,9 +126,15 @@ def dismiss_correction(actor: Actor, correction_id: int) -> Correction:
 
 
 def dismiss_of_line(actor: Actor, line: StockTakeLine) -> None:
-    """Put aside what a line of a round proposed, when the line is taken back; the caller holds the transaction."""
+    """Put aside what a line of a round proposed, when the line is taken back; the caller holds the transaction.
+
+    A number that a call found wrong stays so, and the bank is still told.
+    """
     for row in Correction.objects.filter(line=line, state=states.PROPOSED):
-        _put_aside(actor, row)
+        if row.field == NUMBER and found_wrong(row.customer_id):
+            Correction.objects.filter(pk=row.pk).update(line=None)
+        else:
+            _put_aside(actor, row)
 
 
 def _put_aside(actor: Actor, row: Correction) -> bool:

@@ -33,7 +33,7 @@ def assign_task(actor: Actor, task_id: int, staff_no: str) -> Task:
     task = task_for(actor, task_id)
     if task.state != states.OPEN:
         raise Conflict(f"The task is {task.state}.", hint="Reload.", task=task_id)
-    reassign_tasks(actor, task_ids=[task_id], to_staff=staff_no, reason="assigned")
+    reassign_tasks(actor, task_ids=[task_id], to_staff=staff_no, reason="given")
     task.refresh_from_db()
     return task
 
@@ -92,11 +92,15 @@ def lent_to(actor: Actor) -> QuerySet[Task, tuple[str, str]] | None:
     return rows.values_list(Value(CUSTOMER), "customer_id")
 
 
-def keep_moves(actor: Actor, rows: QuerySet[Task], from_staff: str, to_staff: str, reason: str) -> None:
-    """Write into the history of open tasks that they go to other hands now; the caller moves them in the same transaction."""
-    ids = rows.select_for_update().order_by("pk").values_list("pk", flat=True)
+def keep_moves(actor: Actor, rows: QuerySet[Task], from_staff: str, to_staff: str, reason: str) -> QuerySet[Task]:
+    """Write into the history of open tasks that they go to other hands now; return these, for the caller to move them.
+
+    The caller holds the transaction.
+    """
+    ids = list(rows.select_for_update().order_by("pk").values_list("pk", flat=True))
     more = {"reason": reason[:200], "by": actor.display_name[:40] if actor.user_id else "", "at": now()}
     TaskMove.objects.bulk_create([TaskMove(task_id=pk, from_staff=from_staff, to_staff=to_staff, **more) for pk in ids])
+    return Task.objects.filter(pk__in=ids)
 
 
 def _close_lost(actor: Actor, customer_ids: Sequence[str], from_staff: str) -> None:
@@ -114,13 +118,13 @@ def _follow(
     moved = 0
     for some in chunks(customer_ids):
         rows = Task.objects.filter(customer_id__in=some, staff_no=from_staff, state=states.OPEN)
-        keep_moves(actor, rows, from_staff, to_staff, reason)
+        rows = keep_moves(actor, rows, from_staff, to_staff, reason)
         if is_owner or reason == "back":
             moved += rows.update(staff_no=to_staff, moved_from="")
         else:
             # whoever had it first stays named, however many hands it goes through
             moved += rows.filter(moved_from="").update(staff_no=to_staff, moved_from=from_staff)
-            moved += rows.update(staff_no=to_staff)
+            moved += rows.exclude(staff_no=to_staff).update(staff_no=to_staff)
     if moved:
         record(actor, "tasks.followed", ("staff", from_staff or "–"), to=to_staff, n=moved, reason=reason)
 

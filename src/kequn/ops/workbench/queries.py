@@ -68,6 +68,13 @@ def held_at(tasks: QuerySet[Task], moment: datetime) -> QuerySet[Task]:
     return tasks.annotate(holder=Coalesce(Subquery(later), F("staff_no")) if moved else F("staff_no"))
 
 
+def found_wrong(customer_id: str) -> bool:
+    """Whether the last call that says something of a customer's number found it dead or somebody else's."""
+    calls = FollowUp.objects.filter(customer_id=customer_id, task__channel="call", undone_at__isnull=True)
+    last = calls.filter(contact__in=(*states.WRONG_NUMBER, "connected")).order_by("-at", "-pk").first()
+    return last is not None and last.contact in states.WRONG_NUMBER
+
+
 def end_of_day() -> datetime:
     """Return the instant at which the bank's day is over."""
     return datetime.combine(bank_today() + timedelta(days=1), time(0), ZoneInfo(engine().manifest.zone))

@@ -90,7 +90,7 @@ CHANGES: dict[str, Text] = {
 """What the data did to a task, in words (任务变更)."""
 
 MOVES: dict[str, Text] = {
-    "assigned": Text(zh="网点转交", en="Given by the branch"),
+    "given": Text(zh="网点转交", en="Given by the branch"),
     "stand_in": Text(zh="代管", en="Stand-in"),
     "back": Text(zh="归还", en="Given back"),
     "remote": Text(zh="转远程坐席", en="To the remote centre"),

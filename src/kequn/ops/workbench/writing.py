@@ -36,8 +36,12 @@ def insert_tasks(rows: Sequence[Candidate], *, at: datetime) -> None:
 
 
 def update_tasks(rows: Iterable[Candidate], *, at: datetime) -> int:
-    """Change the open tasks whose plan is not what it was; return how many. The caller holds the transaction."""
+    """Change the open tasks whose plan is not what it was; return how many. The caller holds the transaction.
+
+    A task that somebody gave to other hands while the plan was drawn is left to them.
+    """
     changed = [r for r in rows if r.state() != r.before]
+    _keep_moves([r for r in changed if r.worker != r.staff_no], at)
     by_name = {f.name: f for f in Task._meta.concrete_fields}
     fields = [by_name[name] for name in CHANGED]
     adapters = [_adapter(f) for f in fields]
@@ -47,27 +51,29 @@ def update_tasks(rows: Iterable[Candidate], *, at: datetime) -> int:
         part = [r for r in changed if r.is_main is first]
         _many(
             f"UPDATE {table} SET {', '.join(f'{_quoted(f.column)} = %s' for f in fields)}"
-            f" WHERE {_quoted('id')} = %s AND {_quoted('state')} = %s",
+            f" WHERE {_quoted('id')} = %s AND {_quoted('state')} = %s AND {_quoted('staff_no')} = %s",
             (
-                [*(adapt(v) for adapt, v in zip(adapters, row.state(), strict=True)), row.pk, states.OPEN]
-                for row in part
+                [*(adapt(v) for adapt, v in zip(adapters, r.state(), strict=True)), r.pk, states.OPEN, r.staff_no]
+                for r in part
             ),
         )
-    _keep_moves([r for r in changed if r.worker != r.staff_no], at)
     return len(changed)
 
 
 def _keep_moves(rows: Sequence[Candidate], at: datetime) -> None:
-    """Write into the histories of those that went to other hands; what was closed meanwhile stayed where it was."""
+    """Write into the histories of those that go to other hands; what was closed or moved meanwhile stays where it is."""
     for some in chunks(rows):
-        holder = dict(Task.objects.filter(pk__in=[r.pk for r in some]).values_list("pk", "staff_no"))
+        there = Task.objects.select_for_update().filter(pk__in=[r.pk for r in some], state=states.OPEN).order_by("pk")
+        holder = dict(there.values_list("pk", "staff_no"))
         TaskMove.objects.bulk_create(
             [
-                TaskMove(task_id=r.pk, from_staff=r.staff_no, to_staff=r.worker, reason="planned", at=at)
+                TaskMove(
+                    task_id=r.pk, from_staff=r.staff_no, to_staff=r.worker, reason="remote" if r.is_remote else "planned", at=at
+                )
                 for r in some
-                if r.pk is not None and holder.get(r.pk) == r.worker
+                if r.pk is not None and holder.get(r.pk) == r.staff_no
             ]
-        )
+        )  # fmt: skip
 
 
 def _columns(row: Candidate, at: datetime) -> dict[str, Any]:
