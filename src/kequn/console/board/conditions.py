@@ -46,13 +46,8 @@ def _said(name: str, value: str) -> list[str]:
         case "on":
             return [_("日期 %s") % value]
         case "tags":
-            specs, english = catalogue(), (get_language() or "zh").startswith("en")
-            names = [t for t in value.split(",") if t in specs]
-            return (
-                [_("标签：%s") % "、".join(specs[t].title.to("en" if english else "zh") for t in names)]
-                if names
-                else []
-            )
+            specs, language = catalogue(), get_language() or "zh"
+            return [_("标签：%s") % specs[t].title.to(language) for t in value.split(",") if t in specs]
         case "format" | "pin":
             return []
         case "channel":
