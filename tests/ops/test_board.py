@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -119,35 +120,41 @@ def test_computing_a_day_again_changes_nothing(worked: Cast) -> None:
     assert BoardDay.objects.count() == 1
 
 
-def test_a_day_computed_again_stays_with_who_had_the_customers_and_the_tasks_that_evening(worked: Cast) -> None:
+def a_colleague() -> None:
+    """R003 comes to the branch of 王芳."""
     branch = Branch.objects.get(code="0001")
     User.objects.create(
         username="zhoumin", display_name="周敏", role="rm", branch=branch, staff_no="R003", password="!"
     )
+
+
+def kept_figures() -> list[dict[str, Any]]:
+    """All that is kept of yesterday, by member of staff and branch."""
     figures = DayFigure.objects.filter(day=YESTERDAY).order_by("staff_no")
-    before = list(figures.values(*FIGURES, "staff_no", "branch_code"))
+    return list(figures.values(*FIGURES, "staff_no", "branch_code"))
+
+
+def test_a_day_computed_again_stays_with_who_had_the_customers_and_the_tasks_that_evening(worked: Cast) -> None:
+    a_colleague()
+    before = kept_figures()
     open_, done = customer_id(2), customer_id(0)
     reassign_customers(worked["liqiang"], [open_, done, customer_id(300)], "R003", reason="分户")
     assert Task.objects.get(customer_id=open_).staff_no == "R003"
     assert Task.objects.get(customer_id=done).staff_no == "R001", "a task that was done stays hers"
     services.compute_day(system_actor(), YESTERDAY)
-    assert list(figures.values(*FIGURES, "staff_no", "branch_code")) == before
+    assert kept_figures() == before
 
 
 def test_a_day_that_is_counted_late_gives_open_tasks_to_who_had_them_that_evening(worked: Cast) -> None:
-    branch = Branch.objects.get(code="0001")
-    User.objects.create(
-        username="zhoumin", display_name="周敏", role="rm", branch=branch, staff_no="R003", password="!"
-    )
-    figures = DayFigure.objects.filter(day=YESTERDAY).order_by("staff_no")
-    before = list(figures.values(*FIGURES, "staff_no", "branch_code"))
+    a_colleague()
+    before = kept_figures()
     services.reassign_work(worked["liqiang"], "R001", key="k", reason="病假", to_staff="R003")
     some = Task.objects.filter(staff_no="R003").earliest("pk")
     assign_task(worked["liqiang"], some.pk, "R001")
     assign_task(worked["liqiang"], some.pk, "R003")
     BoardDay.objects.all().delete()
     services.compute_day(system_actor(), YESTERDAY)
-    assert list(figures.values(*FIGURES, "staff_no", "branch_code")) == before
+    assert kept_figures() == before
 
 
 def test_a_correction_changes_what_was_sold_and_nothing_else(worked: Cast, bank: runtime.Runtime) -> None:

@@ -88,7 +88,7 @@ def today(request: Request, kind: str = "") -> Any:
     found = today_for(request.actor, kind=kind)
     tasks = [
         {name: getattr(r.task, name) for name in DayTask.model_fields if name not in ("kind", "is_overdue", "also")}
-        | {"kind": r.kind, "is_overdue": r.is_overdue, "also": [a.kind for a in r.also]}
+        | {"kind": r.kind, "is_overdue": r.task.is_overdue, "also": [a.kind for a in r.also]}
         | {
             "why_zh": r.why.zh,
             "why_en": r.why.en,

@@ -44,7 +44,7 @@ def _shown(row: Row) -> dict[str, Any]:
     task, blocked = row.task, row.task.blocked
     return {
         "task": task, "person": row.person, "kind": KINDS[row.kind].to(language), "why": row.why, "offer": row.offer,
-        "is_overdue": row.is_overdue, "is_promise": row.kind in PROMISES,
+        "is_overdue": row.task.is_overdue, "is_promise": row.kind in PROMISES,
         "also": [(t, KINDS[t.kind].to(language)) for t in row.also], "test": row.test,
         "until": task.due_at if row.kind in PROMISES else task.expires_at or task.due_at,
         "no_offer": blocked.get("offer", ()), "no_call": blocked.get("call", ()),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -116,17 +116,27 @@ def members_to_take(actor: Actor, name: str, as_of: date) -> Ordinals:
         TagNotSelectable: by what is of class S, as it was or as it is: as a list, these customers could be chosen again
             although they have withdrawn their consent since.
     """
-    found, store, specs = members_on(actor, name, as_of), runtime().store, catalogue()
+    found, store = members_on(actor, name, as_of), runtime().store
     spec = segment_named(actor, name).spec
     then = next(s.definition for s in history.snapshots(store, name) if s.as_of == as_of)
     read = {*history.definitions(store, name)[then].get("tag", {}), *tags_within(spec, segment_specs() | {name: spec})}
-    sensitive = sorted(tag for tag in read if tag in specs and specs[tag].consent is not None)
+    keep_sensitive_in(read, as_of)
+    return found
+
+
+def keep_sensitive_in(tags: Collection[str], as_of: date) -> None:
+    """Refuse to let what tags of class S said of customers on an earlier day leave kequn.
+
+    Raises:
+        TagNotSelectable: one of the tags is, and the day is not the latest.
+    """
+    specs = catalogue()
+    sensitive = sorted(tag for tag in tags if tag in specs and specs[tag].consent is not None)
     if sensitive and as_of != latest_date():
         raise TagNotSelectable(
             f"Tag {sensitive[0]!r} ({specs[sensitive[0]].title}) is class S: who had it on an earlier day does not leave kequn.",
             hint="Export today's members: they are those whose consent stands.", tag=sensitive[0],
         )  # fmt: skip
-    return found
 
 
 def members_on_page(

@@ -13,7 +13,7 @@ import numpy as np
 
 from kequn.core.errors import InvalidSpec, KequnError, NoData, NotAllowed, TagNotSelectable, UnknownTag, Where
 from kequn.core.spec.base import Text
-from kequn.ops.audiences.history import members_to_take
+from kequn.ops.audiences.history import keep_sensitive_in, members_to_take
 from kequn.ops.audiences.models import SegmentVersion
 from kequn.ops.audiences.queries import (
     Ordinals,
@@ -87,11 +87,7 @@ def _check_tags(names: Collection[str], day: date) -> None:
             raise UnknownTag(f"There is no tag {name!r}.", where=Where(field="tags"))
         if spec.sensitivity == "X":
             raise TagNotSelectable(f"Tag {name!r} does not leave kequn.", where=Where(field="tags"), tag=name)
-        if spec.consent is not None and day != latest_date():
-            raise TagNotSelectable(
-                f"Tag {name!r} ({spec.title}) is class S: who had it on an earlier day does not leave kequn.",
-                hint="Export today's members: they are those whose consent stands.", tag=name,
-            )  # fmt: skip
+        keep_sensitive_in([name], day)
         if state is None or name not in state.tags:
             raise NoData(f"Tag {name!r} has no values on {day}.", hint="Leave it out.", tag=name)
 

@@ -424,9 +424,7 @@ def _submit(actor: Actor, row: DeskExport) -> None:
 
 
 def _release(owner: Actor, row: DeskExport) -> None:
-    params = {
-        "subject": " · ".join([LISTS[row.what].title.zh, *filter(None, [row.params.get("segment")])]),
-        "request": row.pk,
-    }
+    about = (LISTS[row.what].title.zh, row.params.get("segment"))
+    params = {"subject": " · ".join(filter(None, about)), "request": row.pk}
     made = request_export(owner, "desk", params, purpose=row.purpose, format=row.params.get("format", "xlsx"))
     DeskExport.objects.filter(pk=row.pk).update(export_id=made.pk)

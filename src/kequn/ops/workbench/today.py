@@ -44,7 +44,6 @@ class Row:
     """What may be said to the customer, as far as there are words for it."""
     offer: Text | None
     also: tuple[Task, ...]
-    is_overdue: bool
     test: Task | None
     """The task to have the risk test renewed, where the offer waits for it."""
 
@@ -112,7 +111,7 @@ def today_for(actor: Actor, *, kind: str = "") -> Today:
                 task=task, person=people.get(task.customer_id), kind=task.shown,  # type: ignore[attr-defined]
                 why=words[task.pk].why if task.pk in words else _why(task),
                 said=words[task.pk].said if task.pk in words else Text(zh=task.said_zh, en=task.said_en) if task.said_zh else None,
-                offer=_offer(task), also=tuple(folded[task.customer_id]), is_overdue=task.is_overdue,
+                offer=_offer(task), also=tuple(folded[task.customer_id]),
                 test=next((t for t in folded[task.customer_id] if t.kind in states.RISK_TESTS), None),
             )
             for task in shown
