@@ -137,15 +137,21 @@ def test_a_typed_form_outlives_a_lost_line_and_is_recorded_once(desk: Any, serve
     assert first.endswith(page.locator("a[data-row]:has-text('下午三点')").get_attribute("href"))
 
 
-def test_the_choices_made_before_the_page_was_lost_come_back(desk: Any, server: str) -> None:
+@pytest.mark.parametrize("lost", ["after half a minute", "when another app is opened"])
+def test_the_choices_made_before_the_page_was_lost_come_back(lost: str, desk: Any, server: str) -> None:
     page = desk("wangfang", width=390)
     page.clock.install()
     page.goto(f"{server}/feedback/new")
     page.click("label[for=k-question]")
     page.context.set_offline(True)
-    page.clock.fast_forward(31_000)
+    page.locator("#offline").wait_for()  # the page hears of it in its own time
+    if lost == "after half a minute":
+        page.clock.fast_forward(31_000)
+    else:
+        page.evaluate("() => Object.defineProperty(document, 'hidden', { value: true })")
+        page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
     page.context.set_offline(False)
-    page.reload()
+    page.goto(f"{server}/feedback/new")
     page.locator("#restored").wait_for()
     assert page.is_checked("#k-question")
 

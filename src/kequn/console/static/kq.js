@@ -306,6 +306,8 @@ document.addEventListener("submit", (e) => {
   send(e.target, e.submitter);
 });
 window.addEventListener("offline", lineCut);
+/* A phone may drop a page it does not show, without another word. */
+document.addEventListener("visibilitychange", () => { if (waiting && document.hidden) keepDrafts(); });
 window.addEventListener("online", lineBack);
 /* The way back after sending leads to an empty form: the browser would fill it again, under a key of its own. */
 window.addEventListener("pageshow", (e) => {
