@@ -24,6 +24,21 @@ PASSWORD = "kequn-demo-2026"
 SIZES = {1440: 900, 390: 844}
 
 
+def settle(page: Any) -> None:
+    """Wait until no request of htmx is under way.
+
+    The page's own timer is asked: one set now fires after every shorter one that a gesture has set before, so that a
+    request which waits for the end of typing has begun, however busy the machine is.
+    """
+    page.evaluate("() => new Promise((done) => setTimeout(done, 350))")
+    page.wait_for_function("() => !document.querySelector('.htmx-request')")
+
+
+def size(page: Any) -> int:
+    """Return the live count of the builder."""
+    return int(page.locator("#size").inner_text().replace(",", ""))
+
+
 @pytest.fixture(scope="session")
 def base_url() -> str:
     """Nothing: each test names the server. (pytest's live_server plugin defines it in a way that pytest warns of.)"""

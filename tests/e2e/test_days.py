@@ -15,20 +15,9 @@ import pytest
 
 from kequn.channels.loopback import SmsGateway
 from kequn.core.data.starter.files import write_workbook
-from tests.e2e.conftest import PASSWORD, ROOT
+from tests.e2e.conftest import PASSWORD, ROOT, settle, size
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
-
-
-def settle(page: Any) -> None:
-    """Wait until no request of htmx is under way."""
-    page.wait_for_timeout(350)
-    page.wait_for_function("() => !document.querySelector('.htmx-request')")
-
-
-def size(page: Any) -> int:
-    """Return the live count of the builder."""
-    return int(page.locator("#size").inner_text().replace(",", ""))
 
 
 def in_bank(home: Path, code: str) -> str:

@@ -7,18 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.conftest import settle, size
+
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
-
-
-def size(page: Any) -> int:
-    """Return the live count of the builder."""
-    return int(page.locator("#size").inner_text().replace(",", ""))
-
-
-def settle(page: Any) -> None:
-    """Wait until no request of htmx is under way."""
-    page.wait_for_timeout(350)
-    page.wait_for_function("() => !document.querySelector('.htmx-request')")
 
 
 def test_a_segment_is_built_counted_and_saved_without_leaving_the_keyboard(desk: Any, server: str, shot: Any) -> None:
@@ -76,10 +67,10 @@ def test_composing_pinyin_asks_nothing(desk: Any, server: str) -> None:
     keyboard = page.context.new_cdp_session(page)
     for text in ("z", "zi", "zic"):
         keyboard.send("Input.imeSetComposition", {"text": text, "selectionStart": len(text), "selectionEnd": len(text)})
-    page.wait_for_timeout(600)
+    settle(page)
     assert not asked
     keyboard.send("Input.insertText", {"text": "资产"})
-    page.wait_for_timeout(800)
+    settle(page)
     assert asked
 
 
