@@ -169,6 +169,17 @@ def test_an_uploaded_list_is_matched_line_by_line(bank: runtime.Runtime, cast: C
     assert AuditEntry.objects.filter(act="list.uploaded").count() == 1
 
 
+def test_a_list_changed_while_its_segment_waits_is_submitted_again(bank: runtime.Runtime, cast: Cast) -> None:
+    keyed(bank)
+    spec = SegmentSpec(name="guests", title="沙龙客户", where={"list": "event_guests"})
+    services.upload_list(cast["zhaomin"], LIST.encode(), "guests.csv", **UPLOAD)
+    version = saved(cast, spec)
+    services.submit_segment(cast["zhaomin"], version.pk)
+    services.upload_list(cast["zhaomin"], (LIST + "C0000004,d\n").encode(), "guests.csv", **UPLOAD)
+    with pytest.raises(Conflict, match="event_guests"):
+        approve(cast, "guests")
+
+
 def test_a_list_that_cannot_be_right_leaves_nothing_behind(bank: runtime.Runtime, cast: Cast) -> None:
     keyed(bank)
     with pytest.raises(BadSource):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -35,9 +36,8 @@ from kequn.ops.analysis.contracts import BLOCK_TITLES, ControlResult, NoteBlock
 from kequn.ops.audiences.queries import (
     Ordinals,
     bank_for,
-    closure,
     dates,
-    lists_within,
+    definitions_within,
     members_of,
     scope_key,
     segment_specs,
@@ -92,9 +92,8 @@ def _made(actor: Actor, version: Any, block: str, day: date) -> NoteBlock:
 
 
 def pinned(spec: SegmentSpec) -> str:
-    """Return what the members of a segment depend on besides the data: its rule, those within it, and their lists."""
-    others = segment_specs() | {spec.name: spec}
-    return ",".join([*closure(spec, others).values(), *lists_within(spec, others).values()])
+    """Return what the members of a segment depend on besides the data, as one text."""
+    return json.dumps(definitions_within(spec, segment_specs() | {spec.name: spec}), sort_keys=True)
 
 
 def population_of(actor: Actor, day: date) -> Ordinals:

@@ -17,10 +17,9 @@ from kequn.ops.audiences.history import keep_sensitive_in, members_to_take
 from kequn.ops.audiences.models import SegmentVersion
 from kequn.ops.audiences.queries import (
     Ordinals,
-    closure,
     customer_ids,
+    definitions_within,
     latest_date,
-    lists_within,
     members_of,
     segment_for,
     segment_named,
@@ -63,12 +62,11 @@ def members_to_list(
 
 
 def pins_of_members(actor: Actor, name: str, *, version: int | None = None, on: date | None = None) -> str:
-    """Return what tells the rule of a list from another: the segment's version, those it refers to, and its lists."""
+    """Return what tells the rule of a list from another: the versions of all that decides who belongs."""
     if on is not None:
         return on.isoformat()
-    spec, others = _version(actor, name, version).spec, segment_specs()
-    others = others | {name: spec}
-    pins = {"segments": closure(spec, others), "lists": lists_within(spec, others)}
+    spec = _version(actor, name, version).spec
+    pins = definitions_within(spec, segment_specs() | {name: spec})
     return blake2b(json.dumps(pins, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 

@@ -44,15 +44,16 @@ from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import branch_codes_for
 from kequn.ops.runtime import engine, now, runtime
 from kequn.ops.tags.contracts import TagUser
-from kequn.ops.tags.queries import catalogue, tables_of
+from kequn.ops.tags.queries import catalogue, tables_of, versions_within
 
 __all__ = [
-    "OPEN_TALK", "Ordinals", "bank_for", "bank_today", "check_segment", "checked", "closure", "contactable_segment",
-    "customer_ids", "dates", "draft_sql", "draft_words", "export_for", "exports_for", "facts_about", "kept_key", "kept_on", "latest_date",
-    "latest_segments", "list_for", "lists_for", "lists_within", "members_of", "members_page", "ordinals", "overlap_of",
+    "OPEN_TALK", "Ordinals", "bank_for", "bank_today", "changed", "check_segment", "checked", "closure", "contactable_segment",
+    "customer_ids", "dates", "definitions_within", "draft_sql", "draft_words", "export_for", "exports_for", "facts_about",
+    "kept_key", "kept_on", "latest_date", "latest_segments",
+    "list_for", "lists_for", "lists_within", "members_of", "members_page", "ordinals", "overlap_of",
     "pinned_segments", "preview_segment", "reaches", "scope_key", "scope_ordinals", "scope_sql", "scope_values", "segment_for",
     "segment_named", "segment_specs", "segments_for", "shown_value", "sql_for", "tables_within", "tag_values", "tags_of_one",
-    "tags_within",     "usable_lists", "versions_of",
+    "tags_within", "usable_lists", "versions_of",
 ]  # fmt: skip
 
 MOST_ON_A_PAGE = 200
@@ -139,6 +140,30 @@ def lists_within(spec: SegmentSpec, segments: Mapping[str, SegmentSpec]) -> dict
     """Return name -> hash of the content of every uploaded list that a segment refers to, however deep."""
     names = lists_in(understand(spec, tags=catalogue(), segments=segments))
     return dict(UploadedList.objects.filter(name__in=names).values_list("name", "content_hash"))
+
+
+def definitions_within(spec: SegmentSpec, segments: Mapping[str, SegmentSpec]) -> dict[str, dict[str, str]]:
+    """Return kind -> name -> fingerprint of all that decides, besides the data, who belongs to a segment.
+
+    That is the segment and those it refers to, the tags they read with those these are made of, and uploaded lists,
+    by their content. A kind of which there is none is left out.
+    """
+    found = {
+        "segment": closure(spec, segments),
+        "tag": versions_within(tags_within(spec, segments)),
+        "list": lists_within(spec, segments),
+    }
+    return {kind: names for kind, names in found.items() if names}
+
+
+def changed(before: Mapping[str, Mapping[str, str]], after: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str]]:
+    """Return (kind, name) of the definitions that are another version than before, or no longer there, or new."""
+    return sorted(
+        (kind, name)
+        for kind in {*before, *after}
+        for name in {*before.get(kind, {}), *after.get(kind, {})}
+        if before.get(kind, {}).get(name) != after.get(kind, {}).get(name)
+    )
 
 
 def check_segment(spec: SegmentSpec) -> dict[str, SegmentSpec]:

@@ -32,8 +32,10 @@ from kequn.ops.audiences.listing import (
 from kequn.ops.audiences.models import Export, SegmentProfile, SegmentVersion
 from kequn.ops.audiences.queries import (
     bank_for,
+    changed,
     check_segment,
     closure,
+    definitions_within,
     export_for,
     kept_key,
     latest_date,
@@ -42,7 +44,6 @@ from kequn.ops.audiences.queries import (
     scope_key,
     segment_for,
     segment_specs,
-    tags_within,
 )
 from kequn.ops.audiences.snapshots import data_of, queue_backfill, queue_snapshots, snapshot_job, take_snapshots
 from kequn.ops.audiences.uploading import keep_list, remove_expired_lists, remove_list, upload_list
@@ -50,7 +51,7 @@ from kequn.ops.governance.services import Approval, record, submit, withdraw
 from kequn.ops.jobs.services import Running, enqueue
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine, now
-from kequn.ops.tags.queries import catalogue, versions_within
+from kequn.ops.tags.queries import catalogue
 
 __all__ = [
     "MEMBER_COLUMNS",
@@ -178,28 +179,22 @@ def decide_segment(actor: Actor, approval: Approval) -> None:
 
 
 def _must_be_as_submitted(version: SegmentVersion, approval: Approval) -> None:
-    """Raise where a tag it reads, or a segment within it, was changed since the checker was shown its size."""
-    then, segments = approval.summary, segment_specs() | {version.name: version.spec}
-    now_ = {
-        "segments": closure(version.spec, segments),
-        "tags": versions_within(tags_within(version.spec, segments)),
-    }
-    for kind, names in now_.items():
-        if kind in then and then[kind] != names:
-            others = sorted(n for n in {*then[kind], *names} if then[kind].get(n) != names.get(n))
-            raise Conflict(
-                f"What the segment reads was changed since: {', '.join(others)}.",
-                hint="Refuse it; its maker submits it again.", segment=version.name,
-            )  # fmt: skip
+    """Raise where a tag or a list it reads, or a segment within it, was changed since the checker was shown its size."""
+    spec = version.spec
+    now_ = definitions_within(spec, segment_specs() | {spec.name: spec})
+    if others := changed(approval.summary.get("versions", {}), now_):
+        raise Conflict(
+            f"What the segment reads was changed since: {', '.join(name for _, name in others)}.",
+            hint="Refuse it; its maker submits it again.", segment=version.name,
+        )  # fmt: skip
 
 
 def _summary(actor: Actor, spec: SegmentSpec) -> dict[str, Any]:
     shown = preview_segment(actor, spec)
-    segments = segment_specs() | {spec.name: spec}
     return {
         "size": shown.size, "bank": shown.bank, "as_of": shown.as_of.isoformat(),
-        "words": {"zh": shown.words_zh, "en": shown.words_en}, "segments": closure(spec, segments),
-        "tags": versions_within(tags_within(spec, segments)),
+        "words": {"zh": shown.words_zh, "en": shown.words_en},
+        "versions": definitions_within(spec, segment_specs() | {spec.name: spec}),
     }  # fmt: skip
 
 

@@ -15,12 +15,12 @@ from kequn.core.errors import KequnError, NoData
 from kequn.core.segments import history, tables_in, understand
 from kequn.core.spec.segment import SegmentSpec
 from kequn.ops.audiences.models import SegmentVersion
-from kequn.ops.audiences.queries import closure, lists_within, members_of, segment_specs, tags_within
+from kequn.ops.audiences.queries import definitions_within, lists_within, members_of, segment_specs, tags_within
 from kequn.ops.governance.services import record
 from kequn.ops.jobs.services import Running, enqueue
 from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.runtime import engine, now, runtime
-from kequn.ops.tags.queries import catalogue, versions_within
+from kequn.ops.tags.queries import catalogue
 
 Progress = Callable[[int, int | None, str], None]
 KIND = "segment.snapshot"
@@ -88,13 +88,10 @@ def definition_of(spec: SegmentSpec, as_of: date) -> dict[str, dict[str, str]]:
     segments = segment_specs() | {spec.name: spec}
     day = engine().manifest.dates.get(as_of.isoformat())
     computed = {name: state.fingerprint for name, state in day.tags.items()} if day else {}
-    tags = versions_within(tags_within(spec, segments))
-    found = {
-        "segment": closure(spec, segments),
-        "tag": {name: computed.get(name, fingerprint) for name, fingerprint in tags.items()},
-        "list": lists_within(spec, segments),
-    }
-    return {kind: names for kind, names in found.items() if names}
+    found = definitions_within(spec, segments)
+    if tags := found.get("tag"):
+        found["tag"] = {name: computed.get(name, fingerprint) for name, fingerprint in tags.items()}
+    return found
 
 
 def data_of(spec: SegmentSpec, as_of: date) -> str:

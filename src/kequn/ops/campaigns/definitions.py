@@ -12,12 +12,11 @@ from kequn.core.spec.campaign import CampaignSpec, ContactPolicySpec
 from kequn.core.spec.metric import MetricSpec
 from kequn.core.spec.offer import OfferSpec, TalkTrackSpec, TemplateSpec
 from kequn.core.spec.segment import SegmentSpec
-from kequn.ops.audiences.queries import check_segment, closure, lists_within, segment_specs, tags_within
+from kequn.ops.audiences.queries import check_segment, definitions_within, segment_specs
 from kequn.ops.campaigns.contracts import Finding
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.catalog.services import content_marks
 from kequn.ops.governance.queries import open_approval
-from kequn.ops.tags.queries import versions_within
 
 KIND_WORDS = {
     "offer": ("推荐方案", "offer"), "template": ("内容模板", "template"), "talk_track": ("话术", "talk track"),
@@ -91,16 +90,6 @@ def find_definitions(spec: CampaignSpec) -> Definitions:
     return found
 
 
-def changed(before: Mapping[str, Mapping[str, str]], after: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str]]:
-    """Return (kind, name) of what is another version than before, or no longer there, or new."""
-    return sorted(
-        (kind, name)
-        for kind in {*before, *after}
-        for name in {*before.get(kind, {}), *after.get(kind, {})}
-        if before.get(kind, {}).get(name) != after.get(kind, {}).get(name)
-    )
-
-
 def content_by_channel(found: Definitions, spec: CampaignSpec, *, as_if_approved: bool) -> dict[str, Content]:
     """Return what the gate must know of each channel's content; the first play of a channel counts."""
     content: dict[str, Content] = {}
@@ -147,19 +136,16 @@ def _segments(found: Definitions, spec: CampaignSpec) -> None:
             continue
         try:
             check_segment(segment)
-            within = closure(segment, found.segments)
+            read = definitions_within(segment, found.segments)
         except KequnError as error:
             found.findings.append(
                 Finding("invalid_segment", "block", f"客群 {name} 不能计算：{error.message}", error.message)
             )
             continue
-        _approved(found, within, approved)
-        found.pins.setdefault("segment", {}).update(within)
-        if lists := lists_within(segment, found.segments):
-            found.pins.setdefault("list", {}).update(lists)
-        if tags := versions_within(tags_within(segment, found.segments)):
-            found.pins.setdefault("tag", {}).update(tags)
-        _as_approved(found, name, within)
+        _approved(found, read["segment"], approved)
+        for kind, versions in read.items():
+            found.pins.setdefault(kind, {}).update(versions)
+        _as_approved(found, name, read["segment"])
         if name == spec.segment:
             found.segment = segment
         else:
@@ -178,7 +164,7 @@ def _approved(found: Definitions, within: dict[str, str], approved: dict[str, Se
 def _as_approved(found: Definitions, name: str, within: Mapping[str, str]) -> None:
     """Caution where a tag that an approved segment reads is another version than when the segment was approved."""
     approval = open_approval("segment", name, within[name])
-    then: dict[str, str] = approval.summary.get("tags", {}) if approval else {}
+    then: dict[str, str] = approval.summary.get("versions", {}).get("tag", {}) if approval else {}
     now = found.pins.get("tag", {})
     if others := sorted(tag for tag in then if now.get(tag) != then[tag]):
         tags = ", ".join(others)

@@ -19,8 +19,8 @@ from kequn.core.measure import draw_holdout
 from kequn.core.segments import tables_in, understand
 from kequn.core.spec.campaign import CampaignSpec
 from kequn.core.spec.tag import TagSpec
-from kequn.ops.audiences.queries import Ordinals, customer_ids, scope_values, tags_within
-from kequn.ops.campaigns.definitions import KIND_WORDS, Definitions, changed, find_definitions
+from kequn.ops.audiences.queries import Ordinals, changed, customer_ids, scope_values, tags_within
+from kequn.ops.campaigns.definitions import KIND_WORDS, Definitions, find_definitions
 from kequn.ops.campaigns.planning import Plan, has_control, make_plan, reasons_of, summary_of
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine, runtime

@@ -12,10 +12,10 @@ from pydantic import TypeAdapter
 
 from kequn.core.errors import Conflict, InvalidSpec, KequnError, NotAllowed, NotApproved
 from kequn.core.spec.campaign import CampaignSpec
-from kequn.ops.audiences.queries import bank_today, latest_date
+from kequn.ops.audiences.queries import bank_today, changed, latest_date
 from kequn.ops.campaigns import states
 from kequn.ops.campaigns.contracts import Design
-from kequn.ops.campaigns.definitions import changed, find_definitions
+from kequn.ops.campaigns.definitions import find_definitions
 from kequn.ops.campaigns.freezing import Frozen, forget, freeze
 from kequn.ops.campaigns.launching import ref_of, touches_of
 from kequn.ops.campaigns.models import Audience, BranchPause, Campaign, Wave
