@@ -77,17 +77,15 @@ def people(db: None, bank_runtime: runtime.Runtime) -> None:
 
 def make_people() -> None:
     """Store a person for each customer: everybody has a phone."""
-    store_people(
-        system_actor(),
-        [
-            {
-                "customer_id": customer_id(i), "customer_no": f"C{i:07}", "branch_code": "0001" if i % 2 == 0 else "0002",
-                "rm_no": "R001" if i % 2 == 0 else "R002", "name": f"张{i}", "phone": f"1390000{i:04}",
-            }
-            for i in range(N)
-        ],
-        load_id="test",
-    )  # fmt: skip
+    store_people(system_actor(), [person(i) for i in range(N)], load_id="test")
+
+
+def person(i: int) -> dict[str, str | None]:
+    """Return a customer as the bank's table has her; every other one is of each branch."""
+    return {
+        "customer_id": customer_id(i), "customer_no": f"C{i:07}", "branch_code": "0001" if i % 2 == 0 else "0002",
+        "rm_no": "R001" if i % 2 == 0 else "R002", "name": f"张{i}", "phone": f"1390000{i:04}",
+    }  # fmt: skip
 
 
 @pytest.fixture

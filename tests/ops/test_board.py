@@ -24,6 +24,7 @@ from kequn.ops.board.figures import FIGURES, title_in
 from kequn.ops.board.models import BoardDay, DayFigure
 from kequn.ops.board.periods import period_around
 from kequn.ops.customers.models import Person, Reveal
+from kequn.ops.customers.services import store_people
 from kequn.ops.governance import services as governance
 from kequn.ops.governance.models import Approval
 from kequn.ops.governance.queries import approvals_for
@@ -36,7 +37,7 @@ from kequn.ops.ownership.services import reassign_customers
 from kequn.ops.workbench.history import history_for
 from kequn.ops.workbench.models import Credit, FollowUp, Task
 from kequn.ops.workbench.services import assign_task
-from tests.ops.bank import POLICY, Cast, approved_campaign, customer_id
+from tests.ops.bank import POLICY, Cast, approved_campaign, customer_id, person
 from tests.ops.conftest import NOW
 
 pytestmark = pytest.mark.django_db
@@ -132,6 +133,26 @@ def kept_figures() -> list[dict[str, Any]]:
     """All that is kept of yesterday, by member of staff and branch."""
     figures = DayFigure.objects.filter(day=YESTERDAY).order_by("staff_no")
     return list(figures.values(*FIGURES, "staff_no", "branch_code"))
+
+
+@pytest.mark.parametrize("with_owner", [True, False])
+def test_a_day_counted_late_leaves_customers_in_the_branch_they_were_of(
+    with_owner: bool, worked: Cast, bank_runtime: runtime.Runtime
+) -> None:
+    before = kept_figures()
+    bank_runtime.clock = lambda: NOW + timedelta(days=1)
+    new = {"branch_code": "0002"} | ({"rm_no": "R002"} if with_owner else {})
+    store_people(system_actor(), [person(i) | new for i in range(100, 120, 2)], load_id="later")
+    services.compute_day(system_actor(), YESTERDAY)
+    assert kept_figures() == before
+    services.compute_day(system_actor(), NOW.date())
+    books = DayFigure.objects.filter(day=NOW.date(), book__gt=0).values_list("staff_no", "branch_code", "book")
+    assert set(books) == {("R001", "0001", 300), ("R002", "0002", 300)}
+    bank_runtime.clock = lambda: NOW + timedelta(days=2)
+    services.compute_day(system_actor(), NOW.date() + timedelta(days=1))
+    books = DayFigure.objects.filter(day=NOW.date() + timedelta(days=1), book__gt=0)
+    moved = {("R002", "0002", 310)} if with_owner else {("R001", "0002", 10), ("R002", "0002", 300)}
+    assert set(books.values_list("staff_no", "branch_code", "book")) == {("R001", "0001", 290), *moved}
 
 
 def test_a_day_computed_again_stays_with_who_had_the_customers_and_the_tasks_that_evening(worked: Cast) -> None:

@@ -9,7 +9,7 @@ import pytest
 from kequn.core.errors import Conflict, NotAllowed
 from kequn.ops import runtime
 from kequn.ops.customers.models import Person
-from kequn.ops.customers.queries import person_for
+from kequn.ops.customers.queries import branch_changes_for, person_for
 from kequn.ops.orgs.models import User
 from kequn.ops.ownership import queries, services
 from kequn.ops.ownership.models import Notice, OwnerChange
@@ -144,6 +144,20 @@ def test_the_history_tells_who_had_her_when(staff: Cast, bank_runtime: runtime.R
     assert [queries.owners_on(ids(1), day + timedelta(days=n))[ids(1)[0]] for n in range(3)] == ["R001", "", "R003"]
     with pytest.raises(NotAllowed):
         queries.tenures_of(staff["wangfang"], ids(1)[0])
+
+
+def test_the_history_tells_of_which_branch_she_was(staff: Cast, bank_runtime: runtime.Runtime) -> None:
+    load(person(1, owner="R001"), person(2, owner="R001"))
+    load(person(1, owner="R001") | {"phone": "13811112222"}, person(2, owner="R001"), load_id="l2")
+    bank_runtime.clock = lambda: NOW + timedelta(days=1)
+    load(person(1, branch="0002", owner="R001"), load_id="l3")
+    found = [(c.from_branch, c.to_branch, c.load_id) for c in branch_changes_for(staff["wangfang"], ids(1)[0])]
+    assert found == [("0001", "0002", "l3")]
+    assert not branch_changes_for(staff["wangfang"], ids(2)[0])
+    assert queries.elsewhere_on(NOW.date()) == {ids(1)[0]: "0001"}
+    assert queries.elsewhere_on(NOW.date() + timedelta(days=1)) == {}
+    with pytest.raises(NotAllowed):
+        branch_changes_for(staff["hejie"], ids(1)[0])
 
 
 def test_customers_of_one_who_left_are_a_fault_until_somebody_has_them(staff: Cast) -> None:

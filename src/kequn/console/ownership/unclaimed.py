@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from kequn.console.access import Request, done, page, status_of
 from kequn.console.ownership.tabs import around
 from kequn.core.errors import KequnError
-from kequn.ops.customers.queries import person_for
+from kequn.ops.customers.queries import branch_changes_for, person_for
 from kequn.ops.ownership import queries, services, states
 
 SHOWN = 30
@@ -79,10 +79,11 @@ def give_up(request: Request, customer_id: str) -> HttpResponse:
 
 @page("customer.view")
 def history(request: Request, customer_id: str) -> HttpResponse:
-    """Show who had a customer from when to when, and her stays in pools."""
+    """Show who had a customer from when to when, the changes of her branch, and her stays in pools."""
     context = {
         "person": person_for(request.actor, customer_id), "tenures": queries.tenures_of(request.actor, customer_id)[::-1],
         "stays": queries.pool_stays(request.actor, customer_id), "reasons": states.REASONS,
+        "branches": branch_changes_for(request.actor, customer_id),
         "pool_titles": {p.name: p.title for p in queries.pools_for(request.actor)},
     }  # fmt: skip
     return render(request, "ownership/history.html", context)

@@ -16,7 +16,7 @@ from kequn.ops.audiences.queries import ordinals
 from kequn.ops.board.figures import AGES
 from kequn.ops.customers.queries import people_for
 from kequn.ops.orgs.actor import Actor
-from kequn.ops.ownership.queries import others_on
+from kequn.ops.ownership.queries import elsewhere_on, others_on
 from kequn.ops.runtime import engine
 from kequn.ops.workbench.queries import credits_for, follow_ups_for, held_at
 
@@ -126,15 +126,15 @@ def parts_known(found: Daily) -> list[str]:
 
 def _books(actor: Actor, day: date) -> tuple[list[str], Any, dict[Place, int]]:
     """Return customers, the number of each one's cell, and the cells: who had her that evening, in which branch."""
-    before = others_on(day)
+    owners, branches = others_on(day), elsewhere_on(day)
     ids: list[str] = []
     cells: list[int] = []
     places: dict[Place, int] = {}
     rows = people_for(actor).values_list("customer_id", "rm_no", "branch_code")
     for customer_id, staff_no, branch_code in rows.iterator(chunk_size=READ_AT_ONCE):
-        had, branch = before.get(customer_id, (staff_no, branch_code))
+        cell = owners.get(customer_id, staff_no), branches.get(customer_id, branch_code)
         ids.append(customer_id)
-        cells.append(places.setdefault((had, branch or branch_code), len(places)))
+        cells.append(places.setdefault(cell, len(places)))
     return ids, np.array(cells, dtype=np.int64), places
 
 

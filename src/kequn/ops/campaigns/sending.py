@@ -16,7 +16,7 @@ from kequn.ops.audiences.queries import facts_about, ordinals
 from kequn.ops.campaigns import states
 from kequn.ops.campaigns.models import Campaign
 from kequn.ops.catalog import queries as catalog
-from kequn.ops.customers.queries import branch_of
+from kequn.ops.customers.queries import branches_of
 from kequn.ops.delivery.contracts import BY_HAND, NOTICE, Allow, Block, Hold, Pending, Verdict
 from kequn.ops.orgs.actor import system_actor
 from kequn.ops.orgs.queries import branches_for
@@ -66,7 +66,7 @@ def _without_paused(
     if not paths:
         return verdicts
     codes = {b.code for b in branches_for(system_actor()) if b.path.startswith(tuple(paths))}
-    branches = branch_of(touch.customer_id for touch in touches)
+    branches = branches_of(touch.customer_id for touch in touches)
     held = [branches.get(touch.customer_id) in codes for touch in touches]
     return [
         Hold(now + LATER, "BRANCH_PAUSED") if here and isinstance(verdict, Allow) else verdict

@@ -31,6 +31,24 @@ class Person(models.Model):
     loaded_at = models.DateTimeField()
 
 
+class BranchChange(models.Model):
+    """One change of a customer's branch, as a load brought it (网点变更); with her branch now they tell where she was when."""
+
+    customer = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="+")
+    from_branch = models.CharField(max_length=12, blank=True)
+    to_branch = models.CharField(max_length=12, blank=True)
+    load_id = models.CharField(max_length=80)
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(from_branch=models.F("to_branch")), name="branch_change_is_a_change"
+            )
+        ]
+
+
 class Reveal(models.Model):
     """One personal value shown in clear to one user, with her reason (明文查看)."""
 

@@ -13,7 +13,7 @@ from kequn.ops.chunks import chunks
 from kequn.ops.customers import masking
 from kequn.ops.customers.contracts import MaskedPerson
 from kequn.ops.customers.crypto import blind, unseal
-from kequn.ops.customers.models import Person, Reveal
+from kequn.ops.customers.models import BranchChange, Person, Reveal
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import branch_codes_for
 from kequn.ops.orgs.rights import OWN_BOOK
@@ -86,6 +86,25 @@ def branches_of(customer_ids: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def branches_before(moment: datetime) -> dict[str, str]:
+    """Return the branch that each customer had at a moment, of those whose branch changed since; for other services.
+
+    A load writes no history of the time before the first one: the earliest branch known stands for it.
+    """
+    rows = BranchChange.objects.filter(at__gte=moment).order_by("-id")  # the earliest has the last word
+    return dict(rows.values_list("customer_id", "from_branch"))
+
+
+def branch_changes_for(actor: Actor, customer_id: str) -> QuerySet[BranchChange]:
+    """Return the changes of a customer's branch, the latest first.
+
+    Raises:
+        NotAllowed: as `person_for`.
+    """
+    person_for(actor, customer_id)
+    return BranchChange.objects.filter(customer_id=customer_id)
+
+
 def owned_by(staff_nos: Sequence[str]) -> QuerySet[Person]:
     """Return the persons in some books, for other services."""
     return Person.objects.filter(rm_no__in=[s for s in staff_nos if s])
@@ -131,16 +150,6 @@ def people_by_id(actor: Actor, customer_ids: Iterable[str]) -> dict[str, MaskedP
     for some in chunks(ids):
         for row in people_for(actor).filter(pk__in=some):
             found[row.customer_id] = masked(row)
-    return found
-
-
-def branch_of(customer_ids: Iterable[str]) -> dict[str, str]:
-    """Return the branch of each customer who is known, by surrogate id, for the dispatcher; nothing personal is read."""
-    ids = list(dict.fromkeys(customer_ids))
-    found: dict[str, str] = {}
-    for some in chunks(ids):
-        rows = Person.objects.filter(pk__in=some)
-        found.update(rows.values_list("customer_id", "branch_code"))
     return found
 
 

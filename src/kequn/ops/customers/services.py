@@ -15,7 +15,7 @@ from kequn.ops.chunks import chunks
 from kequn.ops.customers import masking
 from kequn.ops.customers.contracts import BankMove
 from kequn.ops.customers.crypto import blind, seal, unseal
-from kequn.ops.customers.models import Person, Reveal
+from kequn.ops.customers.models import BranchChange, Person, Reveal
 from kequn.ops.customers.queries import PERSONAL, people_for
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
@@ -55,21 +55,31 @@ def store_people(actor: Actor, people: Sequence[Mapping[str, str | None]], *, lo
     changed = 0
     for some in chunks(people, BATCH):
         rows = [_row(p) for p in some]
-        stored = Person.objects.filter(pk__in=[r.pk for r in rows]).values_list("customer_id", "digest", "bank_rm_no")
-        known = {pk: (digest, owner) for pk, digest, owner in stored}
+        known = Person.objects.only("digest", "bank_rm_no", "branch_code").in_bulk([r.pk for r in rows])
         rows = [
-            _sealed(r, p) for r, p in zip(rows, some, strict=True) if r.pk not in known or known[r.pk][0] != r.digest
+            _sealed(r, p)
+            for r, p in zip(rows, some, strict=True)
+            if r.pk not in known or known[r.pk].digest != r.digest
         ]
+        before = [(r, known[r.pk]) for r in rows if r.pk in known]
         moves = [
-            BankMove(r.pk, r.branch_code, known[r.pk][1], r.bank_rm_no)
-            for r in rows
-            if r.pk in known and known[r.pk][1] != r.bank_rm_no
+            BankMove(r.pk, r.branch_code, was.bank_rm_no, r.bank_rm_no)
+            for r, was in before
+            if was.bank_rm_no != r.bank_rm_no
+        ]
+        branches = [
+            BranchChange(
+                customer_id=r.pk, from_branch=was.branch_code, to_branch=r.branch_code, load_id=load_id, at=r.loaded_at
+            )
+            for r, was in before
+            if was.branch_code != r.branch_code
         ]
         fields = [f.name for f in Person._meta.concrete_fields if f.name not in OURS]
         with transaction.atomic():
             Person.objects.bulk_create(
                 rows, batch_size=500, update_conflicts=True, unique_fields=["customer_id"], update_fields=fields
             )
+            BranchChange.objects.bulk_create(branches, batch_size=500)
             if moves:
                 _owner_rule["rule"](actor, moves, load_id)
         changed += len(rows)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import QuerySet
 
 from kequn.ops.chunks import chunks
-from kequn.ops.customers.queries import owners_of
+from kequn.ops.customers.queries import branches_before, owners_of
 from kequn.ops.ownership.models import OwnerChange
 from kequn.ops.runtime import engine
 
@@ -27,14 +27,20 @@ def owners_on(customer_ids: Collection[str], day: date) -> dict[str, str]:
     return found
 
 
-def others_on(day: date) -> dict[str, tuple[str, str]]:
-    """Return who had the customers whose owner changed after a business day, and of which branch they were at that change."""
-    return {
-        c: (staff, branch) for c, staff, branch in _since(day).values_list("customer_id", "from_staff", "branch_code")
-    }
+def others_on(day: date) -> dict[str, str]:
+    """Return who had the customers, at the end of a business day, whose owner changed since."""
+    return dict(_since(day).values_list("customer_id", "from_staff"))
+
+
+def elsewhere_on(day: date) -> dict[str, str]:
+    """Return the branch, at the end of a business day, of the customers whose branch changed since."""
+    return branches_before(_end(day))
 
 
 def _since(day: date) -> QuerySet[OwnerChange]:
     """Return the changes after a day, the latest first: put into a mapping one after the other, the earliest has the last word."""
-    end = datetime.combine(day + timedelta(days=1), time(0), ZoneInfo(engine().manifest.zone))
-    return OwnerChange.objects.filter(at__gte=end).order_by("-id")
+    return OwnerChange.objects.filter(at__gte=_end(day)).order_by("-id")
+
+
+def _end(day: date) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time(0), ZoneInfo(engine().manifest.zone))

@@ -21,7 +21,7 @@ from kequn.ops.jobs.services import Running, enqueue
 from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.orgs.queries import branch_codes_for, staff_numbered
 from kequn.ops.ownership.contracts import Doing
-from kequn.ops.ownership.history import owners_on
+from kequn.ops.ownership.history import elsewhere_on, owners_on
 from kequn.ops.ownership.known import days_known, doings_of, first_worked, members_of
 from kequn.ops.ownership.models import PoolFigure, PoolMember
 from kequn.ops.ownership.policies import pools
@@ -134,7 +134,7 @@ def _figures(spec: PoolSpec, day: date, entered: set[str], left: set[str]) -> No
     gone = list(PoolMember.objects.filter(pool=spec.name, left_on__gt=day - MONTH, left_on__lte=day))
     ids = sorted({m.customer_id for m in (*stays, *gone)})
     doings = doings_of(ids, day, spec.families, spec.repurchase_days)
-    owners, branches = owners_on(ids, day), branches_of(ids)
+    owners, branches = owners_on(ids, day), branches_of(ids) | elsewhere_on(day)
     worked = first_worked(ids, day - MONTH + timedelta(days=1), day)
     counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     aum: Counter[tuple[str, str]] = Counter()

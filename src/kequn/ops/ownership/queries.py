@@ -26,7 +26,7 @@ from kequn.ops.ownership.calendars import (
 from kequn.ops.ownership.changing import changes_for, conflicts_for, differing_for, tenures_of
 from kequn.ops.ownership.claiming import cards, claimed_today, unowned_for, waiting_for
 from kequn.ops.ownership.contracts import Leaver
-from kequn.ops.ownership.history import others_on, owners_on
+from kequn.ops.ownership.history import elsewhere_on, others_on, owners_on
 from kequn.ops.ownership.known import briefs_of
 from kequn.ops.ownership.loads import loads_for, loads_of
 from kequn.ops.ownership.models import Capacity, Notice
@@ -50,10 +50,10 @@ from kequn.ops.ownership.wecom import wecom_moves_for
 __all__ = [
     "BANDS", "FEWEST", "RATES", "REASONS", "WAYS", "Notice", "absences_for", "agent_of", "assignment_for", "assignments_for",
     "available", "band_of", "briefs_of", "calendar_days", "capacities_of", "capacity_of", "capacity_until", "cards",
-    "cases_for", "changes_for", "claimed_today", "conflicts_for", "days_worked", "differing_for", "is_working_day", "leavers_for",
-    "loads_for", "loads_of", "neglect_for", "notices_for", "notices_numbered", "notices_of_messages", "others_on", "outcomes_of",
-    "own_days", "owners_on", "policy", "pool_days", "pool_members_for", "pool_named", "pool_staff", "pool_stays", "pools_for",
-    "remote_open", "rules", "rules_named", "seen_as", "stood_in_for", "tenures_of", "today", "unowned_for",
+    "cases_for", "changes_for", "claimed_today", "conflicts_for", "days_worked", "differing_for", "elsewhere_on", "is_working_day",
+    "leavers_for", "loads_for", "loads_of", "neglect_for", "notices_for", "notices_numbered", "notices_of_messages", "others_on",
+    "outcomes_of", "own_days", "owners_on", "policy", "pool_days", "pool_members_for", "pool_named", "pool_staff", "pool_stays",
+    "pools_for", "remote_open", "rules", "rules_named", "seen_as", "stood_in_for", "tenures_of", "today", "unowned_for",
     "waiting_for", "wecom_moves_for", "with_messages", "worker_of", "workers", "working_days",
 ]  # fmt: skip
 
