@@ -16,6 +16,7 @@ from kequn.ops.board.exporting import desk_sheets
 from kequn.ops.board.services import request_desk_export
 from kequn.ops.catalog.services import save_definition, submit_definition
 from kequn.ops.customers.models import Person
+from kequn.ops.customers.services import store_people
 from kequn.ops.delivery import services as delivery
 from kequn.ops.governance.models import Approval, AuditEntry
 from kequn.ops.governance.services import decide
@@ -28,7 +29,7 @@ from kequn.ops.ownership.services import reassign_customers
 from kequn.ops.workbench.services import settle_notices
 from tests.console.conftest import Things
 from tests.console.test_access import address
-from tests.ops.bank import Cast, approve, customer_id
+from tests.ops.bank import Cast, approve, customer_id, person
 from tests.ops.conftest import CAST, NOW
 from tests.ops.test_material import Phone
 
@@ -97,6 +98,16 @@ def test_leave_is_entered_on_the_page_with_the_form_kept_when_refused(things: Th
     assert client.post("/owners/leave", form | {"last_day": "2026-07-08"}).status_code == 302
     assert Absence.objects.get().last_day.isoformat() == "2026-07-08"
     assert client.post("/owners/leave", form | {"staff": "R002", "last_day": "2026-07-08"}).status_code == 404
+
+
+def test_a_customers_history_tells_of_which_branch_she_was(things: Things, desk: Desk) -> None:
+    page = f"/c/{customer_id(40)}/owners"
+    client = desk("wangfang")
+    assert "网点变更" not in client.get(page).content.decode()
+    store_people(system_actor(), [person(40) | {"branch_code": "0002"}], load_id="later")
+    said = client.get(page).content.decode().split("网点变更")[1]
+    names = dict(Branch.objects.values_list("code", "name"))
+    assert said.index(names["0001"]) < said.index(names["0002"])
 
 
 def test_two_who_set_one_capacity_are_told(things: Things, desk: Desk) -> None:
