@@ -43,6 +43,16 @@ TITLES: dict[str, str | Promise] = {
 }
 
 
+FIELDS: dict[str, str | Promise] = {
+    "amount": _("金额（元）"), "amount_cny": _("金额（元）"), "next_at": _("下次联系"), "reason": _("原因"), "cause": _("原因"),
+    "text": _("内容"), "period": _("期间"), "on": _("日期"), "first_day": _("从"), "last_day": _("到"),
+    "deadline": _("截止"), "file": _("文件"), "purpose": _("用途"), "outcome": _("联系结果"), "channel": _("渠道"),
+    "about": _("哪些客户（用自己的话）"), "title": _("标题"), "stand_in": _("代管人"), "circle": _("商圈"), "companion": _("同行人"),
+    "metric": _("指标"), "note": _("备注"), "rm_phone": _("联系电话"), "task_ids": _("任务"),
+}  # fmt: skip
+"""What the desk's forms call the fields that an error names; the fields of a definition keep their names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """One fault as a person reads it."""
@@ -60,13 +70,14 @@ def said(error: KequnError) -> list[Said]:
     if isinstance(error, SeveralErrors):
         return [part for each in error.errors for part in said(each)]
     nos = _nos(str(error.facts.get("codes", "")))
+    title, known = str(TITLES.get(error.code, TITLES["error"])), FIELDS.get(error.where.field)
     return [
         Said(
             code=f"KQ-{error.code}",
-            title=str(TITLES.get(error.code, TITLES["error"])),
+            title=f"{title} · {known}" if known else title,
             text=nos or translated(error.message, MESSAGES),
             hint="" if nos and not error.hint.startswith("Wait") else translated(error.hint, HINTS),
-            where=str(error.where) if error.where.file else error.where.field,
+            where=str(error.where) if error.where.file else "" if known else error.where.field,
             right=str(error.facts.get("right", "")),
         )
     ]

@@ -37,7 +37,7 @@ def _amount(row: Any) -> Decimal | int:
 COLUMNS = (
     Column(lazy("期间"), lambda t: t.campaign or t.period, "period"), Column(lazy("指标"), lambda t: title_of(t.metric), "metric"),
     Column(lazy("机构"), "branch_code", "branch_code"), Column(lazy("客户经理"), "staff_no", "staff_no"),
-    Column(lazy("目标"), _amount, "amount", number=True), Column(lazy("说明"), "note"), Column(lazy("设定人"), "set_by", "set_by"),
+    Column(lazy("目标值"), _amount, "amount", number=True), Column(lazy("说明"), "note"), Column(lazy("设定人"), "set_by", "set_by"),
 )  # fmt: skip
 
 

@@ -66,9 +66,11 @@ def plan(request: Request, assignment_id: int, error: KequnError | None = None) 
     row = queries.assignment_for(request.actor, assignment_id)
     job = jobs_for(request.actor).filter(pk=row.job_id).first() if row.job_id else None
     outcomes = [(states.LINE[key], n) for key, n in queries.outcomes_of(row).items()]
+    rules = {r.name: r.title for r in (queries.STANDARD, *queries.rules())}
     takers = row.summary.get("takers", [])
     context = {
-        **around(request.actor, "owners_plans"), "plan": row, "takers": takers, "job": job, "outcomes": outcomes, "error": error,
+        **around(request.actor, "owners_plans"), "plan": row, "rules": rules.get(row.rules, row.rules),
+        "takers": takers, "job": job, "outcomes": outcomes, "error": error,
         "unplaced": row.summary.get("customers", 0) - row.summary.get("placed", 0), "why": row.summary.get("why", {}),
     }  # fmt: skip
     return render(request, "ownership/plan.html", context, status=status_of(error) if error else 200)

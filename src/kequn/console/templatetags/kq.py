@@ -25,7 +25,7 @@ from kequn.console.tables import Table
 from kequn.console.words import tone_of, word_for
 from kequn.core.errors import KequnError
 from kequn.core.spec.base import Text
-from kequn.ops.orgs.queries import branch_names, staff_names
+from kequn.ops.orgs.queries import branch_names, staff_names, user_names
 
 register = template.Library()
 NONE = "–"
@@ -219,6 +219,12 @@ def staff(context: template.Context, staff_no: str, nobody: str = "–") -> str:
     if actor is not None and staff_no and staff_no == actor.staff_no:
         return str(actor.display_name)
     return _named_once(context, staff_no, "staff_names", staff_names) or nobody
+
+
+@register.simple_tag(takes_context=True)
+def called(context: template.Context, username: str) -> str:
+    """Return what the person behind a login is called; as `staff`."""
+    return _named_once(context, username, "user_names", user_names) or "–"
 
 
 @register.simple_tag(takes_context=True)

@@ -26,31 +26,31 @@ WORDS: dict[str, tuple[Text, Text, Text]] = {
     "matured": _words(
         ("到期资金待承接", "Matured money to keep"),
         ("{n} 笔产品于 {on} 到期，共 {value_zh}，最大一笔为{product_zh}；至 {as_of} 未见续作。",
-         "{n} position(s) matured on {on}, {value_en} in all, the largest {product_en}; not placed again by {as_of}."),
+         "{n} position{s} matured on {on}, {value_en} in all, the largest {product_en}; not placed again by {as_of}."),
         ("您有产品已经到期，资金已回到活期账户。想和您看看接下来怎么安排更合适。",
          "A product of yours has matured and the money is back on your current account. Shall we look at what suits you next?"),
     ),
     "maturing": _words(
         ("产品即将到期", "A product comes due"),
         ("{n} 笔产品将于 {on} 到期，共 {value_zh}，最大一笔为{product_zh}。",
-         "{n} position(s) come due on {on}, {value_en} in all, the largest {product_en}."),
+         "{n} position{s} due on {on}, {value_en} in all, the largest {product_en}."),
         ("您有产品快要到期了，提前跟您说一声，到期后资金会回到活期账户。",
          "A product of yours comes due soon; on that day the money returns to your current account."),
     ),
     "large_in": _words(
         ("大额资金流入", "Large inflow"),
-        ("{on} 流入 {value_zh}（{n} 笔）{habit_zh}。", "{value_en} came in on {on} ({n} payment(s)){habit_en}."),
+        ("{on} 流入 {value_zh}（{n} 笔）{habit_zh}。", "{value_en} came in on {on} ({n} payment{s}){habit_en}."),
         ("想了解一下您近期的资金安排，看看有没有我能帮上的。", "May I ask about your plans for the time being, and whether I can help?"),
     ),
     "large_out": _words(
         ("大额资金流出", "Large outflow"),
         ("{on} 流出 {value_zh}（{n} 笔）{habit_zh}。先问后推。",
-         "{value_en} went out on {on} ({n} payment(s)){habit_en}. Ask first."),
+         "{value_en} went out on {on} ({n} payment{s}){habit_en}. Ask first."),
         ("想问问您最近用得是否顺手，有没有我们没有做好的地方。", "How have you found our service? Is there anything to do better?"),
     ),
     "risk_expiry": _words(
         ("风险测评到期", "Risk test expires"),
-        ("风险测评 {on} 到期；持有投资类产品 {value_zh}（{n} 笔）。", "The risk test ends on {on}; {value_en} in {n} investment(s)."),
+        ("风险测评 {on} 到期；持有投资类产品 {value_zh}（{n} 笔）。", "The risk test ends on {on}; {value_en} in {n} investment{s}."),
         ("您的风险测评到了有效期，续测几分钟就能完成，之后办理业务不受影响。",
          "Your risk questionnaire reaches its end; renewing takes a few minutes, and nothing is held up afterwards."),
     ),
@@ -104,7 +104,8 @@ def words_for(
     title, why, said = WORDS[kind]
     times = value / habit if habit else 0
     facts = {
-        "on": f"{on:%Y-%m-%d %H:%M}" if isinstance(on, datetime) else on.isoformat(), "as_of": as_of.isoformat(), "n": n,
+        "on": f"{on:%Y-%m-%d %H:%M}" if isinstance(on, datetime) else on.isoformat(), "as_of": as_of.isoformat(),
+        "n": n, "s": "" if n == 1 else "s",
         "value_zh": money(value, "zh"), "value_en": money(value, "en"),
         "product_zh": product.zh if product else "其他产品", "product_en": product.to("en") if product else "another product",
         "about_zh": product.zh if product else "业务", "about_en": f" about {product.to('en')}" if product else "",

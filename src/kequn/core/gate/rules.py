@@ -250,8 +250,8 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "IN_PROGRESS", 11,
-        ("保护期内", "Being served by somebody else"),
-        ("客户已有在跟商机，其他活动不得触达。", "An opportunity is being worked; others keep away."),
+        ("保护期内", "An opportunity is being worked"),
+        ("客户已有在跟商机，其他活动不得触达。", "An opportunity with the customer is being worked; other campaigns keep away."),
         ("一客一主。", "One customer, one lead."),
         ("等商机结束。", "Wait until it ends."),
     ),

@@ -259,7 +259,7 @@ LISTS: dict[str, DeskList] = {
         _of_customers(lambda r: (r.from_staff, r.to_staff, str(r.planned_at)[:16], r.state)),
     ),
     "conflicts": DeskList(
-        _t("与行内不一致", "Differs from the bank"), ("customer.assign",), (), lambda actor, _: owners.conflicts_for(actor),
+        _t("与行内不一致", "Mismatches"), ("customer.assign",), (), lambda actor, _: owners.conflicts_for(actor),
         (*_WHO, _t("行内原管户", "Bank before"), _t("行内新管户", "Bank now"), _t("本系统管户", "kequn"), _t("现管户", "Owner now"), _AT),
         _of_customers(lambda r: (r.before, r.bank, r.kequn, r.kept, str(r.at)[:16])),
     ),

@@ -45,6 +45,11 @@ def staff_names() -> dict[str, str]:
     return dict(User.objects.exclude(staff_no="").values_list("staff_no", "display_name"))
 
 
+def user_names() -> dict[str, str]:
+    """Return what everybody who may ever log in is called, by the name she logs in with."""
+    return dict(User.objects.values_list("username", "display_name"))
+
+
 def branch_names() -> dict[str, str]:
     """Return what each branch, city and head office is called, by code."""
     return dict(Branch.objects.values_list("code", "name"))

@@ -9,7 +9,7 @@ from kequn.ops.customers.queries import owners_in, owners_of
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import all_rms_for, branch_codes_for, staff_numbered
 from kequn.ops.ownership.absences import absences_for, calendar_days, seen_as
-from kequn.ops.ownership.assigning import assignment_for, assignments_for, outcomes_of, rules_named
+from kequn.ops.ownership.assigning import STANDARD, assignment_for, assignments_for, outcomes_of, rules_named
 from kequn.ops.ownership.bands import BANDS, band_of
 from kequn.ops.ownership.calendars import (
     available,
@@ -48,7 +48,8 @@ from kequn.ops.ownership.watching import neglect_for
 from kequn.ops.ownership.wecom import wecom_moves_for
 
 __all__ = [
-    "BANDS", "FEWEST", "RATES", "REASONS", "WAYS", "Notice", "absences_for", "agent_of", "assignment_for", "assignments_for",
+    "BANDS", "FEWEST", "RATES", "REASONS", "STANDARD", "WAYS", "Notice", "absences_for", "agent_of", "assignment_for",
+    "assignments_for",
     "available", "band_of", "briefs_of", "calendar_days", "capacities_of", "capacity_of", "capacity_until", "cards",
     "cases_for", "changes_for", "claimed_today", "conflicts_for", "days_worked", "differing_for", "elsewhere_on", "is_working_day",
     "leavers_for", "loads_for", "loads_of", "neglect_for", "notices_for", "notices_numbered", "notices_of_messages", "others_on",
