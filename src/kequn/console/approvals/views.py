@@ -60,7 +60,7 @@ def approval(request: Request, approval_id: int) -> HttpResponse:
         "facts": [
             (k, conditions_said(v) if k == "conditions" else v)
             for k, v in row.summary.items()
-            if k not in ("spec", "design", "versions") and v not in ("", None, [], {})
+            if k not in ("spec", "design", "versions", "title") and v not in ("", None, [], {})
         ],
         "design": row.summary.get("design"),
         "versions": row.summary.get("versions", {}),

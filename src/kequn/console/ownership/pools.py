@@ -15,7 +15,6 @@ from kequn.console import charts
 from kequn.console.access import Request, page
 from kequn.console.exports import listing
 from kequn.console.tables import Column, Table
-from kequn.ops.audiences.queries import segment_specs
 from kequn.ops.customers.queries import people_by_id
 from kequn.ops.ownership import queries
 
@@ -58,11 +57,10 @@ def pool(request: Request, name: str) -> HttpResponse:
     """Show one pool: figures now, day by day, by relationship manager, and its members."""
     spec = queries.pool_named(request.actor, name)
     days = queries.pool_days(request.actor, name)
-    last, specs = days[-1] if days else None, segment_specs()
+    last = days[-1] if days else None
     members = Paginator(queries.pool_members_for(request.actor, name), SHOWN).get_page(request.GET.get("members"))
     context: dict[str, Any] = {
-        "spec": spec, "segment": specs[spec.segment].title if spec.segment in specs else spec.segment,
-        "days": days[-60:][::-1], "last": last, "titles": RATES, "few": queries.FEWEST,
+        "spec": spec, "days": days[-60:][::-1], "last": last, "titles": RATES, "few": queries.FEWEST,
         "rates": [(RATES[key], last.rates[key]) for key in RATES] if last else [], "members": members,
         "people": people_by_id(request.actor, [m.customer_id for m in members]),
     }  # fmt: skip

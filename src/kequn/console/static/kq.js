@@ -21,6 +21,7 @@ const words = { fontFamily: css("--kq-font"), fontSize: 12, color: css("--kq-tex
 const cut = (text) => (text.length > 16 ? text.slice(0, 15) + "…" : text);
 const valueAxis = (unit, extra) => ({ type: "value", axisLabel: { ...words, formatter: (v) => axisNumber(v) + (unit || "") },
   splitLine: { lineStyle: { color: css("--kq-line") } }, splitNumber: 4, ...extra });
+const whole = (c) => (c.series.every((s) => s.data.every((v) => v == null || Number.isInteger(v))) ? { minInterval: 1 } : {});  // no half customers
 const labelAxis = (labels, extra) => ({ type: "category", data: labels, axisTick: { show: false },
   axisLine: { lineStyle: { color: css("--kq-line-2") } }, axisLabel: { ...words, hideOverlap: true, formatter: cut }, ...extra });
 const tip = (unit, trigger) => ({ trigger, confine: true, textStyle: { ...words, color: css("--kq-text") }, transitionDuration: 0,
@@ -30,19 +31,19 @@ const GRID = { left: 8, right: 24, top: 30, bottom: 4, containLabel: true };
 const KINDS = {
   bars: (c) => ({
     grid: { ...GRID, top: c.series.length > 1 ? 30 : 8 }, legend: c.series.length > 1 ? { top: 0, left: 0, textStyle: words, itemHeight: 10 } : undefined,
-    tooltip: tip(c.unit, "axis"), xAxis: valueAxis(c.unit, { min: 0 }), yAxis: labelAxis(c.labels, { inverse: true }),
+    tooltip: tip(c.unit, "axis"), xAxis: valueAxis(c.unit, { min: 0, ...whole(c) }), yAxis: labelAxis(c.labels, { inverse: true }),
     series: c.series.map((s) => ({ type: "bar", name: s.name, data: s.data, barMaxWidth: 14, barGap: "10%",
       itemStyle: s.grey ? { color: css("--kq-c0") } : undefined })),
   }),
   columns: (c) => ({
     grid: { ...GRID, top: c.series.length > 1 ? 30 : 12 }, legend: c.series.length > 1 ? { top: 0, left: 0, textStyle: words, itemHeight: 10 } : undefined,
-    tooltip: tip(c.unit, "axis"), xAxis: labelAxis(c.labels), yAxis: valueAxis(c.unit, c.series.some((s) => s.data.some((v) => v < 0)) ? {} : { min: 0 }),
+    tooltip: tip(c.unit, "axis"), xAxis: labelAxis(c.labels), yAxis: valueAxis(c.unit, { ...whole(c), ...(c.series.some((s) => s.data.some((v) => v < 0)) ? {} : { min: 0 }) }),
     series: c.series.map((s) => ({ type: "bar", name: s.name, data: s.data, barMaxWidth: 42, barCategoryGap: "12%",
       itemStyle: s.grey ? { color: css("--kq-c0") } : undefined })),
   }),
   line: (c) => ({
     grid: { ...GRID, right: 44, top: c.series.length > 1 ? 30 : 12 }, legend: c.series.length > 1 ? { top: 0, left: 0, textStyle: words } : undefined,
-    tooltip: tip(c.unit, "axis"), xAxis: labelAxis(c.labels, { boundaryGap: false }), yAxis: valueAxis(c.unit, c.unit === "%" ? { min: 0, max: 100 } : { scale: true }),
+    tooltip: tip(c.unit, "axis"), xAxis: labelAxis(c.labels, { boundaryGap: false }), yAxis: valueAxis(c.unit, c.unit === "%" ? { min: 0, max: 100 } : { scale: true, ...whole(c) }),
     series: c.series.map((s) => ({ type: "line", name: s.name, data: s.data, symbol: s.data.length < 3 ? "circle" : "none", lineStyle: { width: 2 } })),
   }),
   tgi: (c) => ({
@@ -244,6 +245,10 @@ document.addEventListener("submit", async (e) => {
 /* What scrolls sideways within the page can be scrolled with the keyboard too. */
 const scrollable = () => { for (const box of document.querySelectorAll(".kq-table-wrap, .kq-code")) if (box.scrollWidth > box.clientWidth) box.tabIndex = 0; };
 window.addEventListener("load", scrollable);
+window.addEventListener("load", () => {  // on a phone the tab one is at may lie beyond the edge
+  const here = document.querySelector(".kq-tabs [aria-current]");
+  if (here) here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - 40;
+});
 document.addEventListener("htmx:after:swap", scrollable);
 document.addEventListener("change", (e) => { if (e.target.dataset?.submits !== undefined) e.target.form.requestSubmit(); });
 /* ---- forms on a bad line: what was typed stays until the server has it; sent again with the same key it counts once */

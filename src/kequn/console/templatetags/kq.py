@@ -25,6 +25,7 @@ from kequn.console.tables import Table
 from kequn.console.words import tone_of, word_for
 from kequn.core.errors import KequnError
 from kequn.core.spec.base import Text
+from kequn.ops.audiences.queries import segment_specs
 from kequn.ops.orgs.queries import branch_names, staff_names, user_names
 
 register = template.Library()
@@ -236,6 +237,14 @@ def branch(context: template.Context, code: str) -> str:
     return _named_once(context, code, "branch_names", branch_names) or "–"
 
 
+@register.simple_tag(takes_context=True)
+def segment(context: template.Context, name: str) -> str:
+    """Return what a segment is called in the reader's language; as `staff`."""
+    return _named_once(
+        context, name, "segment_titles", lambda: {n: said_in(spec.title) for n, spec in segment_specs().items()}
+    )
+
+
 def _named_once(context: template.Context, code: str, kept: str, ask: Callable[[], dict[str, str]]) -> str:
     request = context.get("request")
     names = getattr(request, kept, None)
@@ -290,8 +299,8 @@ def may(actor: Any, right: str) -> bool:
 
 @register.filter
 def pairs(mapping: Any) -> list[tuple[Any, Any]]:
-    """Return a mapping's pairs, whatever its keys are called; nothing for other values."""
-    return list(mapping.items()) if isinstance(mapping, dict) else []
+    """Return a mapping's pairs, whatever its keys are called; nothing for other values, nor for words in two languages."""
+    return list(mapping.items()) if isinstance(mapping, dict) and set(mapping) != {"zh", "en"} else []
 
 
 @register.filter
@@ -312,6 +321,13 @@ def plain(value: Any) -> str:
             return said_in(value)
         return "; ".join(f"{word_for('fact', k)}: {plain(v)}" for k, v in value.items())
     return str(value)
+
+
+@register.filter
+def approval_title(approval: Any) -> str:
+    """Return what waits for a second person, in the reader's language where both were kept."""
+    kept = approval.summary.get("title") or approval.summary.get("spec", {}).get("title")
+    return said_in(kept) if isinstance(kept, dict) and kept.get("zh") else approval.title
 
 
 @register.filter

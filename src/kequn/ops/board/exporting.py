@@ -413,12 +413,13 @@ def _submit(actor: Actor, row: DeskExport) -> None:
     marks = json.dumps([row.what, row.params, row.pk], sort_keys=True)
     submit(
         actor, KIND, str(row.pk), hashlib.blake2b(marks.encode(), digest_size=8).hexdigest(),
-        title=f"{about.title.zh} · {row.rows} 行 / {about.title.en}, {row.rows} rows",
+        title=f"{about.title.zh} · {row.rows} 行",
         summary={
-            "what": f"{about.title.zh} / {about.title.en}", "rows": row.rows, "purpose": row.purpose,
+            "title": {"zh": f"{about.title.zh} · {row.rows} 行", "en": f"{about.title.en} · {row.rows} rows"},
+            "what": about.title.model_dump(), "rows": row.rows, "purpose": row.purpose,
             "scope": f"{actor.display_name} {actor.staff_no if actor.role == 'rm' else actor.branch_code}",
             "conditions": {k: v for k, v in row.params.items() if k not in UNSAID},
-            "columns": [h.zh for h in (*about.header, *about.more(row.params))],
+            "columns": [h.model_dump() for h in (*about.header, *about.more(row.params))],
         },
     )  # fmt: skip
 
