@@ -179,6 +179,11 @@ def test_a_list_of_more_than_fifty_waits_and_the_second_person_reads_its_conditi
     shown = desk("zhoulv").get(f"/approvals/{waiting.pk}/").content.decode()
     assert "90 天未联系" in shown
     assert "R001" in shown
+    for language, title in (("en", f"Customers · {asked.rows} rows"), ("zh-hans", f"客户名单 · {asked.rows} 行")):
+        head.cookies["django_language"] = language
+        page = head.get(f"/approvals/{waiting.pk}/").content.decode()
+        assert title in page
+        assert (" / Customers" in page, "最近联系" in page) == (False, language != "en")
 
 
 def test_an_rm_without_customers_is_told_what_to_do(books: Cast, desk: Desk) -> None:  # noqa: F811

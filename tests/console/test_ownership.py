@@ -80,7 +80,8 @@ def test_a_branch_head_draws_looks_and_applies(things: Things, desk: Desk) -> No
     made = client.post("/owners/plans", {"rules": "", "most": ""})
     assert made.status_code == 302
     page = client.get(made["Location"]).content.decode()
-    assert "王芳" in page
+    assert all(name in page for name in ("王芳", "李强", "系统默认"))
+    assert "liqiang" not in page
     assert Person.objects.get(pk=customer_id(598)).rm_no == ""
     assert client.post(made["Location"] + "act", {"act": "apply"}).status_code == 302
     run_waiting()
@@ -124,6 +125,7 @@ def test_the_pool_is_shown_over_each_ones_own_scope_and_taken_as_a_workbook(thin
     assert head.status_code == 200
     assert "陈静" not in head.content.decode()
     assert "王芳" in head.content.decode()
+    assert "wealth_ready" not in head.content.decode()
     assert "陈静" in desk("zhaomin").get("/pools/retention/").content.decode()
     book = desk("liqiang").get("/pools/retention/?export=xlsx")
     assert book["Content-Type"].endswith("sheet")

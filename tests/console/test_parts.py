@@ -34,7 +34,8 @@ def test_large_figures_are_said_as_each_language_says_them(value: Decimal | None
 
 def test_figures_dates_and_shares() -> None:
     assert kq.n0(17446) == "17,446"
-    assert kq.fen(123_456_00) == "12.3 万"
+    with override("zh-hans"):
+        assert kq.fen(123_456_00) == "12.3 万"
     assert kq.pct1(0.1234) == "12.3%"
     assert kq.points(0.0452) == "+4.52"
     assert kq.dt(datetime(2026, 7, 1, 2, 0, tzinfo=UTC)) == "2026-07-01 10:00"
@@ -64,6 +65,13 @@ def test_an_error_is_told_in_the_readers_language_with_its_facts() -> None:
     with override("en"):
         assert said(error)[0].text == "Tag 'agee' is not in the catalogue."
     assert len(said(SeveralErrors([error, InvalidSpec("x")]))) == 2
+
+
+def test_an_error_calls_a_field_of_the_desk_as_its_form_does() -> None:
+    error = InvalidSpec("'abc' is not an amount.", hint="Write digits only.", where=Where(field="amount_cny"))
+    for language, title in (("zh-hans", "内容有误 · 金额（元）"), ("en", "There is a fault · Amount (CNY)")):
+        with override(language):
+            assert (said(error)[0].title, said(error)[0].where) == (title, "")
 
 
 def test_a_message_without_chinese_is_told_as_it_is() -> None:
