@@ -327,7 +327,7 @@ def plain(value: Any) -> str:
 def approval_title(approval: Any) -> str:
     """Return what waits for a second person, in the reader's language where both were kept."""
     kept = approval.summary.get("title") or approval.summary.get("spec", {}).get("title")
-    return said_in(kept) if isinstance(kept, dict) and kept.get("zh") else approval.title
+    return said_in(kept if isinstance(kept, dict) and kept.get("zh") else approval.title)
 
 
 @register.filter
