@@ -42,7 +42,7 @@ const KINDS = {
       itemStyle: s.grey ? { color: css("--kq-c0") } : undefined })),
   }),
   line: (c) => ({
-    grid: { ...GRID, right: 44, top: c.series.length > 1 ? 30 : 12 }, legend: c.series.length > 1 ? { top: 0, left: 0, textStyle: words } : undefined,
+    grid: { ...GRID, left: 24, right: 44, top: c.series.length > 1 ? 30 : 12 }, legend: c.series.length > 1 ? { top: 0, left: 0, textStyle: words } : undefined,
     tooltip: tip(c.unit, "axis"), xAxis: labelAxis(c.labels, { boundaryGap: false }), yAxis: valueAxis(c.unit, c.unit === "%" ? { min: 0, max: 100 } : { scale: true, ...whole(c) }),
     series: c.series.map((s) => ({ type: "line", name: s.name, data: s.data, symbol: s.data.length < 3 ? "circle" : "none", lineStyle: { width: 2 } })),
   }),
