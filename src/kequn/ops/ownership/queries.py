@@ -49,8 +49,7 @@ from kequn.ops.ownership.wecom import wecom_moves_for
 
 __all__ = [
     "BANDS", "FEWEST", "RATES", "REASONS", "STANDARD", "WAYS", "Notice", "absences_for", "agent_of", "assignment_for",
-    "assignments_for",
-    "available", "band_of", "briefs_of", "calendar_days", "capacities_of", "capacity_of", "capacity_until", "cards",
+    "assignments_for", "available", "band_of", "briefs_of", "calendar_days", "capacities_of", "capacity_of", "capacity_until", "cards",
     "cases_for", "changes_for", "claimed_today", "conflicts_for", "days_worked", "differing_for", "elsewhere_on", "is_working_day",
     "leavers_for", "loads_for", "loads_of", "neglect_for", "notices_for", "notices_numbered", "notices_of_messages", "others_on",
     "outcomes_of", "own_days", "owners_on", "policy", "pool_days", "pool_members_for", "pool_named", "pool_staff", "pool_stays",
