@@ -36,7 +36,8 @@ from kequn.ops.ownership.models import CalendarDay
 from kequn.ops.ownership.services import reassign_customers
 from kequn.ops.workbench.history import history_for
 from kequn.ops.workbench.models import Credit, FollowUp, Task
-from kequn.ops.workbench.services import assign_task
+from kequn.ops.workbench.queries import tasks_for
+from kequn.ops.workbench.services import assign_task, record_outcome
 from tests.ops.bank import POLICY, Cast, approved_campaign, customer_id, person
 from tests.ops.conftest import NOW
 
@@ -213,6 +214,27 @@ def test_the_day_so_far_is_counted_live(worked: Cast) -> None:
         1,
         None,
     )
+
+
+def test_what_is_due_later_today_is_not_late_yet(worked: Cast) -> None:
+    before = queries.board_for(worked["liqiang"], period_around("day", NOW.date()), live=True)
+    for hours in (-1, 1):
+        task(20 + 2 * hours, made=NOW - timedelta(days=1), due_at=NOW + timedelta(hours=hours))
+    board = queries.board_for(worked["liqiang"], period_around("day", NOW.date()), live=True)
+    assert board.total.figures["overdue"] == (before.total.figures["overdue"] or 0) + 1
+    assert board.total.figures["overdue"] == tasks_for(worked["liqiang"], due="overdue").count()
+
+
+def test_a_contact_from_paper_counts_on_its_own_day(worked: Cast) -> None:
+    before = kept_figures()
+    said = {"contact": "connected", "intent": "deal", "amount_cny": Decimal("12.34"), "at": MORNING}
+    open_ = Task.objects.filter(staff_no="R001", state="open").earliest("pk")
+    record_outcome(worked["wangfang"], open_.pk, key="paper", **said)
+    assert run_waiting() == 1
+    for row, was in zip(kept_figures(), before, strict=True):
+        more = {"contacts": 1, "effective": 1, "deals": 1, "deals_fen": 1234} if row["staff_no"] == "R001" else {}
+        more |= {"done": 1} if more and Task.objects.get(pk=open_.pk).closed_at == MORNING else {}
+        assert row == was | {code: was[code] + n for code, n in more.items()}
 
 
 def test_the_neighbouring_branch_is_invisible(worked: Cast) -> None:
@@ -492,6 +514,15 @@ def test_a_sick_colleagues_work_is_split_by_the_room_that_others_have(team: Cast
     assert {staff: len(ids) for staff, ids in plan.moves.items()} == {"R003": 4, "R004": 3}
     assert plan.over == {"R003": 1, "R004": 1}
     assert plan == queries.plan_reassignment(team["liqiang"], "R001")
+
+
+def test_a_head_is_told_of_work_with_customers_of_other_branches_and_of_nobody_elses(team: Cast) -> None:
+    seen = tasks_for(team["liqiang"], staff_no="R001").count()
+    assert queries.team_member(team["liqiang"], "R001").open_anywhere == seen
+    task(1, branch="0002")
+    task(3, staff="R002", branch="0002")
+    assert queries.team_member(team["liqiang"], "R001").open_anywhere == seen + 1
+    assert queries.team_member(team["liqiang"], "R002") is None
 
 
 def test_moved_tasks_keep_their_history_and_can_be_given_back(team: Cast) -> None:

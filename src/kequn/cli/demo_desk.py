@@ -12,7 +12,7 @@ from kequn.core.desk import KINDS
 A_BOOK_MORE = 60
 """Of the branch's customers without an owner who have an occasion, so many go to one relationship manager."""
 OF_EACH_KIND = 3
-"""Tasks of each kind she has at least, as far as the bank has them: a small branch is helped by its neighbours'."""
+"""Tasks of each kind she has at least, as far as her branch has them."""
 HANDED_OVER = 3
 """Customers a colleague passes on to her, who are owed the word."""
 AGENT = ("yuanfang", "袁芳", "100051")
@@ -33,9 +33,8 @@ AGREED = (
 
 
 def fill_book(head: Any, rm: Any) -> int:
-    """Give a relationship manager customers who have an occasion and no owner; return how many tasks she has then."""
+    """Give a relationship manager customers of her branch who have an occasion and no owner; return how many tasks she has then."""
     from kequn.ops.customers.queries import unowned_in
-    from kequn.ops.orgs.actor import system_actor
     from kequn.ops.ownership.services import reassign_customers
     from kequn.ops.workbench.planning import with_occasion
     from kequn.ops.workbench.today import day_tasks
@@ -46,8 +45,8 @@ def fill_book(head: Any, rm: Any) -> int:
         reassign_customers(head, waiting, rm.staff_no, reason="到期和大额资金需要有人跟进")
     for kind in KINDS:
         lacking = OF_EACH_KIND - day_tasks(rm).filter(kind=kind).count()
-        if lacking > 0 and (more := _unworked(kind)[:lacking]):
-            reassign_customers(system_actor(), more, rm.staff_no, reason="邻近网点没有空位，由她接手")
+        if lacking > 0 and (more := [c for c in _unworked(kind) if c in free][:lacking]):
+            reassign_customers(head, more, rm.staff_no, reason="一直没有人跟进")
     return day_tasks(rm).count()
 
 

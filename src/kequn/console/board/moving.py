@@ -134,12 +134,12 @@ def _plan(request: Request, staff_no: str, form: Any) -> dict[str, Any]:
     except KequnError as error:
         fault = error
     names = {c.staff_no: c.name for c in colleagues}
-    person = staff_for(actor).filter(staff_no=staff_no).first()
+    person = queries.team_member(actor, staff_no)
     day = next((c.day for c in colleagues), bank_today())
     return {
         "person": person or queries.person_on_board(actor, staff_no), "is_here": person is not None, "day": day,
         "staff_no": staff_no, "colleagues": colleagues, "tasks": tasks[:200], "n": len(tasks), "plan": plan,
-        "error": fault,
+        "error": fault, "elsewhere": person.open_anywhere - len(tasks) if person else 0,
         "people": people_by_id(actor, [t.customer_id for t in tasks[:200]]), "names": names, "to": form.get("to", ""),
         "which": form.get("which", "all"), "chosen": set(chosen or ()), "reason": form.get("reason", ""), "leaves": ABSENCES,
         "key": form.get("key") or secrets.token_hex(12), "today": bank_today(), "tab": "tasks",

@@ -26,7 +26,7 @@ from kequn.ops.jobs.queries import jobs_for
 from kequn.ops.runtime import now
 from kequn.ops.sources.queries import data_date, loads_for, statuses_for
 from kequn.ops.tags.queries import refreshes_for, tag_rows_for
-from kequn.ops.workbench.queries import task_counts, tasks_for
+from kequn.ops.workbench.queries import task_counts, tasks_for, with_names
 
 LATE_DAYS = 3
 MOST = 8
@@ -41,7 +41,7 @@ def home(request: Request) -> HttpResponse:
     context: dict[str, Any] = {"today": now(), "data_date": data_date()}
     context["data_age"] = (now().date() - context["data_date"]).days if context["data_date"] else None
     if actor.may("task.view"):
-        context |= {"counts": task_counts(actor), "urgent": list(tasks_for(actor, held=False)[:3])}
+        context |= {"counts": task_counts(actor), "urgent": list(with_names(tasks_for(actor, held=False))[:3])}
     if actor.may("source.view"):
         context |= _data(request)
     if actor.may("segment.view"):

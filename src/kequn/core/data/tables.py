@@ -402,7 +402,7 @@ STAFF = Table(
         C("name", "text", True),
         C("role", "text", True, codes=("rm", "branch_head", "marketer", "checker", "analyst", "admin", "remote_agent")),
         C("branch_code", "text", True),
-        C("capacity", "integer"),
+        C("capacity", "integer"),  # tasks a day
         C("phone", "text"),  # at work, as customers are told it
     ),
     key=("staff_no",),

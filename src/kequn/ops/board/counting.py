@@ -17,7 +17,7 @@ from kequn.ops.board.figures import AGES
 from kequn.ops.customers.queries import people_for
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.ownership.queries import elsewhere_on, others_on
-from kequn.ops.runtime import engine
+from kequn.ops.runtime import engine, now
 from kequn.ops.workbench.queries import credits_for, follow_ups_for, held_at
 
 Place = tuple[str, str]
@@ -36,18 +36,18 @@ def bounds(day: date) -> tuple[datetime, datetime]:
 
 
 def counted(day: date, tasks: QuerySet[Any], contacts: QuerySet[Any]) -> Counts:
-    """Return what tasks and recorded contacts say of a day, as far as it has gone."""
+    """Return what tasks and recorded contacts say of a day, as far as it has gone: what is due later today is not late."""
     start, end = bounds(day)
     found: Counts = defaultdict(dict)
-    for row in chain_of(held_at(tasks, end), start, end):
+    for row in chain_of(held_at(tasks, end), start, end, late=min(end, now())):
         add(found, (row.pop("holder"), row.pop("branch_code")), row)
     for row in worked(contacts.filter(at__gte=start, at__lt=end), "staff_no", "task__branch_code"):
         add(found, (row.pop("staff_no"), row.pop("task__branch_code")), row)
     return dict(found)
 
 
-def chain_of(tasks: QuerySet[Any], start: datetime, end: datetime) -> Iterator[dict[str, Any]]:
-    """Yield tasks by (holder, branch): made and done between two instants, and open at the end by age and lateness.
+def chain_of(tasks: QuerySet[Any], start: datetime, end: datetime, *, late: datetime) -> Iterator[dict[str, Any]]:
+    """Yield tasks by (holder, branch): made and done between two instants, open at the end by age, and due before ``late``.
 
     The age is counted in whole days from the day a task was made.
     """
@@ -61,7 +61,7 @@ def chain_of(tasks: QuerySet[Any], start: datetime, end: datetime) -> Iterator[d
     done = Q(state="done", closed_at__gte=start, closed_at__lt=end)
     rows = tasks.filter(is_open | made | done).order_by().values("holder", "branch_code")
     yield from rows.annotate(
-        assigned=Count("pk", filter=made), done=Count("pk", filter=done), overdue=Count("pk", filter=is_open & Q(due_at__lt=end)),
+        assigned=Count("pk", filter=made), done=Count("pk", filter=done), overdue=Count("pk", filter=is_open & Q(due_at__lt=late)),
         **ages,
     )  # fmt: skip
 

@@ -23,8 +23,8 @@ from kequn.ops.workbench.queries import follow_ups_for, tasks_for
 AT_ONCE = 1_000
 OF_TASKS = ("assigned", *AGES, "overdue")
 """Figures of open tasks: once kept they stand, for a task's due time may have been moved since."""
-CORRECTED = ("done", "sales", "sales_fen")
-"""Figures that corrected data change."""
+CORRECTED = ("done", "sales", "sales_fen", "contacts", "effective", "appointments", "deals", "deals_fen")
+"""Figures that change when data are corrected, or when a contact of that day is recorded later: from paper, or from a file."""
 
 
 def compute_day(actor: Actor, day: date) -> BoardDay:
@@ -56,7 +56,7 @@ def compute_day(actor: Actor, day: date) -> BoardDay:
 
 
 def correct_day(actor: Actor, day: date) -> BoardDay | None:
-    """Count again what corrected data say of a day's sales and done tasks, nothing else; ``None`` where the day is not kept.
+    """Count again what is known of a day's sales, contacts and done tasks, nothing else; ``None`` where the day is not kept.
 
     Raises:
         NotAllowed: not the worker or an operator.

@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
 from kequn.ops.audiences.queries import bank_today
@@ -16,7 +17,7 @@ from kequn.ops.board.contracts import Colleague, MovePlan
 from kequn.ops.board.models import Reassignment
 from kequn.ops.board.reading import person_on_board
 from kequn.ops.governance.services import record
-from kequn.ops.orgs.actor import Actor
+from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.orgs.queries import branches_for, staff_for
 from kequn.ops.ownership.queries import capacity_of, working_days
 from kequn.ops.runtime import now
@@ -70,6 +71,17 @@ def plan_reassignment(
         Conflict: nobody who is at work could take them.
     """
     return plan_of(from_staff, colleagues_of(actor, from_staff), _tasks(actor, from_staff, task_ids), to_staff=to_staff)
+
+
+def team_member(actor: Actor, staff_no: str) -> Any:
+    """Return an RM of the actor's branches, ``None`` for nobody such, with all her open tasks counted: ``open_anywhere``.
+
+    Those with customers of other branches are seen to by the heads of these; the actor is told how many there are.
+    """
+    actor.must("task.assign")
+    all_hers = tasks_for(system_actor()).filter(staff_no=OuterRef("staff_no")).order_by().values("staff_no")
+    counted = Subquery(all_hers.annotate(n=Count("pk")).values("n"))
+    return staff_for(actor).filter(staff_no=staff_no).annotate(open_anywhere=Coalesce(counted, 0)).first()
 
 
 def plan_of(

@@ -6,7 +6,7 @@ from kequn.ops.board.coaching import note_for, notes_for, unread_for
 from kequn.ops.board.contracts import Board, Colleague, Escalation, MovePlan, Signal
 from kequn.ops.board.escalating import escalations_for, facts_for, unreached_outflows
 from kequn.ops.board.exporting import LISTS, desk_exports_for, lists_for
-from kequn.ops.board.moving import colleagues_of, plan_of, plan_reassignment, reassignments_for
+from kequn.ops.board.moving import colleagues_of, plan_of, plan_reassignment, reassignments_for, team_member
 from kequn.ops.board.quality import is_noted, records_for, signals_for
 from kequn.ops.board.reading import board_for, boards_for, by_day, latest_day, newest_days, person_on_board, reach_of
 from kequn.ops.board.reporting import Report, paces, report_for
@@ -44,6 +44,7 @@ __all__ = [
     "report_for",
     "signals_for",
     "targets_for",
+    "team_member",
     "unreached_outflows",
     "unread_for",
 ]  # fmt: skip

@@ -46,6 +46,12 @@ def on_correction(source: str, follow: Corrected) -> None:
     _followers[source] = follow
 
 
+def tell_corrected(days: Collection[date]) -> None:
+    """Say that figures of earlier days changed; the caller holds the transaction."""
+    for follow in _followers.values() if days else ():
+        follow(sorted(days))
+
+
 def correct_settled(actor: Actor, policy: DeskPolicySpec, *, since: datetime) -> Counter[str]:
     """Ask the data by which tasks were settled after ``since`` again, and put right what they say otherwise now.
 
@@ -65,8 +71,7 @@ def correct_settled(actor: Actor, policy: DeskPolicySpec, *, since: datetime) ->
             for customer_id in some:
                 work.correct(customer_id, by_customer[customer_id])
             TaskChange.objects.bulk_create(work.changes)
-            for follow in _followers.values() if work.days else ():
-                follow(sorted(work.days))
+            tell_corrected(work.days)
         counts += work.counts
     return counts
 

@@ -18,7 +18,7 @@ from kequn.ops.catalog import queries as catalog
 from kequn.ops.chunks import chunks
 from kequn.ops.customers.queries import people_for
 from kequn.ops.orgs.actor import Actor
-from kequn.ops.orgs.queries import branch_codes_for
+from kequn.ops.orgs.queries import User, branch_codes_for
 from kequn.ops.orgs.rights import OWN_BOOK
 from kequn.ops.runtime import engine, now
 from kequn.ops.workbench import states
@@ -59,6 +59,12 @@ def tasks_for(
         case "later":
             return rows.filter(due_at__gt=evening)
     return rows
+
+
+def with_names(tasks: QuerySet[Task]) -> QuerySet[Task]:
+    """Return tasks with the ``staff_name`` of who has them; ``None`` where nobody has."""
+    names = User.objects.filter(staff_no=OuterRef("staff_no")).exclude(staff_no="").values("display_name")[:1]
+    return tasks.annotate(staff_name=Subquery(names))
 
 
 def held_at(tasks: QuerySet[Task], moment: datetime) -> QuerySet[Task]:

@@ -13,6 +13,7 @@ from django.db.models import F
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
 from kequn.core.gate import CHANNELS
 from kequn.core.spec.campaign import Purpose
+from kequn.ops.audiences.queries import bank_today
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.customers.queries import person_for
 from kequn.ops.customers.services import clean, mark_phone
@@ -23,6 +24,7 @@ from kequn.ops.runtime import now
 from kequn.ops.workbench import states
 from kequn.ops.workbench.briefing import briefs_of, purpose_of
 from kequn.ops.workbench.closing import as_it_was, fold_after, hold_calls, put_back
+from kequn.ops.workbench.correcting import tell_corrected
 from kequn.ops.workbench.creating import create_task
 from kequn.ops.workbench.models import ContactDetail, FollowUp, Task
 from kequn.ops.workbench.planning import desk_policy
@@ -109,6 +111,7 @@ def record_outcome(
                     actor, task.customer_id, task.channel, ref=_ref(follow_up), purpose=purpose, at=follow_up.at
                 )
             _obey(actor, task, intent, moment)
+            _tell_board(follow_up)
     except IntegrityError:
         return _same(FollowUp.objects.get(key=own_key(actor, key)), contact, intent)
     return follow_up
@@ -205,8 +208,15 @@ def undo_outcome(actor: Actor, follow_up_id: int) -> Task:
             if "number" in before:
                 _mark(actor, task.customer_id, contact="", is_wrong=not before["number"])
             record(actor, "task.outcome_undone", task, contact=follow_up.contact, intent=follow_up.intent)
+            _tell_board(follow_up)
     task.refresh_from_db()
     return task
+
+
+def _tell_board(follow_up: FollowUp) -> None:
+    """A contact of an earlier day, such as one from paper, counts on that day."""
+    day = bank_day(follow_up.at)
+    tell_corrected([day] if day < bank_today() else [])
 
 
 def _purpose(task: Task) -> Purpose:

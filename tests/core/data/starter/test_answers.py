@@ -193,6 +193,17 @@ def test_holdings_are_those_of_the_last_day(outcome):
     assert outcome.as_of == date(2026, 7, 30)
 
 
+def test_money_on_demand_is_worth_its_price_before_and_after(outcome, bank):
+    """Gains and losses are told at cost: money that came due and waits on demand must not look as if it had left."""
+    for folder in (bank.folder, outcome.folder):
+        holdings = str(folder / FILES["holdings"])
+        least, most, n = duckdb.connect().execute(
+            f"SELECT min(COST_AMT / BAL), max(COST_AMT / BAL), count(*) FROM '{holdings}' WHERE POS_NO = '0' AND BAL > 1000"
+        ).fetchone()  # fmt: skip
+        assert n > 100
+        assert 0.98 < least <= most < 1.0
+
+
 def test_the_ledger_of_the_window_continues_that_of_the_bank(outcome, bank):
     old, new = (str(f / FILES["transactions"]) for f in (bank.folder, outcome.folder))
     sql = f"SELECT count(*) FROM '{old}' JOIN '{new}' USING (TXN_SEQ)"

@@ -41,6 +41,9 @@ def later_rows(part: Block, bought: Purchases, *, last: date, seed: int) -> Hold
     share = np.clip((end - bought.day + 1) / (end - first + 1), 0.0, 1.0)  # part of this month the purchase was held
     balance[bought.who, 0] -= bought.internal
     average[bought.who, 0] -= bought.internal * share
+    paid = np.column_stack(
+        [balance[:, 0], held.balance[:, 1:]]
+    )  # money on demand comes and goes, the rest cost what it cost
     there = (average > 0.004) & (who.closed < 0)[:, None]
     there[:, 0] |= (balance[:, 0] > 0.004) & (who.closed < 0)
     w, slot = np.nonzero(there)
@@ -48,7 +51,7 @@ def later_rows(part: Block, bought: Purchases, *, last: date, seed: int) -> Hold
     running = HoldingRows(
         who=w, product=held.product[w, slot], slot=slot, as_of=np.full(len(w), end),
         balance=fen(np.maximum(balance[w, slot], 0.0)), average=fen(np.maximum(average[w, slot], 0.0)),
-        cost=fen(held.balance[w, slot] * held.cost_rate[w, slot]), limit=none,
+        cost=fen(np.maximum(paid[w, slot], 0.0) * held.cost_rate[w, slot]), limit=none,
         opened=np.where(slot == 0, who.opened[w], held.opened[w, slot]), matures=held.matures[w, slot], repay_day=none,
         overdue=none, instalment=no,
     )  # fmt: skip

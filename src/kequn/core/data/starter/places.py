@@ -64,9 +64,12 @@ class Branch:
     """0 urban, 1 county, 2 town."""
 
 
+TASKS_A_DAY = 20
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One member of staff; ``login`` for the fixed cast of tests and demo."""
+    """One member of staff, with the tasks she can be given a day; ``login`` for the fixed cast of tests and demo."""
 
     number: str
     name: str
@@ -172,5 +175,5 @@ def staff(customers: int) -> tuple[Person, ...]:
         for r in range(per_branch):
             number = rm_number(b, r)
             name, login = fixed.get(number, (names[r + 1], ""))
-            people.append(Person(number, name, "rm", branch.code, 400, login))
+            people.append(Person(number, name, "rm", branch.code, TASKS_A_DAY, login))
     return tuple(people)
