@@ -39,6 +39,7 @@ from kequn.ops.workbench.models import Task
 from tests.ops.bank import *  # noqa: F403 - fixtures
 from tests.ops.bank import Cast, approved_campaign, customer_id, taken_out
 from tests.ops.conftest import NOW, bank_runtime, cast, delivery_wiring  # noqa: F401 - fixtures
+from tests.ops.remembering import remembered
 
 HOSTILE = '<script>alert("x")</script>\' OR 1=1 --'
 SOURCE = SourceSpec.model_validate(
@@ -83,14 +84,25 @@ def desk(cast: Cast) -> Callable[[str], Client]:  # noqa: F811
 
 
 @pytest.fixture
-def things(definitions: None, cast: Cast) -> Things:  # noqa: F811
+def things(panel_installed: None, made_things: Things) -> Things:
     """Run the loop: a campaign launched, tasks handed over, one worked, a review run, an approval waiting, one load."""
+    return made_things
+
+
+@pytest.fixture
+def panel_installed() -> None:
+    """Let a simulator stand in for WeCom."""
+    install_panel(Panel(SimulatedWecom(b"k" * 32), "simulated", "1", "/wecom/simulator/door"))
+
+
+@pytest.fixture
+@remembered
+def made_things(definitions: None, cast: Cast) -> Things:  # noqa: F811
     return make_things(cast)
 
 
 def make_things(cast: Cast) -> Things:  # noqa: F811
     """Make one of everything, on the bank with its definitions approved."""
-    install_panel(Panel(SimulatedWecom(b"k" * 32), "simulated", "1", "/wecom/simulator/door"))
     maker = cast["zhaomin"]
     campaign = approved_campaign(cast)
     campaigns.freeze_campaign(maker, campaign.pk)

@@ -22,6 +22,7 @@ from kequn.ops.workbench.models import HeldOutflow, Task
 from tests.console.conftest import *  # noqa: F403 - fixtures
 from tests.ops.bank import Cast, customer_id
 from tests.ops.conftest import NOW
+from tests.ops.remembering import remembered
 from tests.ops.test_board import YESTERDAY, contact, task
 
 pytestmark = pytest.mark.django_db
@@ -36,6 +37,7 @@ MOST = 10
 
 
 @pytest.fixture
+@remembered
 def office(bank: object, cast: Cast) -> Cast:
     """Have a day of work in two branches, a second RM, targets and a note."""
     User.objects.create(

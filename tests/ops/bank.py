@@ -32,6 +32,7 @@ from kequn.ops.governance import services as governance
 from kequn.ops.governance.models import Approval
 from kequn.ops.orgs.actor import Actor, system_actor
 from tests.core.small_bank import SmallBank
+from tests.ops.remembering import remembered
 
 Cast = dict[str, Actor]
 AS_OF = date(2026, 6, 30)
@@ -69,6 +70,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+@remembered
 def people(db: None, bank_runtime: runtime.Runtime) -> None:
     """Store a person for each customer: everybody has a phone."""
     del db, bank_runtime
@@ -148,6 +150,7 @@ def approved_definitions(cast: Cast) -> None:
 
 
 @pytest.fixture
+@remembered
 def definitions(bank: runtime.Runtime, cast: Cast) -> None:
     """Have everything approved."""
     approved_definitions(cast)

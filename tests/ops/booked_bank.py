@@ -16,6 +16,7 @@ from kequn.ops.customers.services import store_people
 from kequn.ops.orgs.actor import system_actor
 from tests.core.small_bank import SmallBank
 from tests.ops.bank import POLICY, Cast, approve
+from tests.ops.remembering import remembered
 
 AS_OF = date(2026, 6, 30)
 MINE, HERS, N = 40, 80, 90
@@ -93,6 +94,7 @@ def persons() -> list[dict[str, str]]:
 
 
 @pytest.fixture
+@remembered
 def books(book_built: Path, bank_runtime: runtime.Runtime, cast: Cast) -> Cast:
     """Put the store, the persons and a contact policy into the runtime."""
     shutil.copytree(book_built, bank_runtime.store.root, dirs_exist_ok=True)

@@ -14,6 +14,7 @@ from kequn.ops import runtime
 from kequn.ops.delivery import services as delivery
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.models import Branch, User
+from tests.ops.remembering import remembered
 
 NOW = datetime(2026, 7, 1, 2, 0, tzinfo=UTC)  # 10:00 in Shanghai
 CAST = {
@@ -67,6 +68,7 @@ def delivery_wiring() -> Iterator[None]:
 
 
 @pytest.fixture
+@remembered
 def cast(db: None) -> dict[str, Actor]:
     """Return the actors by login name; branches HO > C1 > 0001, 0002."""
     return make_cast(CAST)
