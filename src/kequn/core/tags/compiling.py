@@ -247,7 +247,7 @@ def _filtered(expression: exp.Expr, condition: exp.Expr | None) -> exp.Expr:
             return exp.Filter(this=node.copy(), expression=exp.Where(this=condition.copy()))
         return node
 
-    return expression.copy().transform(narrowed)
+    return expression.transform(narrowed)
 
 
 def _needs_guard(spec: TagSpec, value: exp.Expr) -> bool:

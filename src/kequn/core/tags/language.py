@@ -98,7 +98,7 @@ def resolved(expression: exp.Expr, table: Table, calendar: Calendar) -> exp.Expr
             return FUNCTIONS[str(node.this).lower()](call, table, calendar)
         return node
 
-    return expression.copy().transform(put_in)
+    return expression.transform(put_in)
 
 
 def day(value: date) -> exp.Expr:

@@ -37,10 +37,15 @@ def catalogue(*folders: Path) -> dict[str, TagSpec]:
             if spec.name in own:
                 errors.append(_twice(path, spec, own[spec.name][0]))
             own[spec.name] = (path, spec)
-    found = dict(_shipped()) | own
-    errors += check_tags({n: s for n, (_, s) in found.items()}, files={n: p for n, (p, _) in found.items()})
-    _raise_all(errors)
-    return {name: spec for name, (_, spec) in sorted(found.items())}
+    if not own and not errors:
+        return dict(_shipped_checked())
+    return _checked_together(dict(_shipped()) | own, errors)
+
+
+def _checked_together(found: Mapping[str, tuple[Path, TagSpec]], errors: list[KequnError]) -> dict[str, TagSpec]:
+    specs = {name: spec for name, (_, spec) in sorted(found.items())}
+    _raise_all([*errors, *check_tags(specs, files={n: p for n, (p, _) in found.items()})])
+    return specs
 
 
 def check_tags(specs: Mapping[str, TagSpec], *, files: Mapping[str, Path] | None = None) -> list[KequnError]:
@@ -134,6 +139,11 @@ def _type_errors(read: list[ReadTag], types: Mapping[str, str], files: Mapping[s
 @cache
 def _shipped() -> dict[str, tuple[Path, TagSpec]]:
     return {spec.name: (path, spec) for path, spec in _tags_in(SHIPPED)}
+
+
+@cache
+def _shipped_checked() -> dict[str, TagSpec]:
+    return _checked_together(_shipped(), [])
 
 
 def _tags_in(folder: Path) -> list[tuple[Path, TagSpec]]:

@@ -49,17 +49,17 @@ def read_tag(spec: TagSpec, *, tags: Collection[str]) -> ReadTag:
     if spec.over == GIVEN:
         return ReadTag(spec, None, exp.null(), None, (), consent, next(iter(consent), None))
     if spec.over == TAGS:
-        expression = _of_tags(spec.expression, frozenset(tags))
-        made_of = {*(names_in(expression) - {"as_of"}), *consent}
+        expression, names = _of_tags(spec.expression, frozenset(tags))
+        made_of = {*(names - {"as_of"}), *consent}
         return ReadTag(spec, None, expression, None, (), tuple(sorted(made_of)), next(iter(consent), None))
     table = TABLES.get(spec.over)
     if table is None or not table.per_customer:
         known = ", ".join([*(t.name for t in TABLES.values() if t.per_customer), TAGS, GIVEN])
         message = f"{spec.over!r} is not a table with customers' rows."
         raise InvalidSpec(message, hint=f"One of: {known}.", where=Where(field="over"))
-    expression = _of_rows(spec.expression, table.name)
-    condition = _of_row(spec.where, table.name) if spec.where else None
-    used = {n for e in (expression, condition) if e is not None for n in names_in(e)} - {"as_of"}
+    expression, names = _of_rows(spec.expression, table.name)
+    condition, names_there = _of_row(spec.where, table.name) if spec.where else (None, frozenset[str]())
+    used = (names | names_there) - {"as_of"}
     dated = [table.on] if table.on and table.name != CUSTOMER else []
     columns = tuple(_sources(table, (*sorted(used), *dated)))
     return ReadTag(spec, table, expression, condition, columns, consent, next(iter(consent), None))
@@ -79,30 +79,37 @@ def _consent(spec: TagSpec, tags: Collection[str]) -> tuple[str, ...]:
     return (name,)
 
 
-# Pages ask for the whole catalogue again and again; the trees that come out are copied by whoever changes them.
+# Pages ask for the whole catalogue again and again; the trees that come out, each with the names it reads, are copied by whoever
+# changes them.
 @lru_cache(maxsize=4096)
-def _of_rows(text: str, table: str) -> exp.Expr:
+def _of_rows(text: str, table: str) -> tuple[exp.Expr, frozenset[str]]:
     many = table != CUSTOMER
     functions = frozenset(FUNCTIONS) if many else frozenset[str]()
     where = Where(field="expression")
-    return checked(text, columns=columns_of(table), aggregates=many, where=where, functions=functions)
+    return _with_names(checked(text, columns=columns_of(table), aggregates=many, where=where, functions=functions))
 
 
 @lru_cache(maxsize=4096)
-def _of_row(text: str, table: str) -> exp.Expr:
+def _of_row(text: str, table: str) -> tuple[exp.Expr, frozenset[str]]:
     where = Where(field="where")
-    return checked(text, columns=columns_of(table), aggregates=False, where=where, functions={"at_days_ago"})
+    return _with_names(
+        checked(text, columns=columns_of(table), aggregates=False, where=where, functions={"at_days_ago"})
+    )
 
 
 @lru_cache(maxsize=4096)
-def _of_tags(text: str, tags: frozenset[str]) -> exp.Expr:
+def _of_tags(text: str, tags: frozenset[str]) -> tuple[exp.Expr, frozenset[str]]:
     try:
-        return checked(text, columns=tags - {"as_of"}, aggregates=False, where=Where(field="expression"))
+        return _with_names(checked(text, columns=tags - {"as_of"}, aggregates=False, where=Where(field="expression")))
     except BadExpression as error:
         if error.message.startswith("There is no column"):
             message = error.message.replace("column", "tag", 1)
             raise UnknownTag(message, hint=error.hint, where=error.where) from None
         raise
+
+
+def _with_names(tree: exp.Expr) -> tuple[exp.Expr, frozenset[str]]:
+    return tree, frozenset(names_in(tree))
 
 
 def _sources(table: Table, names: Iterable[str]) -> Iterable[tuple[str, str]]:
