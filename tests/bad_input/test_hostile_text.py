@@ -27,6 +27,7 @@ from kequn.ops.tags.services import refresh_tags
 from tests.bad_input.conftest import HEADER, Delivery
 from tests.cli.conftest import Kequn
 from tests.ops.bank import taken_out
+from tests.ops.remembering import remembered
 
 pytestmark = pytest.mark.django_db
 Cast = dict[str, Actor]
@@ -38,7 +39,13 @@ DAY = date(2026, 6, 30)
 
 
 @pytest.fixture
-def hostile(delivery: Delivery) -> Delivery:
+def hostile(delivery: Delivery, hostile_loaded: None) -> Delivery:
+    return delivery
+
+
+@pytest.fixture
+@remembered
+def hostile_loaded(delivery: Delivery) -> None:
     """Have a customer of each name in 王芳's book, each living in a city of that name, with tags and an approved segment."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
@@ -53,7 +60,6 @@ def hostile(delivery: Delivery) -> Delivery:
     assert delivery.call("apply", path, "--submit", "--as", "zhaomin").code == 0
     (waiting,) = delivery.call("approval", "list", "--json").json
     assert delivery.call("approval", "decide", waiting["id"], "--as", "zhoulv").code == 0
-    return delivery
 
 
 def harmless(page: str) -> None:

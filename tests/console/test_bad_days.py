@@ -21,6 +21,7 @@ from kequn.ops.workbench import portrait, services
 from kequn.ops.workbench.models import FollowUp, Task
 from tests.ops.bank import Cast, customer_id
 from tests.ops.conftest import NOW
+from tests.ops.remembering import remembered
 
 pytestmark = pytest.mark.django_db
 Desk = Callable[[str], Client]
@@ -32,6 +33,7 @@ HER_PAGES = (
 
 
 @pytest.fixture
+@remembered
 def task(definitions: None, cast: Cast) -> Task:
     return services.start_contact(cast["wangfang"], WHO, key="k", why="回访")
 
@@ -169,6 +171,7 @@ def test_five_thousand_tasks_by_mistake_are_taken_back_at_once_by_ending_the_cam
 
 
 @pytest.fixture
+@remembered
 def without_a_branch(task: Task, cast: Cast) -> Task:
     """王芳's branch is merged: its staff sit in the other one, its customers and tasks still carry the old code."""
     services.record_outcome(cast["wangfang"], task.pk, key="before", contact="no_answer", note="占线")

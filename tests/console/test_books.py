@@ -26,6 +26,7 @@ from kequn.ops.workbench.models import FollowUp
 from tests.ops.bank import Cast
 from tests.ops.booked_bank import book_built, books, customer_id  # noqa: F401 - fixtures
 from tests.ops.conftest import NOW
+from tests.ops.remembering import remembered
 
 pytestmark = pytest.mark.django_db
 Desk = Callable[[str], Client]
@@ -46,6 +47,7 @@ class Made:
 
 
 @pytest.fixture
+@remembered
 def made(books: Cast) -> Made:  # noqa: F811
     rm = books["wangfang"]
     circle = services.create_circle(rm, "东门市场", place=HOSTILE, note=HOSTILE)

@@ -18,6 +18,7 @@ from kequn.ops.workbench import services
 from kequn.ops.workbench.models import FollowUp, Task
 from tests.ops.bank import Cast, customer_id
 from tests.ops.conftest import NOW
+from tests.ops.remembering import remembered
 
 pytestmark = pytest.mark.django_db
 Desk = Callable[[str], Client]
@@ -27,6 +28,7 @@ WHO = customer_id(12)
 
 
 @pytest.fixture
+@remembered
 def task(definitions: None, cast: Cast) -> Task:
     return services.start_contact(
         cast["wangfang"], WHO, key="k", why="回访", offer="fund_offer", talk_track="fund_talk"

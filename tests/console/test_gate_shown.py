@@ -17,6 +17,7 @@ from kequn.ops.runtime import now
 from kequn.ops.workbench import gating, talks
 from kequn.ops.workbench.models import Task
 from tests.ops.bank import Cast, customer_id
+from tests.ops.remembering import remembered
 
 pytestmark = pytest.mark.django_db
 Desk = Callable[[str], Client]
@@ -128,6 +129,7 @@ def test_the_sheet_prints_no_words_for_what_may_not_be_done(definitions: None, c
 
 
 @pytest.fixture
+@remembered
 def held(definitions: None, cast: Cast) -> Task:
     return put(
         customer_id(12),

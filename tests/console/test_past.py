@@ -18,6 +18,7 @@ from kequn.core.tags import catalogue, refresh
 from kequn.ops import runtime
 from kequn.ops.jobs.services import run_waiting
 from tests.ops.bank import AS_OF, TAGS, Cast, taken_out
+from tests.ops.remembering import remembered
 
 pytestmark = pytest.mark.django_db
 Desk = Callable[[str], Client]
@@ -25,6 +26,7 @@ EARLY = date(2026, 6, 1)
 
 
 @pytest.fixture
+@remembered
 def past(definitions: None, bank: runtime.Runtime) -> None:
     """Keep two dates."""
     refresh(bank.store, catalogue(), as_of=EARLY, now=datetime(2026, 6, 2, tzinfo=UTC), only=TAGS)

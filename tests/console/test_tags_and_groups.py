@@ -16,11 +16,13 @@ from kequn.ops.tags.services import save_tag
 from tests.console.conftest import Things
 from tests.ops.bank import AS_OF, TAGS
 from tests.ops.conftest import NOW
+from tests.ops.remembering import remembered
 
 EARLIER = AS_OF.replace(day=1)
 
 
 @pytest.fixture
+@remembered
 def two_dates(things: Things) -> None:
     """Tags of a second date, on which everybody is the same but a month younger."""
     refresh(runtime.runtime().store, catalogue(), as_of=EARLIER, now=NOW, only=TAGS)

@@ -40,6 +40,7 @@ from kequn.ops.workbench.queries import tasks_for
 from kequn.ops.workbench.services import assign_task, record_outcome
 from tests.ops.bank import POLICY, Cast, approved_campaign, customer_id, person
 from tests.ops.conftest import NOW
+from tests.ops.remembering import remembered
 
 pytestmark = pytest.mark.django_db
 
@@ -73,6 +74,7 @@ def day(cast: Cast, who: str = "liqiang", on: date = YESTERDAY, **asked: object)
 
 
 @pytest.fixture
+@remembered
 def worked(bank: runtime.Runtime, cast: Cast) -> Cast:
     """Have one day of work in two branches, computed."""
     mine = [task(2 * n) for n in range(6)]
@@ -487,6 +489,7 @@ def test_signals_of_the_neighbouring_branch_stay_there(bank: runtime.Runtime, ca
 
 
 @pytest.fixture
+@remembered
 def team(bank: runtime.Runtime, cast: Cast) -> Cast:
     """Put two more RMs beside 王芳, with room for 3 and 10 tasks a day, and give her seven open tasks."""
     branch = Branch.objects.get(code="0001")

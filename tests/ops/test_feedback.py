@@ -25,6 +25,7 @@ from kequn.ops.insights.queries import notes_for
 from kequn.ops.workbench.models import Task
 from kequn.ops.workbench.services import record_outcome
 from tests.ops.bank import Cast, approved_campaign
+from tests.ops.remembering import remembered
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +36,7 @@ def waiting(tasks: Cast) -> tuple[int, int]:
 
 
 @pytest.fixture
+@remembered
 def tasks(definitions: None, cast: Cast) -> Cast:
     """Launch the campaign and hand its RM tasks over."""
     campaign = approved_campaign(cast)

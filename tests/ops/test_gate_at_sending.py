@@ -21,6 +21,7 @@ from kequn.ops.delivery.models import Outcome, Ready, Touch
 from kequn.ops.governance.services import record_consent, suppress
 from tests.ops.bank import Cast, approve, approved_campaign, customer_id
 from tests.ops.conftest import NOW
+from tests.ops.remembering import remembered
 
 pytestmark = pytest.mark.django_db
 
@@ -50,6 +51,7 @@ def phone() -> Phone:
 
 
 @pytest.fixture
+@remembered
 def launched(definitions: None, cast: Cast) -> Campaign:
     campaign = approved_campaign(cast)
     services.freeze_campaign(cast["zhaomin"], campaign.pk)

@@ -25,12 +25,14 @@ from kequn.ops.campaigns.reproducing import reproduce_audience
 from kequn.ops.governance.models import Approval
 from kequn.ops.tags.services import save_tag
 from tests.ops.bank import AS_OF, CAMPAIGN, TAGS, Cast, approve, approved_campaign
+from tests.ops.remembering import remembered
 
 pytestmark = pytest.mark.django_db
 LATER = datetime(2026, 7, 2, tzinfo=UTC)
 
 
 @pytest.fixture
+@remembered
 def frozen(definitions: None, cast: Cast) -> Campaign:
     campaign = approved_campaign(cast)
     campaigns.freeze_campaign(cast["zhaomin"], campaign.pk, as_of=AS_OF)

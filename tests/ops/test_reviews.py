@@ -28,6 +28,7 @@ from kequn.ops.reviews.models import Review
 from tests.core.small_bank import ARROW
 from tests.ops.bank import AS_OF, CAMPAIGN, Cast, approved_campaign
 from tests.ops.conftest import NOW
+from tests.ops.remembering import remembered
 from tests.ops.test_campaigns import but
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +63,7 @@ def converted(campaign: Campaign, *, treated: int, control: int) -> None:
 
 
 @pytest.fixture
+@remembered
 def campaign(definitions: None, cast: Cast) -> Campaign:
     campaign = approved_campaign(cast)
     campaigns.freeze_campaign(cast["zhaomin"], campaign.pk)

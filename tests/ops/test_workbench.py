@@ -26,11 +26,13 @@ from kequn.ops.workbench import queries, recording, services
 from kequn.ops.workbench.models import FollowUp, Task
 from tests.ops.bank import Cast, approved_campaign, customer_id
 from tests.ops.conftest import NOW
+from tests.ops.remembering import remembered
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
+@remembered
 def tasks(definitions: None, cast: Cast) -> Cast:
     """Launch the campaign and hand its RM tasks over."""
     campaign = approved_campaign(cast)

@@ -26,6 +26,7 @@ from kequn.ops.workbench.services import plan_day, record_outcome, undo_outcome
 from kequn.ops.workbench.today import today_for
 from tests.core.small_bank import SmallBank
 from tests.ops.bank import customer_id
+from tests.ops.remembering import remembered
 from tests.ops.test_desk import (
     bank,  # noqa: F401 - fixtures
     people,
@@ -38,6 +39,7 @@ WHO = customer_id(28)
 
 
 @pytest.fixture
+@remembered
 def task(bank: SmallBank, cast: Cast) -> Task:
     """Her deposit comes due, and a list about her waits behind it."""
     plan_day(system_actor())

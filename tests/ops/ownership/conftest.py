@@ -13,6 +13,7 @@ from kequn.ops.customers.services import store_people
 from kequn.ops.orgs.actor import Actor, system_actor
 from kequn.ops.orgs.models import Branch, User
 from tests.ops.conftest import NOW
+from tests.ops.remembering import remembered
 
 Cast = dict[str, Actor]
 MORE = {
@@ -40,6 +41,7 @@ def load(*rows: dict[str, str], load_id: str = "l1") -> None:
 
 
 @pytest.fixture
+@remembered
 def staff(cast: Cast) -> Cast:
     """Return the cast with more staff: R001, R003, R004 and B001 of 0001; R002, B002 of 0002; agents of the head office."""
     found = dict(cast)
