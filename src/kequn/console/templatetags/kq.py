@@ -162,6 +162,11 @@ def _options(choices: tuple[tuple[str, str], ...], chosen: str) -> SafeString:
 @register.simple_tag
 def icon(name: str, extra: str = "") -> SafeString:
     """Return an icon of the sprite, silent for screen readers."""
+    return _icon(name, extra)
+
+
+@lru_cache(maxsize=1024, typed=True)  # every page has some thirty, the same ones again and again
+def _icon(name: str, extra: str) -> SafeString:
     return format_html(
         '<svg class="kq-i {}" aria-hidden="true"><use href="{}#{}"/></svg>', extra, static("vendor/icons.svg"), name
     )
