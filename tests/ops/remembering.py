@@ -44,7 +44,7 @@ class _Kept:
 
 
 _seen: dict[str, Any] = {}
-"""The state of the database at the last look, in which runtime (each test has its own) and after how many changes."""
+"""The state of the database at the last look, within which transactions (a rollback is no change) and after how many changes."""
 
 
 def remembered(make: Callable[P, T]) -> Callable[P, T]:
@@ -72,7 +72,7 @@ def remembered(make: Callable[P, T]) -> Callable[P, T]:
 def _state() -> str:
     """Return a digest of all that what is made may depend on; the rows are read only if something wrote since the last look."""
     now = runtime.runtime()
-    if _seen.get("runtime") is not now or _seen["changes"] != _raw().total_changes:
+    if _seen.get("within") != connection.atomic_blocks or _seen["changes"] != _raw().total_changes:
         _note(_digest(_rows()))
     keys = (now.field_key, now.index_key, now.audit_key, now.pseudonym_key)
     return sha256(
@@ -81,7 +81,7 @@ def _state() -> str:
 
 
 def _note(state: str) -> None:
-    _seen.update(runtime=runtime.runtime(), changes=_raw().total_changes, state=state)
+    _seen.update(within=[*connection.atomic_blocks], changes=_raw().total_changes, state=state)
 
 
 def _digest(rows: Rows) -> str:
