@@ -5,6 +5,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q install
 DEMO ?=
 QUICK := not slow and not e2e and not postgresql
+# What was compiled is kept, whatever the shell says: to compile the tests anew takes each process ten seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup setup-dev demo test test-all check e2e wheel clean
 
