@@ -385,6 +385,7 @@ class Loop:
 
     def _morning(self) -> dict[str, Any]:
         """Give everybody her day, as the job after each refresh does: also by the lists that were just sent down."""
+        from kequn.ops.jobs.services import run_waiting
         from kequn.ops.orgs.actor import system_actor
         from kequn.ops.workbench.services import plan_day, settle_tasks
 
@@ -397,6 +398,7 @@ class Loop:
             taken = demo_desk.fill_queue(agent)
             settled, plan = settle_tasks(system_actor()), plan_day(system_actor())
             demo_desk.agree(rm, self.clock)
+            run_waiting()
             say(
                 f"{sum(plan.found.values()):,} occasions; {plan.counts.get('today', 0):,} customers to call on {plan.day}; "
                 f"{taken} with the remote centre's agent"

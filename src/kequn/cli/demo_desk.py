@@ -12,7 +12,9 @@ from kequn.core.desk import KINDS
 A_BOOK_MORE = 60
 """Of the branch's customers without an owner who have an occasion, so many go to one relationship manager."""
 OF_EACH_KIND = 3
-"""Tasks of each kind she has at least, as far as her branch has them."""
+"""Tasks of each kind she has at least, as far as there are any in her branch."""
+A_DAY = 10
+"""With fewer tasks than these, as in a bank of a few thousand customers, she also gets some of other branches' customers."""
 HANDED_OVER = 3
 """Customers a colleague passes on to her, who are owed the word."""
 AGENT = ("yuanfang", "袁芳", "100051")
@@ -33,7 +35,7 @@ AGREED = (
 
 
 def fill_book(head: Any, rm: Any) -> int:
-    """Give a relationship manager customers of her branch who have an occasion and no owner; return how many tasks she has then."""
+    """Give a relationship manager customers who have an occasion and no owner; return how many tasks she has then."""
     from kequn.ops.customers.queries import unowned_in
     from kequn.ops.ownership.services import reassign_customers
     from kequn.ops.workbench.planning import with_occasion
@@ -43,11 +45,22 @@ def fill_book(head: Any, rm: Any) -> int:
     waiting = [c for c in with_occasion() if c in free][:A_BOOK_MORE]
     if waiting:
         reassign_customers(head, waiting, rm.staff_no, reason="到期和大额资金需要有人跟进")
+    _give_of_each_kind(rm, free, reason="一直没有人跟进")
+    if day_tasks(rm).count() < A_DAY:
+        _give_of_each_kind(rm, None, reason="邻近网点没有空位，由她接手")
+    return day_tasks(rm).count()
+
+
+def _give_of_each_kind(rm: Any, among: set[str] | None, *, reason: str) -> None:
+    from kequn.ops.orgs.actor import system_actor
+    from kequn.ops.ownership.services import reassign_customers
+    from kequn.ops.workbench.today import day_tasks
+
     for kind in KINDS:
         lacking = OF_EACH_KIND - day_tasks(rm).filter(kind=kind).count()
-        if lacking > 0 and (more := [c for c in _unworked(kind) if c in free][:lacking]):
-            reassign_customers(head, more, rm.staff_no, reason="一直没有人跟进")
-    return day_tasks(rm).count()
+        more = [c for c in _unworked(kind) if among is None or c in among]
+        if lacking > 0 and more:
+            reassign_customers(system_actor(), more[:lacking], rm.staff_no, reason=reason)
 
 
 def fill_queue(agent: Any) -> int:
