@@ -90,6 +90,11 @@ def test_from_adoption_to_the_segment_in_the_builder(things: Things, desk: Desk)
     client, path = desk("zhaomin"), f"/feedback/{things.values['feedback_id']}/"
     client.post(f"{path}answer", {"do": "adopted", "answer": "采纳", "expected": "new", "segment": "rich"})
     assert "王芳" in text(client.get("/segments/rich/"))
+    for wrong in ("", "街区"):
+        refused = client.post(f"{path}draft", {"do": "segment", "name": wrong, "title": "东街的人"})
+        assert (refused.status_code, "标识" in text(refused)) == (422, True)
+        assert 'value="东街的人"' in text(refused)
+    assert client.post(f"{path}draft", {"do": "playbook", "playbook": ""}).status_code == 422
     made = client.post(f"{path}draft", {"do": "segment", "name": "street", "title": "街区"})
     assert made["Location"] == "/segments/street/edit"
     assert client.get(made["Location"]).status_code == 200

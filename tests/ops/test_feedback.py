@@ -235,6 +235,10 @@ def test_an_adopted_insight_becomes_note_segment_and_playbook_in_its_authors_nam
     note = notes_for(maker, "segment", "rich").get()
     assert (note.pk, note.author_name, note.author_id) == (row.note_id, "王芳", tasks["wangfang"].user_id)
     assert note.text == "东街商户：下午三点后才有空接电话"
+    for wrong in ("", "东街", "East street"):
+        with pytest.raises(InvalidSpec) as fault:
+            services.draft_segment(maker, row.pk, name=wrong)
+        assert fault.value.where.field == "name"
     for _ in range(2):
         row = services.draft_segment(maker, row.pk, name="east_street")
     spec = segment_named(maker, "east_street").spec
@@ -243,6 +247,10 @@ def test_an_adopted_insight_becomes_note_segment_and_playbook_in_its_authors_nam
     with pytest.raises(Conflict):
         services.draft_segment(maker, row.pk, name="another_name")
     catalog.save_definition(maker, PLAYBOOK)
+    for wrong in ("", "东街"):
+        with pytest.raises(InvalidSpec) as fault:
+            services.draft_playbook(maker, row.pk, playbook=wrong)
+        assert fault.value.where.field == "playbook"
     for _ in range(2):
         row = services.draft_playbook(maker, row.pk, playbook="funds")
     version = DefinitionVersion.objects.get(pk=row.playbook_version)

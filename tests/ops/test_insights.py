@@ -7,7 +7,6 @@ from datetime import date
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from pydantic import ValidationError
 
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, NotMeasurable, UnknownTag
 from kequn.core.spec.base import Text
@@ -122,6 +121,9 @@ def test_a_refit_carries_the_codes_over_and_reports_who_moved(discovery, cast):
 
 
 def test_a_rule_is_saved_as_a_draft_that_a_second_person_approves(discovery, cast):
+    with pytest.raises(InvalidSpec, match="not a name") as fault:
+        services.save_rule(cast["zhaomin"], discovery.pk, "c1", name="客群")
+    assert fault.value.where.field == "name"
     version = services.save_rule(cast["zhaomin"], discovery.pk, "c1")
     assert version.state == "draft"
     assert version.name == "value_c1"
@@ -197,7 +199,7 @@ def test_seeds_find_others_like_them_and_the_expansion_is_a_draft(grouped_bank, 
     assert not set(members) & set(chosen)
     assert (grouped_bank[1][members] == 1).mean() > 0.9
     assert list_for(actor, "like_100").matched == 100
-    with pytest.raises(ValidationError):
+    with pytest.raises(InvalidSpec, match="not a name"):
         services.save_expansion(
             actor, row.pk, n=50, name="Like 50", title="", purpose="营销", expires_on=date(2026, 8, 1)
         )

@@ -49,6 +49,7 @@ FIELDS: dict[str, str | Promise] = {
     "deadline": _("截止"), "file": _("文件"), "purpose": _("用途"), "outcome": _("联系结果"), "channel": _("渠道"),
     "about": _("哪些客户（用自己的话）"), "title": _("标题"), "stand_in": _("代管人"), "circle": _("商圈"), "companion": _("同行人"),
     "metric": _("指标"), "note": _("备注"), "rm_phone": _("联系电话"), "task_ids": _("任务"),
+    "contact": _("联系结果"), "playbook": _("策略卡"),
 }  # fmt: skip
 """What the desk's forms call the fields that an error names; the fields of a definition keep their names."""
 

@@ -47,6 +47,7 @@ MESSAGES: dict[str, str] = {
     "The insight is not adopted.": "这条判断还没有采纳。",
     "The insight became segment {} already.": "已由这条判断起草客群 {}。",
     "There is no playbook {}.": "没有策略卡 {}。",
+    "Choose a playbook.": "请选择策略卡。",
     "Write a few words.": "请写几个字。",
     "This contact is not one of your customers.": "这位联系人不是您名下的客户。",
     "WeCom does not know you as a member of staff here.": "企业微信没有认出您是本行的客户经理。",

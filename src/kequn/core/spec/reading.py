@@ -217,6 +217,8 @@ def _wording(
             node,
         )
     if code == "string_pattern_mismatch":
+        if not node.text:
+            return "A name is lower case letters, digits and underscores, and begins with a letter.", "", node
         return f"{_shown(node)} is not a name.", "Use lower-case letters, digits and _, beginning with a letter.", node
     if code == "string_type":
         return f"Text is expected here, not {_shown(node)}.", "Put it into quotes.", node

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
 from kequn.core.spec.base import Text
-from kequn.core.spec.segment import SegmentSpec
+from kequn.core.spec.reading import spec_of
 from kequn.ops.audiences.queries import segment_named
 from kequn.ops.audiences.services import save_segment
 from kequn.ops.catalog.queries import latest_definitions
@@ -203,6 +203,7 @@ def draft_segment(actor: Actor, feedback_id: int, *, name: str, title: str = "")
     """Start a segment from an adopted insight: within the segment it is noted on, its author as owner, to be narrowed in the builder.
 
     Raises:
+        InvalidSpec: the name is none.
         Conflict: the insight is not adopted, or has its draft already under another name.
     """
     actor.must("segment.edit")
@@ -214,13 +215,13 @@ def draft_segment(actor: Actor, feedback_id: int, *, name: str, title: str = "")
             )
         return row
     base = segment_named(actor, row.segment).spec
-    spec = SegmentSpec.model_validate(
+    spec = spec_of(
         {
-            "name": name, "title": title.strip()[:60] or row.about or f"{base.title.zh}·{row.author_name}",
+            "kind": "segment", "name": name.strip(), "title": title.strip()[:60] or row.about or f"{base.title.zh}·{row.author_name}",
             "description": _by(row), "owner": row.author_name, "where": {"segment": row.segment},
         }
     )  # fmt: skip
-    saved = save_segment(actor, spec)
+    saved = save_segment(actor, spec)  # type: ignore[arg-type]  # of the kind that was asked for
     with transaction.atomic():
         Feedback.objects.filter(pk=row.pk, segment_draft="").update(segment_draft=saved.name)
         record(actor, "feedback.became_segment", row, segment=saved.name)
@@ -232,14 +233,16 @@ def draft_playbook(actor: Actor, feedback_id: int, *, playbook: str) -> Feedback
     """Write an adopted insight into a new version of a playbook, with its author's name; the version is a draft.
 
     Raises:
-        NotAllowed: there is no such playbook.
+        InvalidSpec: there is no such playbook.
         Conflict: the insight is not adopted.
     """
     actor.must("catalog.edit")
     row = _adopted(actor, feedback_id)
     before = next((v for v in latest_definitions(actor, kind="playbook") if v.name == playbook), None)
     if before is None:
-        raise NotAllowed(f"There is no playbook {playbook!r}.", playbook=playbook)
+        raise InvalidSpec(
+            f"There is no playbook {playbook!r}." if playbook else "Choose a playbook.", where=Where(field="playbook")
+        )
     if row.playbook_version is not None:
         return row
     what = before.spec.what

@@ -14,6 +14,7 @@ from kequn.core.errors import Conflict, InvalidSpec, KequnError, NotAllowed, Not
 from kequn.core.insight.features import check_usable
 from kequn.core.spec.base import Text
 from kequn.core.spec.discovery import ClusterSearch, LookAlikeSearch
+from kequn.core.spec.reading import spec_of
 from kequn.core.spec.segment import SegmentSpec
 from kequn.core.spec.tag import TagSpec
 from kequn.core.tags import publish_together
@@ -264,10 +265,15 @@ def save_rule(actor: Actor, discovery_id: int, code: str, *, name: str = "") -> 
 
 
 def segment_of(row: Discovery, code: str, *, name: str = "") -> SegmentSpec:
-    """Return the rule of a cluster as a segment that is not saved yet."""
+    """Return the rule of a cluster as a segment that is not saved yet.
+
+    Raises:
+        InvalidSpec: the name is none.
+    """
     cluster = _cluster(row, code)
     fit = f"{cluster['precision'] or 0:.0%} / {cluster['recall'] or 0:.0%}"
-    return SegmentSpec.model_validate({
+    return spec_of({  # type: ignore[return-value]  # of the kind that was asked for
+        "kind": "segment",
         "name": name or f"{row.name}_{code}",
         "title": cluster["title"],
         "description": {
@@ -356,7 +362,7 @@ def save_expansion(
 
     Raises:
         Conflict: no look-alike was found; the name is in use.
-        InvalidSpec: no purpose; an expiry that is past or too far; nobody left to take.
+        InvalidSpec: a name that is none; no purpose; an expiry that is past or too far; nobody left to take.
     """
     from kequn.ops.insights.finding import alike
 
@@ -368,15 +374,17 @@ def save_expansion(
         "zh": f"由客群发现“{row.title}”（第 {row.pk} 次，{row.as_of}）扩展的最相似 {len(members)} 位客户，不含种子。",
         "en": f"The {len(members)} customers most like the seeds of discovery {row.pk} ({row.title}, {row.as_of}), without them.",
     }
-    spec = SegmentSpec.model_validate(
-        {"name": name, "title": title or row.title, "description": described, "where": {"list": name}}
-    )
+    spec = spec_of(
+        {
+            "kind": "segment", "name": name, "title": title or row.title, "description": described, "where": {"list": name},
+        }
+    )  # fmt: skip
     with transaction.atomic():  # a segment that cannot be saved leaves no list that keeps the name
         keep_list(
             actor, members, name=name, title=title or row.title, purpose=purpose, expires_on=expires_on,
             origin=f"discovery {row.pk}: {len(members)} most alike, {row.as_of}",
         )  # fmt: skip
-        return save_segment(actor, spec)
+        return save_segment(actor, spec)  # type: ignore[arg-type]  # of the kind that was asked for
 
 
 def expand_job(running: Running) -> dict[str, Any]:
