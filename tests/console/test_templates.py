@@ -36,6 +36,13 @@ def test_a_template_names_no_other_host_and_runs_no_script_of_its_own(path: Path
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda p: p.name)
+def test_what_went_wrong_is_said_once_above_the_page(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    if 'extends "base.html"' in text and "{% block page %}" not in text:
+        assert "error_note error" not in text
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda p: p.name)
 def test_htmx_attributes_stand_on_what_asks_or_say_that_they_are_inherited(path: Path) -> None:
     for tag in tags(path.read_text(encoding="utf-8")):
         for name in INHERITED:
