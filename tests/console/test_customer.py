@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -166,9 +167,35 @@ def test_results_are_typed_in_a_grid_all_or_none(task: Task, desk: Desk) -> None
     )
     assert wrong.status_code == 422
     assert "留着" in text(wrong)
+    for amount, said in (("1e9", "不是金额"), ("9" * 20, "金额不能超过 10,000,000,000 元"), ("1.005", "超过两位小数")):
+        wrong = client.post(
+            "/results/", {"key": "g", "task": str(n), f"outcome-{n}": "connected:deal", f"amount-{n}": amount}
+        )
+        assert (wrong.status_code, said in text(wrong)) == (422, True)
+    far = {"key": "g", "task": str(n), f"outcome-{n}": "connected:appointment", f"next_at-{n}": "2031-07-01T10:00"}
+    assert "下次联系最远约在 366 天以内" in text(client.post("/results/", far))
     good = {"key": "g", "task": str(n), f"outcome-{n}": "connected:deal", f"amount-{n}": "5,000"}
     assert client.post("/results/", good).status_code == 302
     assert FollowUp.objects.get().amount_cny == 5_000
+
+
+def test_the_form_says_what_of_an_amount_a_time_or_a_note_cannot_be_and_keeps_it(task: Task, desk: Desk) -> None:
+    client, path = desk("wangfang"), f"/tasks/{task.pk}/"
+    for fields, said in (
+        ({"amount": "1e9"}, "不是金额"),
+        ({"amount": "9" * 20}, "金额不能超过 10,000,000,000 元"),
+        ({"amount": "5000", "note": "长" * 501}, "最多 500 字"),
+        ({"amount": "5000", "next_at": "2031-07-01T10:00"}, "下次联系最远约在 366 天以内"),
+    ):
+        wrong = client.post(path, {"key": "k", "outcome": "connected:deal", **fields})
+        page = text(wrong)
+        assert (wrong.status_code, page.count("KQ-invalid_spec")) == (422, 1)
+        assert said in page.split("kq-note-bad", 1)[1].split("KQ-")[0]
+        assert all(value in page for value in fields.values())
+    assert not FollowUp.objects.exists()
+    odd = text(client.post(path, {"key": "k", "outcome": "waved:"}))
+    assert "联系结果" in odd
+    assert "<code>contact</code>" not in odd
 
 
 def test_the_grid_says_what_a_colleague_recorded_meanwhile_and_takes_the_product(
@@ -219,6 +246,18 @@ def test_a_result_file_is_looked_at_then_taken_in_and_its_faults_come_as_a_file(
     faults = client.post("/results/upload", {"packed": packed, "faults": "1"})
     assert "不是您名下的客户" in text(faults)
     assert "C0000013" not in text(faults)
+    for name, content, words in (
+        ("空.csv", b"", "文件是空的"), ("乱.csv", b"\x00\xff\x01", "文件既不是 Excel 工作簿，也不是文本"),
+        ("缺.csv", "客户号,备注\nC1,x".encode(), "文件缺少这些列：联系结果, 联系时间"),
+        ("头.csv", lines.split("\n", maxsplit=1)[0].encode(), "没有数据行"),
+        ("乱.xlsx", b"garbage", "没有数据行"), ("坏.xlsx", b"PK\x03\x04garbage", "工作簿已损坏"),
+    ):  # fmt: skip
+        wrong = client.post("/results/upload", {"file": SimpleUploadedFile(name, content)})
+        assert text(wrong).count("KQ-") == 1
+        said = text(wrong).split("kq-note-bad", 1)[1].split("KQ-")[0]
+        assert (wrong.status_code, words in said) == (422, True)
+        assert not re.search(r"The |Take |Upload |Save ", said)
+        assert "可录入" not in text(wrong)
     client.cookies["django_language"] = "en"
     english = client.post("/results/upload", {"packed": packed, "faults": "1"})
     assert "Not a customer of yours, or a wrong number" in text(english)

@@ -64,18 +64,23 @@ def test_each_bad_line_is_told_with_its_line_and_its_cure(definitions: None, cas
         f"{number(14)},接通,成交,2026-06-30,,一万,,",
         f"{number(14)},接通,成交,2026-06-30,,10000,NOPE,",
         f"{number(14)},未接,有意向,2026-06-30,,,,",
+        f"{number(14)},接通,成交,2026-06-30,,1e9,,",
+        f"{number(14)},接通,成交,2026-06-30,,99999999999999999999,,",
+        f"{number(14)},接通,预约,2026-06-30,2031-07-01,,,",
+        f"{number(14)},未接,,2026-06-30,,,,{'长' * 501}",
         ",未接,,2026-06-30,,,,",
     )
     found = services.preview_results(cast["wangfang"], content, "results.csv")
     assert [r.line for r in found.rows] == [2]
     assert [(f.line, f.code) for f in found.faults] == [
         (3, "twice"), (4, "not_hers"), (5, "contact"), (6, "intent"), (7, "amount_cny"), (8, "next_at"), (9, "at"), (10, "at"),
-        (11, "amount_cny"), (12, "product"), (13, "intent"), (14, "no_customer"),
+        (11, "amount_cny"), (12, "product"), (13, "not_reached"), (14, "amount_cny"), (15, "amount_cny"),
+        (16, "next_at"), (17, "note"), (18, "no_customer"),
     ]  # fmt: skip
     assert all(number(13) not in f.customer for f in found.faults)
     assert not FollowUp.objects.exists()
     done = services.import_results(cast["wangfang"], content, "results.csv")
-    assert (done.recorded, done.refused) == (1, 12)
+    assert (done.recorded, done.refused) == (1, 16)
     corrected = csv_of(f"{number(12)},接通,有意向,2026-06-30 15:00,,,,", f"{number(14)},未接,,2026-06-30,,,,")
     again = services.preview_results(cast["wangfang"], corrected, "corrected.csv")
     assert [(f.line, f.code) for f in again.faults] == [(2, "recorded")]

@@ -116,12 +116,44 @@ def test_a_task_stays_open_while_nobody_answers_or_there_is_a_next_time(tasks: C
         {"intent": "deal", "amount_cny": Decimal(0)},
         {"intent": "appointment"},
         {"intent": "appointment", "next_at": datetime(2020, 1, 1, tzinfo=UTC)},
+        {"intent": "appointment", "next_at": NOW + timedelta(days=367)},
+        {"intent": "appointment", "next_at": datetime(9999, 12, 31, tzinfo=UTC)},
+        {"contact": "no_answer", "note": "长" * 501},
     ],
 )
 def test_an_outcome_that_says_nothing_is_refused(tasks: Cast, fields: dict[str, object]) -> None:
     with pytest.raises(InvalidSpec):
         outcome(tasks, first(tasks), **fields)
     assert FollowUp.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("amount", "message"),
+    [
+        ("1e9", "not an amount"),
+        ("一万", "not an amount"),
+        ("1,5", "not an amount"),
+        ("NaN", "not an amount"),
+        (Decimal("Infinity"), "not an amount"),
+        ("0.005", "two decimals"),
+        (Decimal("12.345"), "two decimals"),
+        ("-5", "above 0"),
+        ("0", "above 0"),
+        ("99999999999999999999", "at most 10,000,000,000"),
+        (Decimal("10000000000.01"), "at most 10,000,000,000"),
+    ],
+)
+def test_an_amount_is_written_in_digits_and_within_bounds(tasks: Cast, amount: str | Decimal, message: str) -> None:
+    with pytest.raises(InvalidSpec, match=message) as fault:
+        outcome(tasks, first(tasks), intent="deal", amount_cny=amount)
+    assert fault.value.where.field == "amount_cny"
+
+
+@pytest.mark.parametrize("amount", ["12,000.50", "１２０００.5", " 12000.50 ", Decimal("12000.500")])
+def test_an_amount_is_kept_as_written_and_a_year_ahead_is_not_too_far(tasks: Cast, amount: str | Decimal) -> None:
+    kept = outcome(tasks, first(tasks), intent="deal", amount_cny=amount, next_at=NOW + timedelta(days=366))
+    kept.refresh_from_db()
+    assert kept.amount_cny == Decimal("12000.50")
 
 
 def test_an_outcome_can_be_taken_back_for_ten_seconds(tasks: Cast, bank_runtime: runtime.Runtime) -> None:

@@ -48,7 +48,7 @@ class OutcomeIn(Schema):
     key: str
     contact: str
     intent: str = ""
-    amount_cny: Decimal | None = None
+    amount_cny: Decimal | str | None = None
     next_at: datetime | None = None
     note: str = ""
     product: str = ""
@@ -62,7 +62,7 @@ class ResultIn(Schema):
     task_id: int
     contact: str
     intent: str = ""
-    amount_cny: Decimal | None = None
+    amount_cny: Decimal | str | None = None
     next_at: datetime | None = None
     note: str = ""
     product: str = ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
@@ -86,7 +85,7 @@ def record(
 
     made = record_outcome(
         acting(actor), task, key=key or uuid.uuid4().hex, contact=result, intent=intent, product=product, note=note,
-        amount_cny=Decimal(amount) if amount else None, next_at=timezone.make_aware(next_at) if next_at else None,
+        amount_cny=amount, next_at=timezone.make_aware(next_at) if next_at else None,
     )  # fmt: skip
     out.print(f"recorded {made.pk}" + (f" ({made.detail.flags})" if made.detail.flags else ""), highlight=False)
 

@@ -23,7 +23,7 @@ TITLES: dict[str, str | Promise] = {
     "segment_cycle": _("客群互相引用，成了环"),
     "tag_cycle": _("标签互相引用，成了环"),
     "bad_expression": _("表达式不被允许"),
-    "bad_source": _("数据源读不出来"),
+    "bad_source": _("文件或数据源读不出来"),
     "load_failed": _("加载未完成，原有数据照常使用"),
     "no_data": _("还没有数据"),
     "store_busy": _("另一个加载或刷新正在写入"),
@@ -49,7 +49,7 @@ FIELDS: dict[str, str | Promise] = {
     "deadline": _("截止"), "file": _("文件"), "purpose": _("用途"), "outcome": _("联系结果"), "channel": _("渠道"),
     "about": _("哪些客户（用自己的话）"), "title": _("标题"), "stand_in": _("代管人"), "circle": _("商圈"), "companion": _("同行人"),
     "metric": _("指标"), "note": _("备注"), "rm_phone": _("联系电话"), "task_ids": _("任务"),
-    "contact": _("联系结果"), "playbook": _("策略卡"),
+    "contact": _("联系结果"), "intent": _("客户意向"), "why": _("事由"), "answer": _("写给一线的话"), "playbook": _("策略卡"),
 }  # fmt: skip
 """What the desk's forms call the fields that an error names; the fields of a definition keep their names."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from django.http import HttpResponse
@@ -15,6 +15,7 @@ from kequn.console.access import Request, done, page, refused
 from kequn.console.board.shown import title_of
 from kequn.console.exports import listing
 from kequn.console.tables import Column, Table
+from kequn.core.amounts import yuan
 from kequn.core.errors import Conflict, InvalidSpec, KequnError, Where
 from kequn.ops.audiences.queries import bank_today
 from kequn.ops.board import queries, services
@@ -187,11 +188,4 @@ def _periods() -> list[str]:
 
 
 def _number(text: str) -> Decimal | None:
-    if not text.strip():
-        return None
-    try:
-        return Decimal(text.replace(",", "").strip())
-    except InvalidOperation:
-        raise InvalidSpec(
-            f"{text!r} is not an amount.", hint="Write digits only.", where=Where(field="amount")
-        ) from None
+    return yuan(text, field="amount")

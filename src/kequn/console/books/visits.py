@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.contrib import messages
@@ -116,7 +115,7 @@ def record(request: Request, visit_id: int) -> HttpResponse:
             raise InvalidSpec("Set out first: the gate is asked then.", where=Where(field="outcome"))
         record_outcome(
             request.actor, visit.task_id, key=form.get("key", ""), contact=contact, intent=intent,
-            amount_cny=_amount(form.get("amount", "")), next_at=_moment(form.get("next_on", "")), note=form.get("note", ""),
+            amount_cny=form.get("amount", ""), next_at=_moment(form.get("next_on", "")), note=form.get("note", ""),
         )  # fmt: skip
     except KequnError as error:
         if error.code == "not_allowed":
@@ -161,12 +160,3 @@ def _day(text: str) -> date:
 
 def _moment(text: str) -> datetime | None:
     return timezone.make_aware(datetime.combine(_day(text), time(10))) if text.strip() else None
-
-
-def _amount(text: str) -> Decimal | None:
-    try:
-        return Decimal(text.replace(",", "")) if text.strip() else None
-    except InvalidOperation:
-        raise InvalidSpec(
-            f"{text[:40]!r} is not an amount.", hint="Write digits only.", where=Where(field="amount_cny")
-        ) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -79,7 +79,7 @@ def task(request: Request, task_id: int) -> HttpResponse:
     """Show one task with its customer and what to say; a POST records the outcome and goes to the next one."""
     row = task_for(request.actor, task_id)
     if request.method != "POST":
-        return render(request, "work/task.html", _of_task(request, row))
+        return render(request, "work/task.html", of_task(request, row))
     form = request.POST
     try:
         follow_up = record_outcome(
@@ -87,7 +87,7 @@ def task(request: Request, task_id: int) -> HttpResponse:
         )
     except KequnError as error:
         row.refresh_from_db()
-        context = _of_task(request, row) | {"error": error, "given": form}
+        context = of_task(request, row) | {"error": error, "given": form}
         return render(request, "work/task.html", context, status=status_of(error))
     _tell(request, follow_up)
     following = next_task(request.actor, after=task_id)
@@ -99,11 +99,11 @@ def said_in(actor: Actor, form: Any) -> dict[str, Any]:
     """Return what the form says of a contact, as `record_outcome` takes it.
 
     Raises:
-        InvalidSpec: an amount or a time that is none.
+        InvalidSpec: a time that is none.
     """
     contact, _colon, intent = form.get("outcome", "").partition(":")
     return {
-        "key": form.get("key", ""), "contact": contact, "intent": intent, "amount_cny": amount_in(form.get("amount", "")),
+        "key": form.get("key", ""), "contact": contact, "intent": intent, "amount_cny": form.get("amount", ""),
         "next_at": _next_in(actor, form.get("next_in", "")) or moment_in(form.get("next_at", "")), "note": form.get("note", ""),
         "product": form.get("product", "").strip(),
     }  # fmt: skip
@@ -124,7 +124,8 @@ def undo(request: Request, follow_up_id: int) -> HttpResponse:
     return done(request, "task", _("已撤销"), task_id=back.pk)
 
 
-def _of_task(request: Request, row: Any) -> dict[str, Any]:
+def of_task(request: Request, row: Any) -> dict[str, Any]:
+    """Return what the page of a task shows."""
     actor = request.actor
     others = list(day_tasks(actor).exclude(pk=row.pk)[:SHOWN]) if actor.may("task.work") else []
     last = row.follow_ups.filter(undone_at__isnull=True).first()
@@ -292,21 +293,6 @@ def tell_flags(request: Request, flags: Iterable[str]) -> None:
 
 
 # -- what was typed -----------------------------------------------------------------------------------------------------
-
-
-def amount_in(text: str) -> Decimal | None:
-    """Return an amount of yuan as typed.
-
-    Raises:
-        InvalidSpec: it is none.
-    """
-    try:
-        amount = Decimal(text.replace(",", "").replace("，", "")) if text.strip() else None
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if amount is not None and not amount.is_finite():
-        raise InvalidSpec(f"{text!r} is not an amount.", hint="Write digits only.", where=Where(field="amount_cny"))
-    return amount
 
 
 def moment_in(text: str) -> datetime | None:

@@ -18,7 +18,7 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from kequn.console.access import Request, page, status_of
-from kequn.console.work.customer import NOT_REACHED, REACHED, amount_in, moment_in, number_in, tell_flags
+from kequn.console.work.customer import NOT_REACHED, REACHED, moment_in, number_in, tell_flags
 from kequn.core.errors import InvalidSpec, KequnError, SeveralErrors, Where
 from kequn.ops.customers.queries import people_by_id
 from kequn.ops.runtime import now
@@ -119,7 +119,7 @@ def _entries(form: Any) -> list[dict[str, Any]]:
     """Return the rows that somebody filled in.
 
     Raises:
-        SeveralErrors: an amount or a time that is none.
+        SeveralErrors: a time that is none.
         InvalidSpec: no row was filled in.
     """
     entries, errors = [], list[KequnError]()
@@ -129,14 +129,14 @@ def _entries(form: Any) -> list[dict[str, Any]]:
         if not contact:
             continue
         try:
-            amount, next_at = amount_in(typed["amount"]), moment_in(typed["next_at"])
+            next_at = moment_in(typed["next_at"])
         except InvalidSpec as error:
             error.where = Where(line=int(task_id), field=error.where.field)
             errors.append(error)
             continue
         entries.append(
             {
-                "task_id": int(task_id), "contact": contact, "intent": intent, "amount_cny": amount, "next_at": next_at,
+                "task_id": int(task_id), "contact": contact, "intent": intent, "amount_cny": typed["amount"], "next_at": next_at,
                 "note": typed["note"], "product": typed["product"], "seen": number_in(form.get(f"seen-{task_id}")),
             }
         )  # fmt: skip

@@ -27,7 +27,7 @@ def create_circle(actor: Actor, name: str, *, place: str = "", note: str = "") -
     """
     _book_of(actor)
     name = _named(name)
-    fields = {"place": clean(place, longest=80).text, "note": clean(note, longest=500).text}
+    fields = {"place": clean(place, longest=80, field="place").text, "note": clean(note, longest=500).text}
     try:
         with transaction.atomic():
             row = Circle.objects.create(
@@ -46,7 +46,11 @@ def change_circle(actor: Actor, circle_id: int, *, name: str, place: str = "", n
         Conflict: another circle has the name.
     """
     row = _own(actor, circle_id)
-    fields = {"name": _named(name), "place": clean(place, longest=80).text, "note": clean(note, longest=500).text}
+    fields = {
+        "name": _named(name),
+        "place": clean(place, longest=80, field="place").text,
+        "note": clean(note, longest=500).text,
+    }
     try:
         with transaction.atomic():
             Circle.objects.filter(pk=row.pk).update(**fields)
@@ -113,7 +117,7 @@ def _book_of(actor: Actor) -> None:
 
 
 def _named(name: str) -> str:
-    name = clean(name, longest=40).text
+    name = clean(name, longest=40, field="name").text
     if not name:
         raise InvalidSpec("A circle needs a name.", where=Where(field="name"))
     return name

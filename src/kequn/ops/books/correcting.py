@@ -84,7 +84,7 @@ def _proposed(
     actor: Actor, customer_id: str, branch_code: str, wanted: Proposal, line: StockTakeLine | None
 ) -> Correction:
     fields = {
-        "staff_no": actor.staff_no, "branch_code": branch_code, "value": clean(wanted.value, longest=120).text,
+        "staff_no": actor.staff_no, "branch_code": branch_code, "value": clean(wanted.value, longest=120, field="value").text,
         "note": clean(wanted.note, longest=500).text, "line": line, "at": now(),
     }  # fmt: skip
     with transaction.atomic():

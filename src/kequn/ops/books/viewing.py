@@ -28,7 +28,7 @@ def save_view(actor: Actor, name: str, query: str, *, is_default: bool = False) 
         Conflict: too many views.
     """
     actor.must("customer.view")
-    name = clean(name, longest=40).text
+    name = clean(name, longest=40, field="name").text
     if not name:
         raise InvalidSpec("A view needs a name.", where=Where(field="name"))
     if actor.user_id is None:

@@ -44,7 +44,7 @@ def plan_visits(
     """
     _rm(actor)
     ids, today = list(dict.fromkeys(customer_ids)), bank_today()
-    title = clean(title, longest=80).text
+    title = clean(title, longest=80, field="title").text
     if not title or not key.strip():
         raise InvalidSpec("A day of visits needs a title.", where=Where(field="title" if not title else "key"))
     if not today <= on <= today + FARTHEST:
@@ -61,7 +61,7 @@ def plan_visits(
         with transaction.atomic():
             row = VisitPlan.objects.create(
                 key=own, staff_no=actor.staff_no, branch_code=actor.branch_code, title=title, on=on, companion=companion,
-                place=clean(place, longest=80).text, note=clean(note, longest=500).text, created_at=now(),
+                place=clean(place, longest=80, field="place").text, note=clean(note, longest=500).text, created_at=now(),
             )  # fmt: skip
             Visit.objects.bulk_create([Visit(plan=row, customer_id=i, position=n) for n, i in enumerate(ids, 1)])
             record(actor, "visits.planned", row, n=len(ids), on=on.isoformat())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from kequn.core.errors import InvalidSpec, Where
 from kequn.ops.customers.contracts import Cleaned
 
 GAP = r"(?:[^\S\n]|[.．·•・_/／\-‐‑‒–—―−﹣－])"
@@ -24,20 +25,25 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\xad\u200b-\u200f\u202a-\u202e\u20
 """Characters that show nothing or turn the reading round."""
 
 
-def clean(text: str, *, longest: int) -> Cleaned:
-    """Return words fit to be kept: numbers that could be a phone, card or document hidden, at most ``longest`` characters.
+def clean(text: str, *, longest: int | None = None, field: str = "note") -> Cleaned:
+    """Return words fit to be kept: numbers that could be a phone, card or document hidden.
 
     However a number of eleven digits and more is grouped and whatever the width of its digits, it is hidden; so is one of
     seven and more in one piece, unless a currency says that it is money. Dates and amounts with commas stay.
     Markup is kept as it was typed, for pages escape what they show; it is flagged, for somebody should look at it.
 
+    Raises:
+        InvalidSpec: more than ``longest`` characters in ``field``: nobody's words are cut.
+
     >>> clean("call 13900001111 <script>", longest=200)
     Cleaned(text='call *** <script>', flags=('number', 'markup'))
     """
     plain = CONTROL.sub("", text.replace("\r\n", "\n")).strip()
+    if longest is not None and len(plain) > longest:
+        raise InvalidSpec(f"At most {longest} characters.", where=Where(field=field))
     kept = RUN.sub(_hidden, plain)
     flags = (("number", kept != plain), ("markup", MARKUP.search(plain) is not None))
-    return Cleaned(kept[:longest].rstrip(), tuple(flag for flag, is_so in flags if is_so))
+    return Cleaned(kept, tuple(flag for flag, is_so in flags if is_so))
 
 
 def _hidden(found: re.Match[str]) -> str:

@@ -6,12 +6,13 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
 
+from kequn.core.amounts import yuan
 from kequn.core.errors import InvalidSpec, KequnError, SeveralErrors, Where
 from kequn.core.segments.upload import masked, read_table
 from kequn.core.spec.base import Text
@@ -22,7 +23,15 @@ from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine, now
 from kequn.ops.workbench import states
 from kequn.ops.workbench.models import ContactDetail, FollowUp, ResultFile
-from kequn.ops.workbench.recording import check_outcome, flagged_note, record_outcome, record_without_task
+from kequn.ops.workbench.recording import (
+    FARTHEST,
+    MOST_YUAN,
+    NOTE_LENGTH,
+    check_outcome,
+    flagged_note,
+    record_outcome,
+    record_without_task,
+)
 
 MOST_ROWS = 2_000
 OLDEST = timedelta(days=31)
@@ -51,14 +60,23 @@ CURES: dict[str, Text] = {
         zh="客户意向只能是：" + "、".join(i.zh for i in states.INTENTS.values()),
         en="Intent is one of: " + ", ".join(states.INTENTS),
     ),
+    "not_reached": Text(
+        zh="客户意向只用于接通：没有联系上的，删去客户意向",
+        en="Intent is of a customer who was reached only: take it out",
+    ),
     "at": Text(
         zh="联系时间读不出：写成 2026-07-01 10:30，不晚于现在，不早于 31 天前",
         en="Write the time as 2026-07-01 10:30, not in the future and within 31 days",
     ),
     "next_at": Text(
-        zh="下次联系要写成将来的时间，预约必填", en="The next contact is a time to come; an appointment needs it"
+        zh=f"下次联系要写成将来的时间，不晚于 {FARTHEST.days} 天后，预约必填",
+        en=f"The next contact is a time to come, within {FARTHEST.days} days; an appointment needs it",
     ),
-    "amount_cny": Text(zh="金额要写成大于 0 的数字，成交必填", en="The amount is a number above 0; a deal needs it"),
+    "amount_cny": Text(
+        zh=f"金额要写成大于 0、不超过 {MOST_YUAN:,} 的数字，最多两位小数，成交必填",
+        en=f"The amount is a number above 0 and up to {MOST_YUAN:,}, with at most two decimals; a deal needs it",
+    ),
+    "note": Text(zh=f"备注最多 {NOTE_LENGTH} 字", en=f"A note has at most {NOTE_LENGTH} characters"),
     "product": Text(zh="没有这个产品代码", en="There is no such product code"),
     "twice": Text(zh="与本文件前面的一行重复：删去", en="The same as a line above: take it out"),
     "recorded": Text(zh="已经登记过，不再重复登记", en="Recorded before; it is not recorded again"),
@@ -120,7 +138,7 @@ def preview_results(actor: Actor, content: bytes, file_name: str) -> ResultPrevi
 
     Raises:
         BadSource: the file cannot be read.
-        InvalidSpec: a column is missing, or it has more lines than are taken at once.
+        InvalidSpec: a column is missing, there is no line, or it has more lines than are taken at once.
     """
     actor.must("task.work")
     digest = hashlib.sha256(content).hexdigest()
@@ -189,6 +207,9 @@ def _lines_of(content: bytes, file_name: str) -> list[tuple[int, dict[str, str]]
             hint = "Take the template: its first line has the titles."
             raise InvalidSpec(f"The file lacks: {', '.join(missing)}.", hint=hint, where=Where(file_name))
         lines.append((number, named))
+    if not lines:
+        hint = "Take the template: its first line has the titles."
+        raise InvalidSpec("The file has no lines below its titles.", hint=hint, where=Where(field="file"))
     return lines
 
 
@@ -204,14 +225,16 @@ def _row(line: int, cells: Mapping[str, str], person: MaskedPerson | None) -> Re
     if at is None or not moment - OLDEST <= at <= moment:
         raise Faulty("at")
     next_at = _moment(cells.get("next_at", ""), "next_at")
-    amount = _amount(cells.get("amount_cny", ""))
-    product = cells.get("product", "")
+    product, note = cells.get("product", ""), cells.get("note", "")
+    if intent and contact != "connected":
+        raise Faulty("not_reached")
     try:
+        amount = yuan(cells.get("amount_cny", ""))
+        flags = flagged_note(note)[1]
         check_outcome(contact, intent, amount, next_at, product)
     except InvalidSpec as error:
         raise Faulty(error.where.field if error.where.field in CURES else "refused") from error
-    note = cells.get("note", "")
-    return ResultRow(line, person, contact, intent, at, next_at, amount, product, note, flagged_note(note)[1])
+    return ResultRow(line, person, contact, intent, at, next_at, amount, product, note, flags)
 
 
 def _once(row: ResultRow, actor: Actor, seen: set[tuple[Any, ...]]) -> None:
@@ -247,19 +270,6 @@ def _moment(text: str, fault: str) -> datetime | None:
             moment = datetime.combine(moment.date(), time(10))
         return moment.replace(tzinfo=zone)
     raise Faulty(fault)
-
-
-def _amount(text: str) -> Decimal | None:
-    plain = text.strip().replace(",", "").replace("，", "")
-    if not plain:
-        return None
-    try:
-        amount = Decimal(plain)
-    except InvalidOperation:
-        raise Faulty("amount_cny") from None
-    if not amount.is_finite():
-        raise Faulty("amount_cny")
-    return amount
 
 
 # -- the grid -----------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
+from kequn.core.amounts import yuan
 from kequn.core.errors import Conflict, InvalidSpec, NotAllowed, Where
 from kequn.core.gate import CHANNELS
 from kequn.core.spec.campaign import Purpose
@@ -34,6 +35,10 @@ UNDO_WITHIN = timedelta(seconds=10)
 PROMISE_STANDS = timedelta(days=14)
 """So long an appointment or a promised call that was missed stays before the RM."""
 NOTE_LENGTH = 500
+MOST_YUAN = Decimal(10) ** 10
+"""A larger amount of one customer is a slip of the hand."""
+FARTHEST = timedelta(days=366)
+"""So far ahead lies a next contact at most."""
 NEEDS_DATE = frozenset({"appointment"})
 BY_RM = ("call", "wecom", "visit")
 """Channels of an RM's own contact."""
@@ -57,7 +62,7 @@ def record_outcome(
     key: str,
     contact: str,
     intent: str = "",
-    amount_cny: Decimal | None = None,
+    amount_cny: Decimal | str | None = None,
     next_at: datetime | None = None,
     note: str = "",
     product: str = "",
@@ -67,16 +72,17 @@ def record_outcome(
 ) -> FollowUp:
     """Record one contact on a task. The same ``key`` again gives the first record.
 
-    ``product`` is the code of what an appointment or a deal is about; ``at`` when the contact was, where that was not now;
-    ``seen`` the last record on the task that the writer had before her (0: none), so that a colleague's is not overlooked.
+    ``amount_cny`` may be as it was written; ``product`` is the code of what an appointment or a deal is about; ``at`` when
+    the contact was, where that was not now; ``seen`` the last record on the task that the writer had before her (0: none),
+    so that a colleague's is not overlooked.
 
     A refusal of further contacts withdraws the consent to marketing on every channel and stops what is queued; a complaint
     stops marketing for the policy's cooling-off. Both take effect at once.
 
     Raises:
         NotAllowed: the task is not in the actor's scope.
-        InvalidSpec: a code that is not in the lists, a deal without an amount, an appointment without a time, a product
-            that the bank does not have.
+        InvalidSpec: a code that is not in the lists, a deal without an amount, an amount that is none, an appointment
+            without a time, a next contact too far ahead, a product that the bank does not have, a note that is too long.
         Conflict: the task is closed, a colleague recorded something meanwhile, or this form was sent before with another
             result.
     """
@@ -84,7 +90,8 @@ def record_outcome(
     task = task_for(actor, task_id)
     if (before := FollowUp.objects.filter(key=own_key(actor, key)).first()) is not None:
         return _same(before, contact, intent)
-    check_outcome(contact, intent, amount_cny, next_at, product)
+    amount = yuan(amount_cny)
+    check_outcome(contact, intent, amount, next_at, product)
     _check_open(task, seen)
     moment, purpose = at or now(), _purpose(task)
     kept, flags = flagged_note(note)
@@ -92,7 +99,7 @@ def record_outcome(
         with transaction.atomic():
             follow_up = FollowUp.objects.create(
                 key=own_key(actor, key), task=task, customer_id=task.customer_id, staff_no=actor.staff_no, contact=contact,
-                intent=intent, amount_cny=amount_cny, next_at=next_at, note=kept, at=moment,
+                intent=intent, amount_cny=amount, next_at=next_at, note=kept, at=moment,
                 before=as_it_was(task),
             )  # fmt: skip
             ContactDetail.objects.create(
@@ -259,12 +266,16 @@ def check_outcome(
         raise wrong("Nobody was reached, so there is no intent.", "intent")
     if intent == "deal" and amount_cny is None:
         raise wrong("A deal needs its amount.", "amount_cny")
-    if amount_cny is not None and not 0 < amount_cny < Decimal(10) ** 12:
+    if amount_cny is not None and amount_cny <= 0:
         raise wrong("The amount must be above 0.", "amount_cny")
+    if amount_cny is not None and amount_cny > MOST_YUAN:
+        raise wrong(f"The amount is at most {MOST_YUAN:,} yuan.", "amount_cny")
     if intent in NEEDS_DATE and next_at is None:
         raise wrong("An appointment needs a time.", "next_at")
     if next_at is not None and next_at <= now():
         raise wrong("The next contact lies in the past.", "next_at")
+    if next_at is not None and next_at > now() + FARTHEST:
+        raise wrong(f"The next contact lies more than {FARTHEST.days} days ahead.", "next_at")
     if product and product not in catalog.products():
         raise wrong(f"The bank has no product {product!r}.", "product")
 
@@ -316,12 +327,16 @@ def _mark(actor: Actor, customer_id: str, contact: str, *, is_wrong: bool) -> bo
 
 
 def flagged_note(note: str) -> tuple[str, str]:
-    """Return a note as it is kept, and what its writer has to be told of it (``number``, ``markup``)."""
-    kept = clean(note, longest=NOTE_LENGTH)
+    """Return a note as it is kept, and what its writer has to be told of it (``number``, ``markup``).
+
+    Raises:
+        InvalidSpec: it is too long to be kept whole.
+    """
+    kept = clean(note, longest=NOTE_LENGTH, field="note")
     return kept.text, ",".join(kept.flags)
 
 
 def masked_note(note: str) -> tuple[str, bool]:
     """Return a note without numbers that could be a phone, card or document, and whether it had any."""
-    kept = clean(note, longest=NOTE_LENGTH)
-    return kept.text, "number" in kept.flags
+    kept = clean(note)
+    return kept.text[:NOTE_LENGTH].rstrip(), "number" in kept.flags

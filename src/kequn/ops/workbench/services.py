@@ -11,6 +11,7 @@ from kequn.core.gate import Content, proposal_from
 from kequn.ops.audiences.queries import OPEN_TALK, ordinals
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.customers.queries import person_for
+from kequn.ops.customers.services import clean
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine, now
@@ -43,6 +44,7 @@ from kequn.ops.workbench.planning import plan_day
 from kequn.ops.workbench.portrait import advice_for, customer_360, money_for, past_for
 from kequn.ops.workbench.recording import (
     BY_RM,
+    NOTE_LENGTH,
     masked_note,
     on_number,
     own_key,
@@ -114,6 +116,7 @@ def start_contact(
 
     Raises:
         NotAllowed: the customer is not in the RM's book.
+        InvalidSpec: a channel that is none, or too many words.
         Blocked: the gate says no, with every reason; or not now, with until when.
     """
     actor.must("task.work")
@@ -123,11 +126,12 @@ def start_contact(
     if channel not in BY_RM:
         raise InvalidSpec(f"An RM starts a contact by {' or '.join(BY_RM)}.", where=Where(field="channel"))
     moment = now()
+    reason = clean(why, longest=NOTE_LENGTH, field="why").text
     fingerprint = _pass_gate(customer_id, GATE_ASKS.get(channel, channel), offer, talk_track, moment)
     fields = {
         "customer_id": customer_id, "staff_no": actor.staff_no, "branch_code": person.branch_code, "kind": "contact",
-        "channel": channel, "title_zh": "客户经理自主联系", "title_en": "Contact by the RM", "why_zh": masked_note(why)[0],
-        "why_en": masked_note(why)[0], "offer": offer, "talk_track": fingerprint, "priority": 70,
+        "channel": channel, "title_zh": "客户经理自主联系", "title_en": "Contact by the RM", "why_zh": reason,
+        "why_en": reason, "offer": offer, "talk_track": fingerprint, "priority": 70,
         "due_at": due_at or moment + timedelta(days=1), "created_at": moment,
     }  # fmt: skip
     with transaction.atomic():
