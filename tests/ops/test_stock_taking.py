@@ -131,6 +131,9 @@ def test_pressing_twice_decides_once_and_a_second_tab_is_told(books: Cast) -> No
         services.decide_line(rm, line.pk, key="same", result="confirmed", note="在店里见到").decided_at
         == one.decided_at
     )
+    for other in ({"result": "given_up", "reason": "other"}, {"result": "confirmed", "note": "没有见到"}):
+        with pytest.raises(Conflict, match="another decision"):
+            services.decide_line(rm, line.pk, key="same", **other)
     with pytest.raises(Conflict, match="wangfang"):
         services.decide_line(rm, line.pk, key="other tab", result="given_up", reason="other")
     line.refresh_from_db()

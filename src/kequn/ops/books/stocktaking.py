@@ -45,7 +45,7 @@ def open_stock_take(
     actor.must("stocktake.run")
     staff_no, branch_code = _whose(actor, staff_no)
     wanted = replace(filter_of(query), staff=staff_no, branch="")
-    title, today = clean(title, longest=80).text, bank_today()
+    title, today = clean(title, longest=80, field="title").text, bank_today()
     if not title or not key.strip():
         raise InvalidSpec("A round needs a title.", where=Where(field="title" if not title else "key"))
     if not today <= deadline <= today + LONGEST_ROUND:
@@ -98,22 +98,23 @@ def decide_line(
     if line.stock_take.staff_no != actor.staff_no or not actor.staff_no:
         raise NotAllowed("An RM takes stock of her own book alone.", right="stocktake.run", line=line_id)
     own = f"{actor.username}:{key}"[:64]
+    said = (result, reason if result == states.GIVEN_UP else "", clean(note, longest=500).text)
     if line.key == own and line.state != states.TODO:
-        return line
+        return _same(line, said)
     _check_decision(key, result, reason, circle, corrections)
     _goes_on(line.stock_take)
     person = people_by_id(actor, [line.customer_id]).get(line.customer_id)
     if person is None or person.rm_no != actor.staff_no:
         result, reason, corrections, circle = states.GONE, "", (), None
     fields = {
-        "state": result, "reason": reason if result == states.GIVEN_UP else "", "note": clean(note, longest=500).text, "key": own,
+        "state": result, "reason": reason if result == states.GIVEN_UP else "", "note": said[2], "key": own,
         "decided_by": actor.username, "decided_at": now(),
     }  # fmt: skip
     with transaction.atomic():
         if not StockTakeLine.objects.filter(pk=line.pk, state=states.TODO).update(**fields):
             line.refresh_from_db()
             if line.key == own:
-                return line
+                return _same(line, said)
             raise Conflict(
                 f"{line.decided_by} decided this meanwhile.", hint="Reload to see what.", line=line_id, state=line.state
             )
@@ -174,6 +175,18 @@ def move_deadline(actor: Actor, stock_take_id: int, deadline: date) -> StockTake
         record(actor, "stocktake.deadline_moved", row, deadline=deadline.isoformat())
     row.refresh_from_db()
     return row
+
+
+def _same(line: StockTakeLine, said: tuple[str, str, str]) -> StockTakeLine:
+    """A form that comes twice is one decision; the same form with another one is somebody's mistake, and said so."""
+    if line.state != states.GONE and (line.state, line.reason, line.note) != said:
+        raise Conflict(
+            "This form was sent before with another decision.",
+            hint="Reload to see what.",
+            line=line.pk,
+            state=line.state,
+        )
+    return line
 
 
 def _whose(actor: Actor, staff_no: str) -> tuple[str, str]:
