@@ -39,6 +39,18 @@ def test_the_task_page_marks_an_entry_with_one_press_of_a_reason(things: Things,
     assert Task.objects.get(pk=task_id).state == "open"
 
 
+def test_another_reason_needs_words_and_the_card_says_so(things: Things, desk: Desk) -> None:
+    client, task_id = desk("wangfang"), things.values["task_id"]
+    refused = client.post(f"/tasks/{task_id}/wrong", {"key": "kept", "reason": "other", "text": " "})
+    card = text(refused).split('id="wrong" open', 1)[1].split("</form>")[0]
+    assert refused.status_code == 422
+    assert "请写明哪里不准" in card
+    assert 'value="kept"' in card
+    assert text(refused).count("请写明哪里不准") == 1
+    Task.objects.filter(pk=task_id).update(campaign="")
+    assert 'id="wrong"' not in text(client.get(f"/tasks/{task_id}/"))
+
+
 def test_what_the_front_line_types_is_shown_escaped_and_flagged(things: Things, desk: Desk) -> None:
     number = things.values["feedback_id"]
     for who, path in (("zhaomin", f"/feedback/{number}/"), ("zhaomin", "/feedback/"), ("sunli", "/feedback/lists/fund_july/"),
@@ -80,10 +92,16 @@ def test_the_author_is_told_of_the_answer_until_she_reads_it(things: Things, des
 
 
 def test_a_refused_form_keeps_what_was_typed(things: Things, desk: Desk) -> None:
-    answer = desk("wangfang").post("/feedback/new", {"kind": "question", "text": "为什么有这么多人", "key": "kk"})
+    answer = desk("wangfang").post("/feedback/new", {"kind": "insight", "text": "为什么有这么多人", "key": "kk"})
     assert answer.status_code == 422
     assert "为什么有这么多人" in text(answer)
     assert 'value="kk"' in text(answer)
+
+
+def test_a_question_needs_no_list_and_no_group(things: Things, desk: Desk) -> None:
+    answer = desk("wangfang").post("/feedback/new", {"kind": "question", "text": "开门红从哪天算起", "key": "kk"})
+    assert answer.status_code == 302
+    assert "开门红从哪天算起" in text(desk("zhaomin").get(answer["Location"]))
 
 
 def test_from_adoption_to_the_segment_in_the_builder(things: Things, desk: Desk) -> None:

@@ -13,16 +13,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_POST
 
-from kequn.console.access import Request, back, done, page, refused
+from kequn.console.access import Request, back, done, page, refused, status_of
 from kequn.console.exports import listing
 from kequn.console.tables import Column, Table
 from kequn.console.words import word_for
-from kequn.core.errors import KequnError
+from kequn.console.work.customer import of_task
+from kequn.core.errors import InvalidSpec, KequnError
 from kequn.ops.audiences.queries import latest_segments
 from kequn.ops.campaigns.queries import campaigns_for
 from kequn.ops.catalog.queries import latest_definitions
 from kequn.ops.feedback import queries, services
 from kequn.ops.feedback.contracts import ListFigures
+from kequn.ops.workbench.queries import task_for
 
 SHOWN = 30
 STATES = ("new", "answered", "adopted", "declined")
@@ -130,7 +132,11 @@ def wrong(request: Request, task_id: int) -> HttpResponse:
     """Mark the entry behind a task as wrong."""
     form = request.POST
     reason = form.get("reason", "")
-    services.mark_wrong(request.actor, task_id, reason, key=form.get("key", ""), text=form.get("text", ""))
+    try:
+        services.mark_wrong(request.actor, task_id, reason, key=form.get("key", ""), text=form.get("text", ""))
+    except InvalidSpec as error:
+        context = of_task(request, task_for(request.actor, task_id)) | {"wrong": {"error": error, "given": form}}
+        return render(request, "work/task.html", context, status=status_of(error))
     return done(request, back(request, reverse("task", args=[task_id])), _("已标记名单不准，任务已关闭"))
 
 

@@ -15,14 +15,14 @@ register = template.Library()
 
 @register.inclusion_tag("feedback/wrong.html", takes_context=True)
 def wrong_entry(context: template.Context, task: Any) -> dict[str, Any]:
-    """Return what the two taps need: the reasons, or the mark that the task has already."""
+    """Return what the two taps need: the reasons on a task of a list, or the mark that it has already."""
     actor = context["actor"]
     may = actor.may("feedback.write") and actor.may("task.work")
     return {
         "csrf_token": context.get("csrf_token"), "task": task, "key": secrets.token_hex(12), "reasons": list(REASONS),
-        "may": may and task.state == "open", "may_ask": actor.may("feedback.write"),
+        "may": may and task.state == "open" and bool(task.campaign), "may_ask": actor.may("feedback.write"),
         "mark": queries.wrong_entries_for(actor, task_id=task.pk).first() if task.state == "cancelled" else None,
-        "mine": may,
+        "mine": may, "refused": context.get("wrong"),
     }  # fmt: skip
 
 

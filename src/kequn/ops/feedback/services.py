@@ -55,7 +55,7 @@ def mark_wrong(actor: Actor, task_id: int, reason: str, *, key: str, text: str =
         return before
     if reason not in states.REASONS:
         raise InvalidSpec(f"There is no reason {reason!r}: {', '.join(states.REASONS)}.", where=Where(field="reason"))
-    words = clean(text, longest=LONGEST_REASON)
+    words = clean(text, longest=LONGEST_REASON, field="text")
     if reason == "other" and not words.text:
         raise InvalidSpec("Say what is wrong with the entry.", where=Where(field="text"))
     fields = {
@@ -112,7 +112,7 @@ def send_feedback(
         about: the group in the author's own words, for an insight on customers that are no segment yet.
 
     Raises:
-        InvalidSpec: no such kind, no text, or nothing that it is about.
+        InvalidSpec: no such kind, no text, or an insight about nobody.
         NotAllowed: the campaign or segment is not in the actor's sight.
     """
     actor.must("feedback.write")
@@ -120,12 +120,12 @@ def send_feedback(
         return before
     if kind not in states.KINDS:
         raise InvalidSpec(f"There is no kind {kind!r}: {', '.join(states.KINDS)}.", where=Where(field="kind"))
-    words, group = _said(text, "text"), clean(about, longest=100)
+    words, group = _said(text, "text"), clean(about, longest=100, field="about")
     if campaign and campaign not in {s.name for s in campaigns_to_write_on(actor)}:
         raise NotAllowed(f"There is no campaign {campaign!r} in your scope.", campaign=campaign)
     if segment and segment not in {s.name for s in segments_to_write_on(actor)}:
         raise NotAllowed(f"There is no segment {segment!r} in your scope.", segment=segment)
-    if not campaign and not segment and not (kind == states.INSIGHT and group.text):
+    if kind == states.INSIGHT and not (campaign or segment or group.text):
         raise InvalidSpec(
             "Say which customers it is about.", hint="Choose a campaign, or describe the group.", where=Where(field="about")
         )  # fmt: skip
@@ -293,7 +293,7 @@ def _by(row: Feedback) -> str:
 
 
 def _said(text: str, field: str) -> Cleaned:
-    words = clean(text, longest=LONGEST)
+    words = clean(text, longest=LONGEST, field=field)
     if not words.text:
         raise InvalidSpec("Write a few words.", where=Where(field=field))
     return words
