@@ -188,6 +188,19 @@ def test_a_branch_head_goes_from_the_board_to_a_note_and_a_moved_task(office: Ca
         "/coaching/new", {"staff": "R001", "text": "电话 13900001234", "key": "c", "about": "work"}, follow=True
     )
     assert "13900001234" not in sent.content.decode()
+    assert '<option value="task"' not in client.get("/coaching/").content.decode()
+    lost = client.post("/coaching/new", {"staff": "R001", "text": "这一户谈得好", "key": "d", "about": "task"})
+    assert (lost.status_code, "这一户谈得好" in lost.content.decode()) == (422, True)
+    task = Task.objects.filter(state="open").first()
+    link = f"/coaching/?staff={task.staff_no}&amp;about=task&amp;subject={task.pk}"
+    assert link in client.get(f"/tasks/{task.pk}/").content.decode()
+    form = client.get(link.replace("&amp;", "&")).content.decode()
+    assert '<option value="task" selected>' in form
+    assert f'name="subject" value="{task.pk}"' in form
+    said = {"staff": "R001", "text": "这一户谈得好", "key": "d", "about": "task", "subject": str(task.pk)}
+    assert f'href="/tasks/{task.pk}/"' in client.post("/coaching/new", said, follow=True).content.decode()
+    to_herself = client.post("/coaching/1/answer", {"do": "read"})
+    assert "没有写给您的这条辅导记录" in to_herself.content.decode()
     refused = client.post("/targets/set", {"metric": "contacts", "period": "2026-06", "of_R001": "10", "of_R003": "20"})
     assert refused.status_code == 409
     assert 'value="20"' in refused.content.decode()

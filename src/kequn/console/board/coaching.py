@@ -62,7 +62,9 @@ def _context(request: Request, given: Any) -> dict[str, Any]:
     rms = list(staff_for(actor, role="rm")) if actor.may("coaching.write") else []
     subject = given.get("subject", "")
     about = FIGURES[subject].title if subject in FIGURES else KINDS[subject].title if subject in KINDS else None
+    of_task = given.get("about") == "task" and subject.isdecimal()
     return {
+        "offered": {code: words for code, words in ABOUT.items() if code != "task" or of_task}, "of_task": of_task,
         "notes": list(queries.notes_for(actor)[:SHOWN]), "rms": rms, "names": {r.staff_no: r.display_name for r in rms},
         "about": given.get("about", "work"),
         "kinds": ABOUT, "staff": given.get("staff", ""), "subject": subject, "subject_words": about, "text": given.get("text", ""),

@@ -55,7 +55,7 @@ def write_note(
     Numbers that could be a customer's phone, card or document do not stand in it.
 
     Raises:
-        InvalidSpec: no text, or about nothing known.
+        InvalidSpec: no text, or about nothing known, or a task that is not named.
         NotAllowed: no such RM in the actor's branches, or a task outside her scope.
     """
     actor.must("coaching.write")
@@ -67,7 +67,13 @@ def write_note(
     if person is None or actor.user_id is None:
         raise NotAllowed("There is no such RM in your branches.", staff=staff_no)
     if about == "task":
-        task_for(actor, int(subject) if subject.isdigit() else 0)
+        if not subject.isdecimal():
+            raise InvalidSpec(
+                "Choose the task that the note is about.",
+                hint="Open a task, and write from there.",
+                where=Where(field="about"),
+            )
+        task_for(actor, int(subject))
     fields = {
         "staff_no": staff_no, "branch_code": person.branch.code, "author_id": actor.user_id, "author_name": actor.display_name[:40],
         "author_path": actor.branch_path, "about": about, "subject": subject[:64], "text": _clean(text), "at": now(),
