@@ -173,7 +173,7 @@ def test_one_writes_only_on_what_one_sees(tasks: Cast) -> None:
         with pytest.raises(NotAllowed):
             services.send_feedback(tasks["wangfang"], "question", "为什么?", key="k", **fields)
     for kind, text, about in (
-        ("question", "为什么?", "东街"),
+        ("question", " ", "东街"),
         ("insight", " ", "东街"),
         ("insight", "有事", ""),
         ("praise", "好", "x"),
