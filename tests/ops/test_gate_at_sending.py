@@ -14,7 +14,7 @@ from kequn.ops.campaigns.freezing import audience_table
 from kequn.ops.campaigns.models import Campaign
 from kequn.ops.catalog import services as catalog
 from kequn.ops.catalog.models import DefinitionVersion
-from kequn.ops.customers.queries import branch_of
+from kequn.ops.customers.queries import branches_of
 from kequn.ops.customers.services import mark_phone
 from kequn.ops.delivery import services as delivery
 from kequn.ops.delivery.models import Outcome, Ready, Touch
@@ -104,7 +104,7 @@ def test_a_branch_in_which_the_campaign_pauses_gets_nothing_until_it_is_lifted(
     services.pause_branch(cast["zhaomin"], launched.pk, "0001", reason="网点停电")
     services.pause_branch(cast["zhaomin"], launched.pk, "0001", reason="网点停电")
     delivery.dispatch_once()
-    branches = branch_of(m.customer_ref for m in phone.sent)
+    branches = branches_of(m.customer_ref for m in phone.sent)
     assert phone.sent
     assert "0001" not in branches.values()
     waiting = Ready.objects.count()

@@ -137,9 +137,8 @@ def reveal(actor: Actor, customer_id: str, field: str, *, reason: str) -> str:
     row = people_for(actor).filter(pk=customer_id).first()
     if row is None:
         raise NotAllowed("There is no such customer in your scope.", customer=customer_id)
-    kept = clean(
-        reason, longest=200, field="reason"
-    ).text  # a number typed for a reason is not kept in clear, and is none
+    # a number typed for a reason is not kept in clear, and is none
+    kept = clean(reason, longest=200, field="reason").text
     if not kept.replace(masking.HIDDEN, "").strip():
         raise Conflict("Say why you need it.", hint="The reason is kept with the reveal.")
     moment = now()
