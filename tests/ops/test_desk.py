@@ -387,10 +387,11 @@ def test_an_offer_that_waits_for_a_risk_test_makes_the_test_the_task(bank: Small
     bank.rows["customer"][26] |= {"gender": "F", "risk_level": 1}
     publish(bank)
     plan_day(system_actor())
-    blocked = Task.objects.get(kind="churn", customer_id=customer_id(28)).blocked["offer"]
-    assert blocked == ["RISK_TEST_EXPIRED"]
+    waits = Task.objects.get(kind="churn", customer_id=customer_id(28))
+    assert waits.blocked["offer"] == ["RISK_TEST_EXPIRED"]
     test = Task.objects.get(kind="retest")
-    assert (test.customer_id, test.is_main, test.state) == (customer_id(28), True, "open")
+    assert (test.customer_id, test.due_at, test.state) == (customer_id(28), waits.due_at, "open")
+    assert test.score > waits.score
     # beyond her level is not cured by another test
     assert "UNSUITABLE" in Task.objects.get(kind="churn", customer_id=customer_id(26)).blocked["offer"]
 
@@ -435,6 +436,27 @@ def test_a_promise_takes_the_task_off_today_and_brings_it_back_on_its_day(
     plan_day(system_actor())
     first = today_for(cast["wangfang"]).rows[0]
     assert (first.task.pk, first.kind) == (task.pk, "appointment")
+
+
+def test_what_was_agreed_for_today_comes_first_by_its_hour_and_then_what_is_overdue(
+    bank: SmallBank, cast: Cast, bank_runtime: runtime.Runtime
+) -> None:
+    capacity("R001", 20)
+    plan_day(system_actor())
+    rows = [r.task for r in today_for(cast["wangfang"]).rows]
+    late, early, undone = rows[1], rows[-1], rows[5]
+    for task, hours in ((late, 4), (early, 2), (undone, 3)):
+        at = runtime.now() + timedelta(hours=hours)
+        done = record_outcome(
+            cast["wangfang"], task.pk, key=f"k{hours}", contact="connected", intent="appointment", next_at=at
+        )
+    undo_outcome(cast["wangfang"], done.pk)
+    Task.objects.filter(pk=rows[8].pk).update(due_at=runtime.now() - timedelta(days=1))
+    there = [t.pk for t in rows if t.pk not in (late.pk, early.pk)]
+    assert [r.task.pk for r in today_for(cast["wangfang"]).rows] == [early.pk, late.pk, *there]
+    plan_day(system_actor())
+    there.remove(rows[8].pk)
+    assert [r.task.pk for r in today_for(cast["wangfang"]).rows] == [early.pk, late.pk, rows[8].pk, *there]
 
 
 # -- large outflows before the branch head ------------------------------------------------------------------------------

@@ -13,12 +13,38 @@ from kequn.core.desk import DAY, NEXT, OVER, distribute, main_of, room_for, scor
 TODAY = date(2026, 7, 31)
 
 
-def test_no_sum_of_money_outweighs_a_day_and_no_day_a_priority() -> None:
-    due = [TODAY + timedelta(days=n) for n in (-3, 0, 1, 20)]
-    assert urgency(due, TODAY).tolist() == [99, 99, 92, 0]
-    rich_late, poor_today, low = score([80, 80, 70], [92, 99, 99], [10**15, 0, 10**15]).tolist()
-    assert low < rich_late < poor_today
-    assert score([80], [50], [100_00]).tolist()[0] < score([80], [50], [200_00]).tolist()[0]
+def after(*days: int) -> list[date]:
+    return [TODAY + timedelta(days=n) for n in days]
+
+
+def test_what_has_its_hour_comes_by_the_hour_then_the_overdue_then_what_is_due_today_then_the_rest() -> None:
+    assert urgency(after(-3, 0, 1, 20), TODAY).tolist() == [99, 99, 92, 0]
+    found = score(
+        [60, 90, 40, 40, 100],
+        after(0, 0, -1, 0, 1),
+        [0, 10**15, 1, 1, 10**15],
+        day=TODAY,
+        minute=[840, 960, -1, -1, -1],
+    )
+    assert np.argsort(-found).tolist() == [0, 1, 2, 3, 4]
+    assert 0 <= found.min() <= found.max() < 2**31
+
+
+def test_of_what_is_due_alike_a_day_ten_of_priority_and_three_times_the_money_weigh_the_same() -> None:
+    wan = 10_000_00
+    risk_test, money = score([90, 80], after(0, 0), [2.8 * wan, 120.3 * wan], day=TODAY)
+    assert money > risk_test
+    far, near = score([90, 80], after(13, 3), [4 * wan, 3 * wan], day=TODAY)
+    assert near > far
+    for base, other in (
+        ((70, 3, wan), (60, 2, wan)),
+        ((70, 3, wan), (70, 1, wan / 10)),
+        ((60, 5, wan), (80, 5, wan / 10)),
+    ):
+        one, two = (score([p], after(d), [v], day=TODAY)[0] for p, d, v in (base, other))
+        assert abs(int(one) - int(two)) < 1_00
+    unknown, ten_thousand, less = score([60] * 3, after(4, 4, 4), [0, wan, wan / 2], day=TODAY)
+    assert unknown == ten_thousand > less
 
 
 @given(

@@ -13,6 +13,7 @@ from kequn.console.words import word_for
 from kequn.ops.customers.queries import people_for
 from kequn.ops.runtime import now
 from kequn.ops.sources.queries import data_date
+from kequn.ops.workbench.queries import bank_day
 from kequn.ops.workbench.states import KINDS
 from kequn.ops.workbench.today import PROMISES, Row, today_for
 
@@ -46,6 +47,7 @@ def _shown(row: Row) -> dict[str, Any]:
         "task": task, "person": row.person, "kind": KINDS[row.kind].to(language), "why": row.why, "offer": row.offer,
         "is_overdue": row.task.is_overdue, "is_promise": row.kind in PROMISES,
         "also": [(t, KINDS[t.kind].to(language)) for t in row.also], "test": row.test,
+        "due": bank_day(task.due_at),
         "until": task.due_at if row.kind in PROMISES else task.expires_at or task.due_at,
         "no_offer": blocked.get("offer", ()), "no_call": blocked.get("call", ()),
         "by": word_for("channel", task.channel),

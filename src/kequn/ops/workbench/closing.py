@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from kequn.core.errors import Conflict
 from kequn.ops.chunks import chunks
@@ -106,6 +106,7 @@ def as_it_was(task: Task) -> dict[str, Any]:
     """Return what of a task a recorded contact may change, for ``put_back``."""
     return {
         "state": task.state, "due_at": task.due_at.isoformat(), "attempts": task.attempts, "is_main": task.is_main,
+        "score": task.score,
         "expires_at": task.expires_at.isoformat() if task.expires_at else None,
         "planned_for": task.planned_for.isoformat() if task.planned_for else None,
     }  # fmt: skip
@@ -124,6 +125,7 @@ def put_back(task: Task, before: dict[str, Any]) -> None:
     done = Task.objects.filter(pk=task.pk).filter(Q(state=states.OPEN) | Q(state=states.DONE, closed_by=states.STAFF))
     reopened = done.update(
         state=before["state"], due_at=datetime.fromisoformat(before["due_at"]), attempts=before["attempts"],
+        score=before.get("score", F("score")),
         expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
         planned_for=date.fromisoformat(planned_for) if planned_for else None,
         closed_at=None, closed_by="", closed_why="", is_main=before.get("is_main", False) and not others.exists(),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
 
-from kequn.core.desk import score, urgency
+from kequn.core.desk import score
 from kequn.ops.audiences.queries import bank_today
 from kequn.ops.catalog import queries as catalog
 from kequn.ops.chunks import chunks
+from kequn.ops.runtime import engine
 from kequn.ops.workbench import states
 from kequn.ops.workbench.models import Task
 from kequn.ops.workbench.queries import bank_day
@@ -24,7 +28,10 @@ def create_task(key: str, **fields: Any) -> tuple[Task, bool]:
 
     It is the customer's main task where she has no other open one.
     """
-    fields |= {"score": _score(fields), "facts": _facts(fields)}
+    fields |= {
+        "score": score_of(fields.get("priority", PRIORITY), fields["due_at"], fields.get("value_cny")),
+        "facts": _facts(fields),
+    }
     for is_main in (True, False):
         if is_main and Task.objects.filter(customer_id=fields["customer_id"], state=states.OPEN, is_main=True).exists():
             continue
@@ -39,10 +46,20 @@ def create_task(key: str, **fields: Any) -> tuple[Task, bool]:
     raise AssertionError("unreachable: the second turn creates, returns or raises")
 
 
-def _score(fields: Mapping[str, Any]) -> int:
-    """Its place in the order of the day it comes in; each morning gives it a new one."""
-    due, fen = bank_day(fields["due_at"]), int((fields.get("value_cny") or 0) * 100)
-    return int(score([fields.get("priority", PRIORITY)], urgency([due], bank_today()), [fen])[0])
+def score_of(priority: int, due_at: datetime, value_cny: Decimal | None, *, is_agreed: bool = False) -> int:
+    """Return the place of one task in the order of today; each morning gives it a new one.
+
+    ``is_agreed`` says that its time is one that was agreed on with the customer.
+    """
+    due, day, zone = bank_day(due_at), bank_today(), ZoneInfo(engine().manifest.zone)
+    minute = minute_of(due_at, zone) if is_agreed and due == day else -1
+    return int(score([priority], [due], [int((value_cny or 0) * 100)], day=day, minute=[minute])[0])
+
+
+def minute_of(moment: datetime, zone: ZoneInfo) -> int:
+    """Return the minute of the bank's day."""
+    there = moment.astimezone(zone)
+    return there.hour * 60 + there.minute
 
 
 def _facts(fields: Mapping[str, Any]) -> dict[str, Any]:

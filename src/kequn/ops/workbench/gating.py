@@ -134,7 +134,7 @@ def _retests(
     rows: Sequence[Candidate], policy: DeskPolicySpec, facts: Facts, rules: ContactPolicySpec, *,
     at: datetime, as_of: date, zone: ZoneInfo,
 ) -> list[Candidate]:  # fmt: skip
-    """An offer that waits for a valid risk test is no task yet; the test is."""
+    """An offer that waits for a valid risk test is no task yet; the test is, and due when the occasion is."""
     rule = policy.retest
     has_test = {r.customer_id for r in rows if r.kind in states.RISK_TESTS}
     found: dict[str, Candidate] = {}
@@ -147,8 +147,8 @@ def _retests(
     tests = [
         Candidate(
             key=f"retest:{row.customer_id}:{as_of:%Y%m}", kind="retest", customer_id=row.customer_id, ordinal=row.ordinal,
-            priority=rule.priority, value=row.value, due=day, branch=row.branch, owner=row.owner, worker=row.worker,
-            is_remote=row.is_remote, talk_track=about.talk_track, due_at=evening(day, zone),
+            priority=rule.priority, value=row.value, due=row.due, branch=row.branch, owner=row.owner, worker=row.worker,
+            is_remote=row.is_remote, talk_track=about.talk_track, due_at=evening(row.due, zone),
             expires_at=evening(date.fromordinal(day.toordinal() + rule.stands_days), zone),
             facts={"on": as_of.isoformat(), "as_of": as_of.isoformat(), "for": row.kind},
             words=(said.title.zh, said.title.en, said.why.zh, said.why.en, said.said.zh, said.said.en),

@@ -39,7 +39,7 @@ class Task(models.Model):
     """Fingerprint of the approved version."""
     priority = models.PositiveSmallIntegerField(default=60)
     score = models.PositiveIntegerField(default=0)
-    """Its place in the day's order: the priority first, then how near its end is, then the money."""
+    """Its place in the day's order (``core.desk.ranking``): its hour, overdue, due today, later; within each by points."""
     value_cny = models.DecimalField(max_digits=16, decimal_places=2, null=True)
     """The money at stake."""
     is_main = models.BooleanField(default=False)

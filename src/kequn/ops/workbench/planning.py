@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from django.db import IntegrityError, transaction
 
-from kequn.core.desk import DAY, NEXT, distribute, main_of, occasions, score, urgency
+from kequn.core.desk import DAY, NEXT, distribute, main_of, occasions, score
 from kequn.core.spec.base import Text
 from kequn.core.spec.desk import DeskPolicySpec
 from kequn.ops.audiences.queries import bank_today, customer_ids, latest_date
@@ -26,6 +26,7 @@ from kequn.ops.runtime import engine, now
 from kequn.ops.workbench import states
 from kequn.ops.workbench.candidates import Candidate, from_found, open_candidates, owners_with_branches
 from kequn.ops.workbench.closing import expire_tasks
+from kequn.ops.workbench.creating import minute_of
 from kequn.ops.workbench.gating import gated
 from kequn.ops.workbench.models import DayPlan, HeldOutflow, StaffDay, Task
 from kequn.ops.workbench.writing import insert_tasks, update_tasks
@@ -98,7 +99,7 @@ def _plan(actor: Actor, as_of: date, day: date) -> DayPlan:
     rows = _place_people([*open_rows, *fresh], policy, day)
     drawn = _Drawn(gated(rows, policy, at=datetime.combine(day, time(10), zone), as_of=as_of, zone=zone))
     _leave_out(drawn)
-    _rank(drawn.rows, day)
+    _rank(drawn.rows, day, zone)
     _distribute(drawn, policy, day)
     with transaction.atomic():
         plan = _write(drawn, policy, as_of=as_of, day=day, at=moment)
@@ -156,9 +157,10 @@ def _leave_out(drawn: _Drawn) -> None:
 # -- order and places ---------------------------------------------------------------------------------------------------
 
 
-def _rank(rows: Sequence[Candidate], day: date) -> None:
+def _rank(rows: Sequence[Candidate], day: date, zone: ZoneInfo) -> None:
     due = np.array([r.due for r in rows], dtype="datetime64[D]")
-    scores = score([r.priority for r in rows], urgency(due, day), [r.value for r in rows])
+    hours = [minute_of(r.due_at, zone) if r.promised_on == day and r.due_at else -1 for r in rows]
+    scores = score([r.priority for r in rows], due, [r.value for r in rows], day=day, minute=hours)
     for row, value in zip(rows, scores.tolist(), strict=True):
         row.score = value
     able = [r for r in rows if not r.is_held]

@@ -26,7 +26,7 @@ from kequn.ops.workbench import states
 from kequn.ops.workbench.briefing import briefs_of, purpose_of
 from kequn.ops.workbench.closing import as_it_was, fold_after, hold_calls, put_back
 from kequn.ops.workbench.correcting import tell_corrected
-from kequn.ops.workbench.creating import create_task
+from kequn.ops.workbench.creating import create_task, score_of
 from kequn.ops.workbench.models import ContactDetail, FollowUp, Task
 from kequn.ops.workbench.planning import desk_policy
 from kequn.ops.workbench.queries import bank_day, follow_ups_for, task_for, tasks_for
@@ -290,6 +290,7 @@ def _advance(task: Task, contact: str, intent: str, next_at: datetime | None, mo
         fields |= {"state": states.DONE, "closed_at": moment, "closed_by": states.STAFF}
     elif next_at is not None:
         fields |= {"due_at": next_at, "expires_at": next_at + PROMISE_STANDS, "planned_for": bank_day(next_at)}
+        fields |= {"score": score_of(task.priority, next_at, task.value_cny, is_agreed=True)}
     if not Task.objects.filter(pk=task.pk, state=states.OPEN, attempts=task.attempts).update(**fields):
         raise Conflict("Somebody else worked on this task meanwhile.", hint="Reload.", task=task.pk)
     task.refresh_from_db()
