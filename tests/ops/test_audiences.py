@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -290,6 +290,12 @@ def test_members_who_cannot_be_listed_are_told_so(
     with pytest.raises(error):
         taken_out(cast, "zhaomin", "members", **asked)
     assert not DeskExport.objects.exists()
+
+
+def test_the_mark_of_a_file_tells_the_banks_own_time(bank: runtime.Runtime, cast: Cast) -> None:
+    late = datetime(2026, 7, 31, 17, 5, tzinfo=UTC)
+    mark = exports.watermark(cast["zhaomin"], at=late, purpose="核对", export_id=7)
+    assert mark.endswith("· 2026-08-01 01:05 · 核对 · #7")
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+86", "-1", "@sum", "\t=1", " =1", "＝1", '=HYPERLINK("x")'])

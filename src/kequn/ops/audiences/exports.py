@@ -8,11 +8,13 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import xlsxwriter
 
 from kequn.ops.audiences.contracts import Sheet
 from kequn.ops.orgs.actor import Actor
+from kequn.ops.runtime import engine
 
 MOST_ROWS = 200_000
 ROWS_OF_XLSX = 1_048_000
@@ -38,9 +40,10 @@ def harmless(value: Any) -> Any:
 
 
 def watermark(actor: Actor, *, at: datetime, purpose: str, export_id: int) -> str:
-    """Return the line that tells whose file it is."""
+    """Return the line that tells whose file it is, by the bank's own clock."""
+    there = at.astimezone(ZoneInfo(engine().manifest.zone))
     who = actor.staff_no or actor.username
-    return f"{who} {actor.display_name} · {at:%Y-%m-%d %H:%M} · {purpose} · #{export_id}"
+    return f"{who} {actor.display_name} · {there:%Y-%m-%d %H:%M} · {purpose} · #{export_id}"
 
 
 def write_xlsx(path: Path, sheets: Sequence[Sheet], *, mark: str) -> int:
