@@ -75,6 +75,14 @@ def test_an_rm_claims_from_the_page_and_sees_the_name_only_then(things: Things, 
     assert desk("chenjing").get(f"/c/{whom}/owners").status_code == 404
 
 
+def test_where_nobody_waits_the_page_names_the_floor_below_which_nobody_is_assigned(things: Things, desk: Desk) -> None:
+    Person.objects.filter(rm_no="").update(rm_no="R001")
+    client = desk("liqiang")
+    assert "资产 50,000 元以上的客户都有管户；不到的" in client.get("/unclaimed/").content.decode()
+    client.cookies["django_language"] = "en"
+    assert "assets of ¥50,000 or more has a manager" in client.get("/unclaimed/").content.decode()
+
+
 def test_a_branch_head_draws_looks_and_applies(things: Things, desk: Desk) -> None:
     client = desk("liqiang")
     made = client.post("/owners/plans", {"rules": "", "most": ""})
