@@ -19,6 +19,9 @@ from kequn.ops.books.suggesting import suggestion
 from kequn.ops.customers.models import Person
 from kequn.ops.governance.models import AuditEntry
 from kequn.ops.orgs.actor import Actor, system_actor
+from kequn.ops.runtime import now
+from kequn.ops.workbench import services as workbench
+from kequn.ops.workbench.queries import bank_day
 from tests.ops.bank import Cast
 from tests.ops.booked_bank import *  # noqa: F403 - fixtures
 from tests.ops.booked_bank import MINE, customer_id
@@ -149,6 +152,26 @@ def test_a_customer_handed_over_meanwhile_is_gone_whatever_was_asked(books: Cast
     decided = services.decide_line(rm, line.pk, key="k", result="given_up", reason="other")
     assert (decided.state, decided.reason) == (states.GONE, "")
     assert Person.objects.get(pk=customer_id(3)).rm_no == "R002"
+
+
+def test_what_is_open_on_her_page_is_what_keeps_her_from_being_given_up_and_is_named(books: Cast) -> None:
+    rm = books["wangfang"]
+    line = line_of(opened(rm), 3)
+    who = line.customer_id
+    task = workbench.start_contact(rm, who, key="k", why="回访")
+    at = now() + timedelta(days=2)
+    workbench.record_outcome(rm, task.pk, key="a", contact="connected", intent="considering", next_at=at)
+    assert [m.kind for m in workbench.past_for(rm, who).matters] == ["promise"]
+    with pytest.raises(Conflict, match=f"promised for {bank_day(at)}"):
+        services.decide_line(rm, line.pk, key="k", result="given_up", reason="other")
+    # the last word counts: without a next time nothing is open, whatever was agreed on before
+    workbench.record_outcome(rm, task.pk, key="b", contact="connected", intent="not_interested")
+    assert workbench.past_for(rm, who).matters == ()
+    other = workbench.start_contact(rm, who, key="l", why="回访")
+    workbench.record_outcome(rm, other.pk, key="c", contact="connected", intent="complaint")
+    assert [m.kind for m in workbench.past_for(rm, who).matters] == ["complaint"]
+    with pytest.raises(Conflict, match=f"complaint of {bank_day(now())}"):
+        services.decide_line(rm, line.pk, key="m", result="given_up", reason="other")
 
 
 def test_a_decision_can_be_taken_back_but_not_a_customer_given_up(books: Cast) -> None:

@@ -11,9 +11,11 @@ from django.views.decorators.http import require_POST
 
 from kequn.console.access import Request, done, page, status_of
 from kequn.console.ownership.tabs import around
+from kequn.console.words import word_for
 from kequn.core.errors import KequnError
 from kequn.ops.customers.queries import branch_changes_for, person_for
 from kequn.ops.ownership import queries, services, states
+from kequn.ops.workbench.services import open_matters
 
 SHOWN = 30
 
@@ -73,7 +75,11 @@ def give_up(request: Request, customer_id: str) -> HttpResponse:
     """Put one customer of one's own back among those without an owner."""
     moved = services.give_up_customers(request.actor, [customer_id], note=request.POST.get("note", ""))
     if moved.left:
-        return done(request, "customer", _("还有约定或投诉未了，暂不能退回"), customer_id=customer_id)
+        open_ = open_matters([customer_id]).get(customer_id, ())
+        what = "、".join(f"{word_for('matter', m.kind)} {m.on}" for m in open_)
+        return done(
+            request, "customer", _("还有未了事项，暂不能退回：%(what)s") % {"what": what}, customer_id=customer_id
+        )
     return done(request, "unclaimed", _("已退回待分配"))
 
 

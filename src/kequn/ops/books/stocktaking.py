@@ -25,9 +25,14 @@ from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import staff_for
 from kequn.ops.ownership.services import give_up_customers
 from kequn.ops.runtime import now
+from kequn.ops.workbench.services import open_matters
 
 MOST_LINES = 2_000
 LONGEST_ROUND = timedelta(days=180)
+OPEN_MATTERS = {
+    "promise": "A contact promised for {} is open with this customer.", "complaint": "Her complaint of {} is open.",
+    "request": "Her request of {} is open.",
+}  # fmt: skip
 
 
 def open_stock_take(
@@ -244,10 +249,14 @@ def _carry_out(
         words = states.REASONS[reason].zh
         moved = give_up_customers(actor, [line.customer_id], note=f"{words}：{line.note}" if line.note else words)
         if line.customer_id not in moved.done:
-            raise Conflict(
-                "Something is open with this customer.", hint="Settle it first: a task, a complaint, an appointment.",
-                customer=line.customer_id, why=moved.left.get(line.customer_id, ""),
-            )  # fmt: skip
+            raise _still_open(line.customer_id)
+
+
+def _still_open(customer_id: str) -> Conflict:
+    """Say what keeps a customer from being given up: the first of what is open with her."""
+    open_ = open_matters([customer_id]).get(customer_id)
+    said = OPEN_MATTERS[open_[0].kind].format(open_[0].on) if open_ else "Something is open with this customer."
+    return Conflict(said, hint="It stands on her page under what is open; settle it first.", customer=customer_id)
 
 
 def _finish(actor: Actor, row: StockTake) -> None:

@@ -192,7 +192,7 @@ class Contacted:
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """Something open with a customer (未了事项)."""
+    """Something open with a customer (未了事项), or of hers that ends soon (临近到期)."""
 
     kind: Literal["promise", "complaint", "request", "risk_test", "document", "maturing"]
     on: date
@@ -247,6 +247,9 @@ class Past:
     contacts: tuple[Contacted, ...]
     """The latest first."""
     matters: tuple[Matter, ...]
+    """What is open with her: while it is, nobody gives her up (``working.open_matters``)."""
+    ending: tuple[Matter, ...]
+    """What of hers ends soon."""
     complaints: tuple[tuple[date, str, str], ...]
     """(day, topic, state), the latest first."""
     household: Household | None

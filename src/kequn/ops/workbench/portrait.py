@@ -23,7 +23,6 @@ from kequn.ops.orgs.actor import Actor
 from kequn.ops.orgs.queries import staff_numbered
 from kequn.ops.runtime import now
 from kequn.ops.tags.queries import catalogue
-from kequn.ops.workbench import states
 from kequn.ops.workbench.briefing import briefs_of
 from kequn.ops.workbench.contracts import (
     Advice,
@@ -49,6 +48,7 @@ from kequn.ops.workbench.money import missing_of, money_of, yuan_of
 from kequn.ops.workbench.queries import bank_day, tasks_for
 from kequn.ops.workbench.recording import masked_note
 from kequn.ops.workbench.steps import Known, advice_of
+from kequn.ops.workbench.working import open_matters
 
 SOON = timedelta(days=30)
 LEFT = frozenset({"closed", "deceased"})
@@ -126,7 +126,8 @@ def past_for(actor: Actor, customer_id: str) -> Past:
         by_family[tag.family] = (*by_family.get(tag.family, ()), tag)
     return Past(
         contacts=_contacts(customer_id, ordinal, follow_ups),
-        matters=_matters(ordinal, tags, follow_ups, service),
+        matters=tuple(open_matters([customer_id]).get(customer_id, ())),
+        ending=_ending(ordinal, tags),
         complaints=tuple(sorted(complaints, reverse=True)),
         household=_household(actor, ordinal),
         tags=by_family,
@@ -239,16 +240,10 @@ def _recorded(f: FollowUp, by: Any) -> Contacted:
     )  # fmt: skip
 
 
-def _matters(ordinal: int, tags: Tags, follow_ups: list[FollowUp], service: list[Any]) -> tuple[Matter, ...]:
-    found, today, seen = list[Matter](), bank_today(), set[int]()
+def _ending(ordinal: int, tags: Tags) -> tuple[Matter, ...]:
+    """Return what of hers ends soon, or has ended and was not renewed."""
+    found, today = list[Matter](), bank_today()
     dated: tuple[tuple[Due, date | None], ...]
-    for f in follow_ups:  # the latest first: only the last word on a task counts
-        if f.task_id not in seen and f.next_at and f.task.state == states.OPEN:
-            found.append(Matter("promise", bank_day(f.next_at), Text(zh=f.task.title_zh, en=f.task.title_en)))
-        seen.add(f.task_id)
-    for on, kind, topic, status in service:
-        if status == "open" and kind in ("complaint", "request"):
-            found.append(Matter(kind, on, Text(zh=topic) if topic else None))
     expires = tags["risk_c_expire"].value if "risk_c_expire" in tags else None
     document = document_expiry(ordinal) if ordinal >= 0 else None
     matures = tags["asset_maturity_next"].value if "asset_maturity_next" in tags else None

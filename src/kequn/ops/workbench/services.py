@@ -55,6 +55,7 @@ from kequn.ops.workbench.recording import (
 from kequn.ops.workbench.settling import settle_tasks
 from kequn.ops.workbench.transport import RmTaskTransport
 from kequn.ops.workbench.withdrawing import reopen_task, withdraw_task
+from kequn.ops.workbench.working import open_matters
 
 __all__ = [
     "Blocked",
@@ -74,6 +75,7 @@ __all__ = [
     "notice_texts",
     "on_correction",
     "on_number",
+    "open_matters",
     "past_for",
     "plan_day",
     "preview_material",
