@@ -153,7 +153,7 @@ def test_a_held_task_stands_in_no_list(held: Task, desk: Desk, where: str) -> No
 
 def test_held_tasks_have_a_list_of_their_own_and_say_why(held: Task, desk: Desk) -> None:
     client = desk("wangfang")
-    assert "按规则不能联系 1" in page(client, "/tasks/")
+    assert "按规则暂停的任务 1" in page(client, "/tasks/")
     shown = page(client, "/tasks/?due=held")
     assert "被拦下的" in shown
     assert "没有同意 → 在客户下次办理业务时征求同意。 · 投诉冷静期 → 办结投诉并等待冷静期结束。" in shown

@@ -154,8 +154,9 @@ def test_what_the_gate_closed_and_what_had_no_room_is_counted_with_its_reason(
     )  # fmt: skip
     shown = page(desk("wangfang"))
     assert re.findall(r"第 (\d+) 件", shown) == ["0"]
-    assert "另有 7 位客户今天排不下" in shown
-    assert "另有 3 位客户有时机，按规则不能联系" in shown
+    assert "另有 7 位客户今天排不下，顺延到下一个工作日。 每天 20 个位置，其中 6 个留给当天的约定和新情况。" in shown
+    assert "另有 3 位客户今早有时机，但按规则不能联系，未列入今日" in shown
+    assert "按规则暂停的任务 1<" in page(desk("wangfang"), "/tasks/")
     assert "投诉冷静期 · 2 → 办结投诉并等待冷静期结束。" in shown
     assert shown.count(f'href="/c/{customer_id(20)}/"') == 2
     assert f'href="/c/{customer_id(21)}/"' not in shown, "another one's customer by now"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+Room = TypeVar("Room", int, npt.NDArray[np.int64])
 DAY, NEXT, OVER = 0, 1, 2
 """A task has a place today, waits for the next working day, or goes over to others."""
 
@@ -24,7 +25,7 @@ class Places:
         return {n: int((self.place == p).sum()) for p, n in ((DAY, "today"), (NEXT, "later"), (OVER, "over"))}
 
 
-def room_for(capacity: npt.NDArray[np.int64], live_percent: int) -> npt.NDArray[np.int64]:
+def room_for(capacity: Room, live_percent: int) -> Room:
     """Return how many tasks may be planned for each: the capacity without what is kept for the day's own events."""
     return capacity * (100 - live_percent) // 100
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, Sum, Value, When
 
-from kequn.core.desk import Words, words_for
+from kequn.core.desk import Words, room_for, words_for
 from kequn.core.spec.base import Text
 from kequn.ops.audiences.queries import bank_today
 from kequn.ops.catalog import queries as catalog
@@ -74,6 +74,10 @@ class Today:
     """Of those done today, how many closed by themselves."""
     value_cny: Decimal
     later: int
+    places: int = 0
+    """How long the list is where something had no room."""
+    kept: int = 0
+    """How many of these places are kept for what comes up during the day."""
     held: tuple[HeldBy, ...] = ()
     """Who has an occasion that may not be followed; as of the morning."""
     n_held: int = 0
@@ -96,6 +100,7 @@ def today_for(actor: Actor, *, kind: str = "") -> Today:
     actor.must("task.work")
     day = bank_today()
     plan = StaffDay.objects.filter(day=day, staff_no=actor.staff_no).first()
+    places = plan.capacity if plan and plan.later else 0
     length = plan.capacity if plan and plan.capacity else desk_policy().list_length
     shown, folded = _shown(actor, kind, length)
     people = people_by_id(system_actor(), [t.customer_id for t in shown])  # her tasks are hers to work
@@ -118,7 +123,8 @@ def today_for(actor: Actor, *, kind: str = "") -> Today:
         ),
         by_kind=dict(counts), total=sum(counts.values()), behind=max(waiting - len(shown), 0), done=sum(done.values()),
         settled=done[states.BOUGHT], value_cny=value, later=plan.later if plan else 0, held=_held(actor, held),
-        n_held=len(set().union(*held.values())),
+        n_held=len(set().union(*held.values())), places=places,
+        kept=places - room_for(places, desk_policy().live_percent) if places else 0,
         planned=plan is not None,
     )  # fmt: skip
 
