@@ -111,6 +111,10 @@ def test_the_bank_page_tells_definition_parts_and_why_there_is_no_figure(definit
     assert "本行数据未接入" in desk("sunli").get("/overview/?kpi=clv").content.decode()
     assert "网点0002" not in desk("liqiang").get("/overview/").content.decode()
     assert desk("liqiang").get("/overview/?branch=0002").status_code == 404
+    rm = desk("wangfang")
+    assert "只含你名下的客户（按数据日期 2026-06-30 的管户，之后的变动不计）" in rm.get("/overview/").content.decode()
+    rm.cookies["django_language"] = "en"
+    assert "by who had them on the data date 2026-06-30" in rm.get("/overview/").content.decode()
 
 
 def test_the_bank_page_leaves_as_a_workbook_within_the_scope(definitions: None, desk: Desk) -> None:

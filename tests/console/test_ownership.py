@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -135,6 +136,9 @@ def test_the_pool_is_shown_over_each_ones_own_scope_and_taken_as_a_workbook(thin
     assert "王芳" in head.content.decode()
     assert "wealth_ready" not in head.content.decode()
     assert "陈静" in desk("zhaomin").get("/pools/retention/").content.decode()
+    hers = desk("wangfang").get("/pools/retention/").content.decode()
+    assert re.search(r"按 \d{4}-\d\d-\d\d 的管户", hers)
+    assert "按现在的管户" in hers
     book = desk("liqiang").get("/pools/retention/?export=xlsx")
     assert book["Content-Type"].endswith("sheet")
 
