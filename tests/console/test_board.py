@@ -135,6 +135,17 @@ def test_head_office_starts_by_branch_and_goes_down(office: Cast, desk: Desk) ->
     assert "100" in client.get("/team/?period=month&on=2026-06-30").content.decode()
 
 
+def test_what_was_overdue_says_of_which_evening_and_the_lists_behind_it_say_they_are_of_now(
+    office: Cast, desk: Desk
+) -> None:
+    client = desk("liqiang")
+    evening = f"截至 {YESTERDAY} 当晚；任务清单显示的是现在"
+    assert evening in client.get("/team/").content.decode()
+    assert "当晚" not in client.get("/team/?period=live").content.decode()
+    assert "现在的；看板上的数字是当晚的" in client.get("/team/staff/R001/").content.decode()
+    assert "这里是现在的任务" in client.get("/team/tasks/").content.decode()
+
+
 def test_the_neighbours_doors_are_not_there(office: Cast, desk: Desk) -> None:
     client = desk("liqiang")
     for path in ("?branch=0002", "staff/R002/", "staff/R002/reassign", "report/?branch=0002", "signals/?branch=0002"):
