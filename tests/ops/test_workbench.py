@@ -22,7 +22,8 @@ from kequn.ops.orgs.actor import system_actor
 from kequn.ops.orgs.models import User
 from kequn.ops.ownership.models import RemoteCase
 from kequn.ops.ownership.queries import capacity_until
-from kequn.ops.workbench import queries, recording, services
+from kequn.ops.workbench import portrait, queries, recording, services
+from kequn.ops.workbench.contracts import TagValue
 from kequn.ops.workbench.models import FollowUp, Task
 from tests.ops.bank import Cast, approved_campaign, customer_id
 from tests.ops.conftest import NOW
@@ -363,7 +364,18 @@ def test_the_customers_page_is_masked_and_the_look_is_recorded(tasks: Cast) -> N
     assert services.money_for(tasks["wangfang"], customer_id(12)).positions[0].balance_cny == Decimal("11200.00")
     tags = services.past_for(tasks["wangfang"], customer_id(12)).tags
     assert [(t.tag, t.shown_zh) for t in tags["asset"]] == [("asset_aum_eod", "11,200 元")]
+    assert [(t.tag, t.shown_zh, t.shown_en) for t in tags["acct"]] == [("acct_branch", "网点0001", "网点0001")]
     assert AuditEntry.objects.filter(act="customer.viewed", object_id=customer_id(12)).count() == 1
+
+
+def test_of_her_tags_staff_is_named_and_mere_codes_are_left_out(tasks: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {
+        name: TagValue(name, "acct", name, name, value, value, value)
+        for name, value in (("acct_rm_id", "R001"), ("acct_payroll_corp", "9f3c"), ("txn_mcc_top", "5399"))
+    }
+    monkeypatch.setattr(portrait, "tags_shown", lambda *_asked: (NOW.date(), told))
+    tags = services.past_for(tasks["wangfang"], customer_id(12)).tags
+    assert [(t.tag, t.shown_zh) for each in tags.values() for t in each] == [("acct_rm_id", "王芳")]
 
 
 def test_tasks_that_are_not_done_in_time_expire(tasks: Cast, bank_runtime: runtime.Runtime) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Literal
@@ -20,7 +21,7 @@ from kequn.ops.delivery.contracts import BY_HAND, NOTICE
 from kequn.ops.delivery.queries import NOT_SENT, touches_of, why_not
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
-from kequn.ops.orgs.queries import staff_numbered
+from kequn.ops.orgs.queries import branch_names, staff_numbered
 from kequn.ops.runtime import now
 from kequn.ops.tags.queries import catalogue
 from kequn.ops.workbench.briefing import briefs_of
@@ -51,6 +52,8 @@ from kequn.ops.workbench.steps import Known, advice_of
 from kequn.ops.workbench.working import open_matters
 
 SOON = timedelta(days=30)
+WITHOUT_WORDS = frozenset({"acct_payroll_corp", "demo_household_id", "txn_mcc_top", "asset_tier_gap_up"})
+"""Tags that are mere codes to a banker, and one whose figure stands in words where she stands."""
 LEFT = frozenset({"closed", "deceased"})
 Tags = Mapping[str, TagValue]
 BY_STAFF = {
@@ -122,7 +125,7 @@ def past_for(actor: Actor, customer_id: str) -> Past:
     complaints = [(on, topic, status) for on, kind, topic, status in service if kind == "complaint"]
     complaints += [(bank_day(f.at), "", "recorded") for f in follow_ups if f.intent == "complaint"]
     by_family: dict[str, tuple[TagValue, ...]] = {}
-    for tag in tags.values():
+    for tag in _in_words(tags):
         by_family[tag.family] = (*by_family.get(tag.family, ()), tag)
     return Past(
         contacts=_contacts(customer_id, ordinal, follow_ups),
@@ -238,6 +241,21 @@ def _recorded(f: FollowUp, by: Any) -> Contacted:
         vocabulary="intent" if f.intent else "contact", note=f.note, amount_cny=f.amount_cny, next_at=f.next_at,
         task_id=task.pk,
     )  # fmt: skip
+
+
+def _in_words(tags: Tags) -> list[TagValue]:
+    """Return the tags that say something to a banker: staff and branches by name, nothing that is a mere code."""
+    rm, branch = tags.get("acct_rm_id"), tags.get("acct_branch")
+    names = {u.staff_no: u.display_name for u in staff_numbered([rm.value])} if rm else {}
+    branches = branch_names() if branch else {}
+    by_tag = {"acct_rm_id": names, "acct_branch": branches}
+    told = []
+    for name, tag in tags.items():
+        if name in WITHOUT_WORDS:
+            continue
+        called = by_tag.get(name, {}).get(tag.value)
+        told.append(replace(tag, shown_zh=called, shown_en=called) if called else tag)
+    return told
 
 
 def _ending(ordinal: int, tags: Tags) -> tuple[Matter, ...]:
