@@ -370,12 +370,16 @@ def test_the_customers_page_is_masked_and_the_look_is_recorded(tasks: Cast) -> N
 
 def test_of_her_tags_staff_is_named_and_mere_codes_are_left_out(tasks: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     told = {
-        name: TagValue(name, "acct", name, name, value, value, value)
-        for name, value in (("acct_rm_id", "R001"), ("acct_payroll_corp", "9f3c"), ("txn_mcc_top", "5399"))
-    }
+        name: TagValue(name, "acct", name, name, value, str(value), str(value))
+        for name, value in (
+            ("acct_rm_id", "R001"), ("acct_payroll_corp", "9f3c"), ("txn_mcc_top", "5399"), ("acct_kinds", ["fund"]),
+        )
+    }  # fmt: skip
     monkeypatch.setattr(portrait, "tags_shown", lambda *_asked: (NOW.date(), told))
     tags = services.past_for(tasks["wangfang"], customer_id(12)).tags
-    assert [(t.tag, t.shown_zh) for each in tags.values() for t in each] == [("acct_rm_id", "王芳")]
+    assert [(t.tag, t.shown_zh) for each in tags.values() for t in each] == [
+        ("acct_rm_id", "王芳"), ("acct_kinds", "['fund']"),
+    ]  # fmt: skip
 
 
 def test_tasks_that_are_not_done_in_time_expire(tasks: Cast, bank_runtime: runtime.Runtime) -> None:

@@ -253,7 +253,7 @@ def _in_words(tags: Tags) -> list[TagValue]:
     for name, tag in tags.items():
         if name in WITHOUT_WORDS:
             continue
-        called = by_tag.get(name, {}).get(tag.value)
+        called = by_tag[name].get(tag.value) if name in by_tag else None  # another tag's value may be a list
         told.append(replace(tag, shown_zh=called, shown_en=called) if called else tag)
     return told
 
