@@ -28,7 +28,7 @@ def test_a_form_sent_by_the_script_is_told_where_it_leads(things: Things, desk: 
 
 
 def test_a_form_that_is_refused_comes_back_whole(things: Things, desk: Desk) -> None:
-    answer = desk("wangfang").post("/feedback/new", {"kind": "question", "text": "谁?", "key": "k"}, headers=FORM)
+    answer = desk("wangfang").post("/feedback/new", {"kind": "insight", "text": "谁?", "key": "k"}, headers=FORM)
     assert answer.status_code == 422
     assert "谁?" in answer.content.decode()
 
