@@ -10,6 +10,7 @@ import pytest
 import xlsxwriter
 
 from kequn.core.errors import BadSource, InvalidSpec, SeveralErrors
+from kequn.ops.customers.queries import people_by_id
 from kequn.ops.delivery.models import Contact
 from kequn.ops.governance.models import ConsentEntry
 from kequn.ops.workbench import services
@@ -48,6 +49,27 @@ def test_a_file_is_recorded_once_on_her_open_tasks_and_by_itself(definitions: No
     assert services.import_results(cast["wangfang"], content, "改名.csv") == done
     assert FollowUp.objects.count() == 2
     assert ResultFile.objects.count() == 1
+
+
+def test_a_line_may_name_its_task_for_a_list_that_was_taken_out_masks_customers(definitions: None, cast: Cast) -> None:
+    made = [services.start_contact(cast["wangfang"], customer_id(i), key=f"k{i}", why="回访") for i in (12, 14)]
+    masked = people_by_id(cast["wangfang"], [customer_id(14)])[customer_id(14)].customer_no
+    assert "*" in masked
+    head = "任务号,客户号,联系结果,客户意向,联系时间"
+    lines = [f"{made[0].pk},,接通,有意向,2026-06-30 15:00", f"{made[1].pk},{masked},未接,,2026-06-30 15:10"]
+    done = services.import_results(cast["wangfang"], "\n".join([head, *lines]).encode(), "纸上.csv")
+    assert (done.recorded, done.refused) == (2, 0)
+    assert [(f.task_id, f.contact) for f in FollowUp.objects.order_by("at")] == [
+        (made[0].pk, "connected"), (made[1].pk, "no_answer"),
+    ]  # fmt: skip
+    wrong = [
+        f"{made[0].pk},{number(14)},接通,,2026-06-30 16:00", "999999,,接通,,2026-06-30 16:00",
+        f"{'9' * 40},,接通,,2026-06-30 16:00", ",,接通,,2026-06-30 16:00", f"第一条,{number(12)},接通,,2026-06-30 16:00",
+    ]  # fmt: skip
+    found = services.preview_results(cast["wangfang"], "\n".join([head, *wrong]).encode(), "纸上.csv")
+    assert [f.code for f in found.faults] == ["not_one", "no_task", "no_task", "no_customer", "no_task"]
+    theirs = services.preview_results(cast["chenjing"], "\n".join([head, lines[0]]).encode(), "纸上.csv")
+    assert [f.code for f in theirs.faults] == ["no_task"]
 
 
 def test_each_bad_line_is_told_with_its_line_and_its_cure(definitions: None, cast: Cast) -> None:

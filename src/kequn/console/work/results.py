@@ -105,7 +105,7 @@ def template(request: Request) -> HttpResponse:
     out.writerow([words.zh for words in TITLES.values()])
     day = timezone.localtime(now())
     example = {
-        "customer_no": "(客户号)",
+        "customer_no": "(客户号或任务号)",
         "contact": "接通",
         "intent": "有意向",
         "at": f"{day:%Y-%m-%d} 10:30",

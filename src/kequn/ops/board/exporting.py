@@ -92,6 +92,7 @@ def _task_cells(actor: Actor, rows: Sequence[Any], _params: Params) -> list[tupl
     people = people_by_id(actor, [t.customer_id for t in rows])
     return [
         (
+            t.pk,
             p.customer_no if p else "",
             p.name if p else "",
             t.title_zh,
@@ -228,7 +229,8 @@ _BRANCH, _STATE, _AT = _t("网点", "Branch"), _t("状态", "State"), _t("时间
 LISTS: dict[str, DeskList] = {
     "tasks": DeskList(
         _t("任务名单", "Tasks"), ("task.view",), ("state", "staff", "campaign"), _tasks,
-        (*_WHO, _t("任务", "Task"), _t("活动", "Campaign"), _RM, _STATE, _t("到期", "Due"), _t("联系次数", "Attempts")),
+        (_t("任务号", "Task number"), *_WHO, _t("任务", "Task"), _t("活动", "Campaign"), _RM, _STATE, _t("到期", "Due"),
+         _t("联系次数", "Attempts")),
         _task_cells,
     ),
     "customers": DeskList(

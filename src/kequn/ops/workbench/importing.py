@@ -16,13 +16,15 @@ from kequn.core.amounts import yuan
 from kequn.core.errors import InvalidSpec, KequnError, SeveralErrors, Where
 from kequn.core.segments.upload import masked, read_table
 from kequn.core.spec.base import Text
+from kequn.ops.chunks import chunks
 from kequn.ops.customers.contracts import MaskedPerson
-from kequn.ops.customers.queries import numbered
+from kequn.ops.customers.queries import numbered, people_by_id
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
 from kequn.ops.runtime import engine, now
 from kequn.ops.workbench import states
 from kequn.ops.workbench.models import ContactDetail, FollowUp, ResultFile
+from kequn.ops.workbench.queries import tasks_for
 from kequn.ops.workbench.recording import (
     FARTHEST,
     MOST_YUAN,
@@ -34,9 +36,12 @@ from kequn.ops.workbench.recording import (
 )
 
 MOST_ROWS = 2_000
+DIGITS = 18
+"""Of the number of a task at most."""
 OLDEST = timedelta(days=31)
 """Older contacts than these are not recorded: nothing follows from them any more."""
 TITLES: dict[str, Text] = {
+    "task_no": Text(zh="任务号", en="Task number"),
     "customer_no": Text(zh="客户号", en="Customer number"),
     "contact": Text(zh="联系结果", en="Contact"),
     "intent": Text(zh="客户意向", en="Intent"),
@@ -47,10 +52,16 @@ TITLES: dict[str, Text] = {
     "note": Text(zh="备注", en="Note"),
 }
 """The columns of a result file; a title may be the Chinese, the English or the code."""
-NEEDED = ("customer_no", "contact", "at")
+NEEDED = ("contact", "at")
+WHOSE = ("task_no", "customer_no")
+"""One of them says whose line it is; a list of tasks that was taken out has the number of each task, and customers masked."""
 MOMENTS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d", "%Y%m%d %H:%M", "%Y%m%d", "%Y.%m.%d %H:%M", "%Y.%m.%d")
 CURES: dict[str, Text] = {
-    "no_customer": Text(zh="客户号为空：补上客户号", en="No customer number: write it"),
+    "no_customer": Text(zh="任务号和客户号都为空：补上一个", en="No task number and no customer number: write one"),
+    "no_task": Text(zh="不是您的任务，或任务号有误", en="Not a task of yours, or a wrong number"),
+    "not_one": Text(
+        zh="任务号与客户号不是同一位客户：看看是否错行", en="The task is another customer's: is it the right line?"
+    ),
     "not_hers": Text(zh="不是您名下的客户，或客户号有误", en="Not a customer of yours, or a wrong number"),
     "contact": Text(
         zh="联系结果只能是：" + "、".join(c.zh for c in states.CONTACTS.values()),
@@ -91,6 +102,8 @@ class ResultRow:
 
     line: int
     person: MaskedPerson
+    task_id: int | None
+    """The open task that the line names."""
     contact: str
     intent: str
     at: datetime
@@ -143,13 +156,13 @@ def preview_results(actor: Actor, content: bytes, file_name: str) -> ResultPrevi
     actor.must("task.work")
     digest = hashlib.sha256(content).hexdigest()
     lines = _lines_of(content, file_name)
-    people = numbered(actor, [cells.get("customer_no", "") for _line, cells in lines])
+    whose = _Whose(actor, [cells for _line, cells in lines])
     seen: set[tuple[Any, ...]] = set()
     rows, faults = list[ResultRow](), list[ResultFault]()
     for line, cells in lines:
         number = cells.get("customer_no", "")
         try:
-            row = _row(line, cells, people.get(number))
+            row = _row(line, cells, *whose.of(cells))
             _once(row, actor, seen)
         except Faulty as fault:
             faults.append(ResultFault(line, masked(number), fault.message, CURES[fault.message]))
@@ -162,7 +175,8 @@ def preview_results(actor: Actor, content: bytes, file_name: str) -> ResultPrevi
 def import_results(actor: Actor, content: bytes, file_name: str) -> ResultFile:
     """Record the good lines of a result file in one transaction; the same file again does nothing.
 
-    A line goes to the customer's open task of the writer, the main one first; where there is none it stands for itself.
+    A line goes to the task it names while that is open, else to the customer's open task of the writer, the main one first;
+    where there is none it stands for itself.
 
     Raises:
         BadSource, InvalidSpec: as `preview_results`; no line can be recorded.
@@ -179,11 +193,14 @@ def import_results(actor: Actor, content: bytes, file_name: str) -> ResultFile:
                 rows=len(found.rows) + len(found.faults), recorded=len(found.rows), refused=len(found.faults),
             )  # fmt: skip
             for row in found.rows:
-                record_without_task(
-                    actor, row.person.customer_id, key=f"file:{found.digest[:24]}:{row.line}", contact=row.contact,
-                    intent=row.intent, amount_cny=row.amount_cny, next_at=row.next_at, note=row.note, product=row.product,
-                    source="file", at=row.at,
-                )  # fmt: skip
+                said: dict[str, Any] = {
+                    "key": f"file:{found.digest[:24]}:{row.line}", "contact": row.contact, "intent": row.intent, "source": "file",
+                    "amount_cny": row.amount_cny, "next_at": row.next_at, "note": row.note, "product": row.product, "at": row.at,
+                }  # fmt: skip
+                if row.task_id is not None and tasks_for(actor).filter(pk=row.task_id).exists():
+                    record_outcome(actor, row.task_id, **said)
+                else:
+                    record_without_task(actor, row.person.customer_id, **said)
             record(actor, "results.imported", taken, recorded=taken.recorded, refused=taken.refused)
     except IntegrityError:
         return ResultFile.objects.get(staff_no=actor.staff_no, digest=found.digest)
@@ -203,7 +220,8 @@ def _lines_of(content: bytes, file_name: str) -> list[tuple[int, dict[str, str]]
         if len(lines) == MOST_ROWS:
             raise InvalidSpec(f"A file has at most {MOST_ROWS} lines.", hint="Split it.", where=Where(file_name))
         named = {by_title[t.strip().casefold()]: v for t, v in cells.items() if t.strip().casefold() in by_title}
-        if missing := [TITLES[name].zh for name in NEEDED if name not in named]:
+        needed = NEEDED if any(name in named for name in WHOSE) else ("customer_no", *NEEDED)
+        if missing := [TITLES[name].zh for name in needed if name not in named]:
             hint = "Take the template: its first line has the titles."
             raise InvalidSpec(f"The file lacks: {', '.join(missing)}.", hint=hint, where=Where(file_name))
         lines.append((number, named))
@@ -213,11 +231,38 @@ def _lines_of(content: bytes, file_name: str) -> list[tuple[int, dict[str, str]]
     return lines
 
 
-def _row(line: int, cells: Mapping[str, str], person: MaskedPerson | None) -> ResultRow:
-    if not cells["customer_no"]:
-        raise Faulty("no_customer")
-    if person is None:
-        raise Faulty("not_hers")
+class _Whose:
+    """Finds whose a line is, by the number of a task or of a customer."""
+
+    def __init__(self, actor: Actor, lines: Sequence[Mapping[str, str]]) -> None:
+        self.actor = actor
+        self.by_number = numbered(actor, [cells.get("customer_no", "") for cells in lines])
+        ids = [int(no) for cells in lines if (no := cells.get("task_no", "")).isdecimal() and len(no) <= DIGITS]
+        rows = [t for some in chunks(ids) for t in tasks_for(actor, state=None).filter(pk__in=some)]
+        people = people_by_id(actor, [t.customer_id for t in rows])
+        self.by_task = {str(t.pk): people[t.customer_id] for t in rows if t.customer_id in people}
+
+    def of(self, cells: Mapping[str, str]) -> tuple[MaskedPerson, int | None]:
+        """Return the customer, and the task that the line names.
+
+        Raises:
+            Faulty: neither is named, or not the writer's; the two are not one customer's.
+        """
+        task_no, number = cells.get("task_no", ""), cells.get("customer_no", "")
+        if not task_no:
+            if not number:
+                raise Faulty("no_customer")
+            if (person := self.by_number.get(number)) is None:
+                raise Faulty("not_hers")
+            return person, None
+        if (person := self.by_task.get(task_no)) is None:
+            raise Faulty("no_task")
+        if number not in ("", person.customer_no) and self.by_number.get(number) != person:
+            raise Faulty("not_one")
+        return person, int(task_no)
+
+
+def _row(line: int, cells: Mapping[str, str], person: MaskedPerson, task_id: int | None) -> ResultRow:
     contact = _code(cells["contact"], states.CONTACTS, "contact")
     intent = _code(cells.get("intent", ""), states.INTENTS, "intent") if cells.get("intent") else ""
     at = _moment(cells["at"], "at")
@@ -234,7 +279,7 @@ def _row(line: int, cells: Mapping[str, str], person: MaskedPerson | None) -> Re
         check_outcome(contact, intent, amount, next_at, product)
     except InvalidSpec as error:
         raise Faulty(error.where.field if error.where.field in CURES else "refused") from error
-    return ResultRow(line, person, contact, intent, at, next_at, amount, product, note, flags)
+    return ResultRow(line, person, task_id, contact, intent, at, next_at, amount, product, note, flags)
 
 
 def _once(row: ResultRow, actor: Actor, seen: set[tuple[Any, ...]]) -> None:
