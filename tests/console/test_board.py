@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from kequn.core.gate.rules import BY_CODE
 from kequn.ops.board import services
-from kequn.ops.board.models import Target
+from kequn.ops.board.models import CoachingNote, Target
 from kequn.ops.orgs.actor import system_actor
 from kequn.ops.orgs.models import Branch, User
 from kequn.ops.workbench.models import HeldOutflow, Task
@@ -210,7 +210,7 @@ def test_a_branch_head_goes_from_the_board_to_a_note_and_a_moved_task(office: Ca
     assert f'name="subject" value="{task.pk}"' in form
     said = {"staff": "R001", "text": "这一户谈得好", "key": "d", "about": "task", "subject": str(task.pk)}
     assert f'href="/tasks/{task.pk}/"' in client.post("/coaching/new", said, follow=True).content.decode()
-    to_herself = client.post("/coaching/1/answer", {"do": "read"})
+    to_herself = client.post(f"/coaching/{CoachingNote.objects.latest('pk').pk}/answer", {"do": "read"})
     assert "没有写给您的这条辅导记录" in to_herself.content.decode()
     refused = client.post("/targets/set", {"metric": "contacts", "period": "2026-06", "of_R001": "10", "of_R003": "20"})
     assert refused.status_code == 409

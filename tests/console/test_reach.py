@@ -389,7 +389,7 @@ def test_no_list_that_is_asked_for_holds_another_managers_customer(world: World,
     actor = world.cast[who]
     numbers = {f"****{int(i, 16) - 1:04}" for i in world.ids(who)} | {""}
     for n, what in enumerate(lists_for(actor)):
-        wanted, number = {"staff": "R002", "segment": "rich"}, 3 if what == "members" else 0
+        wanted, number = {"staff": "R002", "segment": "rich"}, {"members": 3, "tasks": 1}.get(what, 0)
         try:
             asked = board.request_desk_export(actor, what, key=f"m{n}", purpose="核对", params=wanted)
         except Conflict:
