@@ -337,6 +337,5 @@ def _events(request: Request, row: Any) -> list[tuple[Any, str, str]]:
         (row.approved_at, _("批准"), row.approved_by), (row.launched_at, _("启动"), ""),
         (row.stopped_at, _("叫停"), row.stop_reason), (row.finished_at, _("结束"), ""),
     )  # fmt: skip
-    return sorted(
-        (e for e in reversed(known) if e[0]), key=lambda e: e[0], reverse=True
-    )  # of one moment, the last step first
+    # of one moment, the last step first
+    return sorted((e for e in reversed(known) if e[0]), key=lambda e: e[0], reverse=True)

@@ -413,11 +413,12 @@ def _scope(actor: Actor, row: DeskExport) -> str:
 def _submit(actor: Actor, row: DeskExport) -> None:
     about = LISTS[row.what]
     marks = json.dumps([row.what, row.params, row.pk], sort_keys=True)
+    title = _t(f"{about.title.zh} · {row.rows} 行", f"{about.title.en} · {row.rows} rows")
     submit(
         actor, KIND, str(row.pk), hashlib.blake2b(marks.encode(), digest_size=8).hexdigest(),
-        title=f"{about.title.zh} · {row.rows} 行",
+        title=title.zh,
         summary={
-            "title": {"zh": f"{about.title.zh} · {row.rows} 行", "en": f"{about.title.en} · {row.rows} rows"},
+            "title": title.model_dump(),
             "what": about.title.model_dump(), "rows": row.rows, "purpose": row.purpose,
             "scope": f"{actor.display_name} {actor.staff_no if actor.role == 'rm' else actor.branch_code}",
             "conditions": {k: v for k, v in row.params.items() if k not in UNSAID},

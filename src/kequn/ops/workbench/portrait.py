@@ -21,7 +21,7 @@ from kequn.ops.delivery.contracts import BY_HAND, NOTICE
 from kequn.ops.delivery.queries import NOT_SENT, touches_of, why_not
 from kequn.ops.governance.services import record
 from kequn.ops.orgs.actor import Actor
-from kequn.ops.orgs.queries import branch_names, staff_numbered
+from kequn.ops.orgs.queries import branches_numbered, staff_numbered
 from kequn.ops.runtime import now
 from kequn.ops.tags.queries import catalogue
 from kequn.ops.workbench.briefing import briefs_of
@@ -246,9 +246,10 @@ def _recorded(f: FollowUp, by: Any) -> Contacted:
 def _in_words(tags: Tags) -> list[TagValue]:
     """Return the tags that say something to a banker: staff and branches by name, nothing that is a mere code."""
     rm, branch = tags.get("acct_rm_id"), tags.get("acct_branch")
-    names = {u.staff_no: u.display_name for u in staff_numbered([rm.value])} if rm else {}
-    branches = branch_names() if branch else {}
-    by_tag = {"acct_rm_id": names, "acct_branch": branches}
+    by_tag = {
+        "acct_rm_id": {u.staff_no: u.display_name for u in staff_numbered([rm.value])} if rm else {},
+        "acct_branch": branches_numbered([branch.value]) if branch else {},
+    }
     told = []
     for name, tag in tags.items():
         if name in WITHOUT_WORDS:

@@ -41,9 +41,8 @@ def later_rows(part: Block, bought: Purchases, *, last: date, seed: int) -> Hold
     share = np.clip((end - bought.day + 1) / (end - first + 1), 0.0, 1.0)  # part of this month the purchase was held
     balance[bought.who, 0] -= bought.internal
     average[bought.who, 0] -= bought.internal * share
-    paid = np.column_stack(
-        [balance[:, 0], held.balance[:, 1:]]
-    )  # money on demand comes and goes, the rest cost what it cost
+    paid = held.balance.copy()
+    paid[:, 0] = balance[:, 0]  # money on demand comes and goes, the rest cost what it cost
     there = (average > 0.004) & (who.closed < 0)[:, None]
     there[:, 0] |= (balance[:, 0] > 0.004) & (who.closed < 0)
     w, slot = np.nonzero(there)
