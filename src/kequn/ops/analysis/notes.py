@@ -93,7 +93,7 @@ def _made(actor: Actor, version: Any, block: str, day: date) -> NoteBlock:
 
 def pinned(spec: SegmentSpec) -> str:
     """Return what the members of a segment depend on besides the data, as one text."""
-    return json.dumps(definitions_within(spec, segment_specs() | {spec.name: spec}), sort_keys=True)
+    return json.dumps(definitions_within(spec), sort_keys=True)
 
 
 def population_of(actor: Actor, day: date) -> Ordinals:

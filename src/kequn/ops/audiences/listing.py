@@ -23,7 +23,6 @@ from kequn.ops.audiences.queries import (
     members_of,
     segment_for,
     segment_named,
-    segment_specs,
     tag_values,
 )
 from kequn.ops.customers.queries import people_by_id
@@ -66,7 +65,7 @@ def pins_of_members(actor: Actor, name: str, *, version: int | None = None, on: 
     if on is not None:
         return on.isoformat()
     spec = _version(actor, name, version).spec
-    pins = definitions_within(spec, segment_specs() | {name: spec})
+    pins = definitions_within(spec)
     return blake2b(json.dumps(pins, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 

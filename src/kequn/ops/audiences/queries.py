@@ -142,12 +142,16 @@ def lists_within(spec: SegmentSpec, segments: Mapping[str, SegmentSpec]) -> dict
     return dict(UploadedList.objects.filter(name__in=names).values_list("name", "content_hash"))
 
 
-def definitions_within(spec: SegmentSpec, segments: Mapping[str, SegmentSpec]) -> dict[str, dict[str, str]]:
+def definitions_within(
+    spec: SegmentSpec, segments: Mapping[str, SegmentSpec] | None = None
+) -> dict[str, dict[str, str]]:
     """Return kind -> name -> fingerprint of all that decides, besides the data, who belongs to a segment.
 
     That is the segment and those it refers to, the tags they read with those these are made of, and uploaded lists,
-    by their content. A kind of which there is none is left out.
+    by their content. A kind of which there is none is left out. The segments it may refer to are those there are now, unless
+    others are given.
     """
+    segments = segment_specs() | {spec.name: spec} if segments is None else segments
     found = {
         "segment": closure(spec, segments),
         "tag": versions_within(tags_within(spec, segments)),

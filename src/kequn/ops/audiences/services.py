@@ -181,7 +181,7 @@ def decide_segment(actor: Actor, approval: Approval) -> None:
 def _must_be_as_submitted(version: SegmentVersion, approval: Approval) -> None:
     """Raise where a tag or a list it reads, or a segment within it, was changed since the checker was shown its size."""
     spec = version.spec
-    now_ = definitions_within(spec, segment_specs() | {spec.name: spec})
+    now_ = definitions_within(spec)
     if others := changed(approval.summary.get("versions", {}), now_):
         raise Conflict(
             f"What the segment reads was changed since: {', '.join(name for _, name in others)}.",
@@ -194,7 +194,7 @@ def _summary(actor: Actor, spec: SegmentSpec) -> dict[str, Any]:
     return {
         "size": shown.size, "bank": shown.bank, "as_of": shown.as_of.isoformat(),
         "words": {"zh": shown.words_zh, "en": shown.words_en},
-        "versions": definitions_within(spec, segment_specs() | {spec.name: spec}),
+        "versions": definitions_within(spec),
     }  # fmt: skip
 
 

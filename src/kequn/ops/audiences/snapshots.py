@@ -85,10 +85,9 @@ def take_snapshot(spec: SegmentSpec, as_of: date) -> history.Snapshot:
 
 def definition_of(spec: SegmentSpec, as_of: date) -> dict[str, dict[str, str]]:
     """Return what decides who belongs on a date: the segment and those within, its tags as they were computed, its lists."""
-    segments = segment_specs() | {spec.name: spec}
     day = engine().manifest.dates.get(as_of.isoformat())
     computed = {name: state.fingerprint for name, state in day.tags.items()} if day else {}
-    found = definitions_within(spec, segments)
+    found = definitions_within(spec)
     if tags := found.get("tag"):
         found["tag"] = {name: computed.get(name, fingerprint) for name, fingerprint in tags.items()}
     return found
